@@ -1,0 +1,38 @@
+"""Where each command leaves its results, and where the next one looks for them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The artifact root and the places below it."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, root: str | Path | None) -> Self:
+        """Return the given root, else ``$SNAC_ARTIFACTS``, else ``./artifacts``."""
+        return cls(Path(root or os.environ.get("SNAC_ARTIFACTS") or "artifacts"))
+
+    @property
+    def manifests(self) -> Path:
+        """Folder of ``train.parquet``, ``val.parquet`` and ``rejects.parquet``."""
+        return self.root / "manifests"
+
+    @property
+    def codes(self) -> Path:
+        """Folder of ``train/``, ``val/``, ``rejects/`` and ``cache.json``."""
+        return self.root / "codes"
+
+    def run(self, name: str) -> Path:
+        """Folder of one training run."""
+        return self.root / "runs" / name
+
+    def evaluation(self, name: str) -> Path:
+        """Folder of one evaluation."""
+        return self.root / "eval" / name

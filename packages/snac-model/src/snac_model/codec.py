@@ -1,0 +1,194 @@
+"""The codec: encoder, residual quantizer, decoder, with the official package's interface."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrize
+
+from snac_model.attention import LocalAttention
+from snac_model.config import CodecConfig
+from snac_model.geometry import Geometry
+from snac_model.layers import DecoderBlock, EncoderBlock, Snake, conv
+from snac_model.noise import NoiseSource, RandomNoise
+from snac_model.quantizer import ResidualVectorQuantizer
+
+
+class Encoder(nn.Module):
+    """Audio ``[B, 1, T]`` to latents ``[B, C, T / hop]``."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        channels = config.encoder_dim
+        layers: list[nn.Module] = [conv(1, channels, 7, padding=3)]
+        for stride in config.encoder_rates:
+            layers.append(EncoderBlock(channels, stride, config.depthwise))
+            channels *= 2
+        if config.attn_window_size is not None:
+            layers.append(LocalAttention(channels, config.attn_window_size))
+        groups = channels if config.depthwise else 1
+        layers.append(conv(channels, channels, 7, padding=3, groups=groups))
+        self.block = nn.Sequential(*layers)
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        """Map ``[B, 1, T]`` to ``[B, C, T / hop]``."""
+        return self.block(audio)
+
+
+class Decoder(nn.Module):
+    """Latents ``[B, C, T]`` to audio ``[B, 1, T * prod(decoder_rates)]``.
+
+    All but the last three layers are the *trunk*; those three (Snake, convolution, tanh) are the
+    *head*, which the dual-head model has two of.
+    """
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        inputs, channels = config.latent_channels, config.decoder_dim
+        if config.depthwise:
+            layers = [conv(inputs, inputs, 7, padding=3, groups=inputs), conv(inputs, channels, 1)]
+        else:
+            layers = [conv(inputs, channels, 7, padding=3)]
+        self.model = nn.Sequential(*layers)
+        if config.attn_window_size is not None:
+            self.model.append(LocalAttention(channels, config.attn_window_size))
+        for stride in config.decoder_rates:
+            self.model.append(
+                DecoderBlock(channels, channels // 2, stride, config.noise, config.depthwise)
+            )
+            channels //= 2
+        self.model.extend([Snake(channels), conv(channels, 1, 7, padding=3), nn.Tanh()])
+
+    @property
+    def trunk(self) -> nn.Sequential:
+        """Every layer up to the features of the last block."""
+        return nn.Sequential(*list(self.model)[:-3])
+
+    @property
+    def head(self) -> nn.Sequential:
+        """Snake, final convolution and tanh."""
+        return nn.Sequential(*list(self.model)[-3:])
+
+    @property
+    def blocks(self) -> list[DecoderBlock]:
+        """The upsampling blocks, lowest rate first."""
+        return [layer for layer in self.model if isinstance(layer, DecoderBlock)]
+
+    def features(self, z: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
+        """Run the trunk: latents ``[B, C, T]`` to features ``[B, c, T * prod(rates)]``."""
+        index = 0
+        for layer in list(self.model)[:-3]:
+            if isinstance(layer, DecoderBlock):
+                z = layer(z, noise, index)
+                index += 1
+            else:
+                z = layer(z)
+        return z
+
+    def forward(self, z: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
+        """Map latents ``[B, C, T]`` to audio ``[B, 1, T * prod(rates)]``."""
+        return self.head(self.features(z, noise))
+
+
+class SNAC(nn.Module):
+    """The codec, with the official class's interface and state-dict keys.
+
+    Takes the official constructor's keyword arguments; see CodecConfig for them.
+    """
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__()
+        self.config = CodecConfig.from_dict(config)
+        self.geometry = Geometry.of(self.config)
+        self.encoder = Encoder(self.config)
+        self.quantizer = ResidualVectorQuantizer(
+            self.config.latent_channels,
+            self.config.codebook_size,
+            self.config.codebook_dim,
+            self.config.vq_strides,
+        )
+        self.decoder = Decoder(self.config)
+
+    @classmethod
+    def from_config(cls, config_path: str | Path) -> Self:
+        """Build an untrained model from a ``config.json``."""
+        return cls(**CodecConfig.read(Path(config_path)).to_dict())
+
+    @classmethod
+    def from_pretrained(cls, repo_id: str | Path, **hub_options: Any) -> Self:
+        """Load a Hub id, a folder or ``builtin:NAME`` in evaluation mode; see ``snac_model.load``.
+
+        Raises:
+            Failure: if it cannot be loaded, or holds a model of another class.
+        """
+        from snac_model.weights import load_as
+
+        return load_as(cls, repo_id, **hub_options)
+
+    def preprocess(self, audio: torch.Tensor) -> torch.Tensor:
+        """Pad ``[B, 1, T]`` on the right to whole coarse tokens and attention windows."""
+        length = audio.shape[-1]
+        return F.pad(audio, (0, self.geometry.padded_samples(length) - length))
+
+    def encode(self, audio: torch.Tensor) -> list[torch.Tensor]:
+        """Return the codes of audio ``[B, 1, T]``: int64 ``[B, tokens]``, coarsest level first."""
+        return self.quantizer(self.encoder(self.preprocess(audio)))[1]
+
+    def decode(
+        self, codes: Sequence[torch.Tensor], noise: NoiseSource | None = None
+    ) -> Any:  # the dual head returns a pair
+        """Return the audio ``[B, 1, T]`` of codes ``[B, tokens]``, whole coarse tokens long.
+
+        Args:
+            codes: int64, one tensor a level, coarsest first.
+            noise: where the noise blocks get their noise; torch's global generator by default.
+        """
+        return self.decode_latents(self.quantizer.from_codes(codes), noise)
+
+    def decode_latents(self, z: torch.Tensor, noise: NoiseSource | None = None) -> Any:
+        """Return the audio ``[B, 1, T]`` of quantized latents ``[B, C, frames]``."""
+        return self.decoder(z, noise or RandomNoise())
+
+    def forward(
+        self, audio: torch.Tensor, noise: NoiseSource | None = None
+    ) -> tuple[Any, list[torch.Tensor]]:
+        """Encode and decode ``[B, 1, T]``; what comes out is trimmed to the input's own length."""
+        z_q, codes = self.quantizer(self.encoder(self.preprocess(audio)))
+        trimmed = self.trim(self._by_rate(self.decode_latents(z_q, noise)), audio.shape[-1])
+        outputs = tuple(trimmed.values())
+        return outputs if len(outputs) > 1 else outputs[0], codes
+
+    def decode_by_rate(
+        self, codes: Sequence[torch.Tensor], noise: NoiseSource | None = None
+    ) -> dict[int, torch.Tensor]:
+        """Decode, with each output under its rate in Hz, whatever the number of heads."""
+        return self._by_rate(self.decode(codes, noise))
+
+    def _by_rate(self, outputs: Any) -> dict[int, torch.Tensor]:
+        """Name the outputs of ``decode_latents`` by their rates."""
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return dict(zip(self.geometry.output_rates, outputs, strict=True))
+
+    def trim(self, outputs: dict[int, torch.Tensor], num_samples: int) -> dict[int, torch.Tensor]:
+        """Cut outputs to an utterance of ``num_samples`` samples at the codec's rate."""
+        return {
+            rate: audio[..., : self.geometry.samples_at(rate, num_samples)]
+            for rate, audio in outputs.items()
+        }
+
+    def fold_weight_norm(self) -> Self:
+        """Replace every weight norm by the weight it yields; for inference, and irreversible.
+
+        The outputs keep their bits; only the work of computing each weight anew is saved.
+        """
+        for module in self.modules():
+            if parametrize.is_parametrized(module, "weight"):
+                parametrize.remove_parametrizations(module, "weight")
+        return self
+
+    def tokenizer_modules(self) -> tuple[nn.Module, nn.Module]:
+        """Return what decides the codes, encoder and quantizer; training a decoder freezes it."""
+        return self.encoder, self.quantizer

@@ -1,0 +1,70 @@
+"""The codec's configuration: the official package's fields, plus the second head."""
+
+import difflib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from snac_model.errors import Failure
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """Architecture of a SNAC model, with the official class's names and defaults.
+
+    ``dual_head`` says that a 2x head follows the decoder's trunk, beside the usual one. It is
+    left out of ``config.json`` when false, so that the official package can read the file.
+    """
+
+    sampling_rate: int = 44100
+    encoder_dim: int = 64
+    encoder_rates: tuple[int, ...] = (3, 3, 7, 7)
+    latent_dim: int | None = None
+    decoder_dim: int = 1536
+    decoder_rates: tuple[int, ...] = (7, 7, 3, 3)
+    attn_window_size: int | None = 32
+    codebook_size: int = 4096
+    codebook_dim: int = 8
+    vq_strides: tuple[int, ...] = (8, 4, 2, 1)
+    noise: bool = True
+    depthwise: bool = True
+    dual_head: bool = False
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build from the content of a ``config.json``; raises Failure on an unknown field."""
+        known = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise Failure(f"unknown field {name!r} in the model's config.json{hint}")
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a ``config.json``; raises Failure if it is not one."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise Failure(f"cannot read the model's configuration {path}: {error}") from error
+        if not isinstance(values, dict):
+            raise Failure(f"{path} does not hold a model's configuration (a JSON object)")
+        return cls.from_dict(values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``config.json``."""
+        values = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+        if not self.dual_head:
+            del values["dual_head"]
+        return values
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels between encoder and decoder: the encoder doubles them at each stride."""
+        return self.latent_dim or self.encoder_dim * 2 ** len(self.encoder_rates)

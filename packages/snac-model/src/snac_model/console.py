@@ -1,0 +1,143 @@
+"""What every command shares: how it fails, is interrupted, reports progress and sums up."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from snac_model.errors import Failure
+
+SECONDS_BETWEEN_LINES = 10.0
+
+Item = TypeVar("Item")
+
+
+class Terminated(Exception):
+    """SIGTERM arrived; raised in the main thread so that everything is put away in order."""
+
+
+class Tool(click.Command):
+    """A command with the project's manners.
+
+    Failures are one message on stderr; exit codes are 0 done, 1 failed, 2 usage, 130 and 143
+    interrupted; a closed pipe ends it quietly. ``example`` closes the help text.
+    """
+
+    def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
+        settings = {"help_option_names": ["-h", "--help"], "show_default": True}
+        kwargs["context_settings"] = {**settings, **kwargs.get("context_settings", {})}
+        super().__init__(*args, **kwargs)
+        self.example = example
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Close the help with the example."""
+        with formatter.section("Example"):
+            for line in self.example.strip().splitlines():
+                formatter.write_text(line.strip())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn what goes wrong into a message and an exit code."""
+        signal.signal(signal.SIGTERM, _raise_terminated)
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            _end(f"error: {failure}", failure.exit_code)
+        except KeyboardInterrupt:
+            _end("interrupted", 130)
+        except Terminated:
+            _end("terminated", 143)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        except OSError as error:
+            _end(f"error: {error}", 1)
+
+
+def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--artifacts`` to a command."""
+    return click.option(
+        "--artifacts",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Artifact root. [default: $SNAC_ARTIFACTS, else ./artifacts]",
+    )(command)
+
+
+def note(message: str) -> None:
+    """Tell the person something, on stderr."""
+    click.echo(message, err=True)
+
+
+def print_summary(**fields: Any) -> None:
+    """Print the one JSON line that closes a command's output."""
+    click.echo(json.dumps(fields, ensure_ascii=False))
+
+
+@contextmanager
+def progress(total: int | None, what: str, unit: str) -> Iterator[Callable[[int], object]]:
+    """Yield a function that counts work done: a bar on a terminal, plain lines otherwise."""
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True) as bar:
+            yield bar.update
+    else:
+        lines = _ProgressLines(total, what, unit)
+        yield lines.update
+        lines.close()
+
+
+def track(items: Iterable[Item], total: int | None, what: str, unit: str) -> Iterator[Item]:
+    """Yield the items, showing progress as they are asked for."""
+    with progress(total, what, unit) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+class _ProgressLines:
+    """Progress as a line now and then, for logs."""
+
+    def __init__(self, total: int | None, what: str, unit: str) -> None:
+        self.label = what
+        self.unit = unit
+        self.total = total
+        self.done = 0
+        self.started = self.shown = time.monotonic()
+
+    def update(self, count: int) -> None:
+        self.done += count
+        if time.monotonic() - self.shown >= SECONDS_BETWEEN_LINES:
+            self.shown = time.monotonic()
+            self.show()
+
+    def show(self) -> None:
+        elapsed = time.monotonic() - self.started
+        rate = self.done / elapsed if elapsed else 0.0
+        total = "" if self.total is None else f"/{self.total}"
+        left = (
+            ""
+            if self.total is None or not rate
+            else f", {(self.total - self.done) / rate:.0f} s left"
+        )
+        note(f"{self.label}: {self.done}{total} {self.unit}, {rate:.1f}/s{left}")
+
+    def close(self) -> None:
+        self.show()
+
+
+def _raise_terminated(signum: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _end(message: str, code: int) -> None:
+    note(message)
+    raise SystemExit(code)

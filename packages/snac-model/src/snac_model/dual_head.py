@@ -1,0 +1,94 @@
+"""A SNAC whose decoder has two heads: its own, and one at twice the rate.
+
+The trunk and the first head are the pretrained decoder, key for key. The second head continues
+from the trunk's features as the decoder itself would go on: one more 2x block that halves the
+channels, then Snake, convolution and tanh.
+"""
+
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from snac_model.codec import SNAC
+from snac_model.config import CodecConfig
+from snac_model.layers import DecoderBlock, Snake, conv
+from snac_model.noise import NoiseSource, RandomNoise
+
+
+class DoubleRateHead(nn.Module):
+    """Trunk features ``[B, C, T]`` to audio ``[B, 1, 2T]``."""
+
+    def __init__(self, inputs: int, noise: bool, depthwise: bool, index: int) -> None:
+        super().__init__()
+        self.index = index
+        self.block = DecoderBlock(inputs, inputs // 2, 2, noise, depthwise)
+        self.final = nn.Sequential(
+            Snake(inputs // 2), conv(inputs // 2, 1, 7, padding=3), nn.Tanh()
+        )
+
+    def forward(self, features: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
+        """Map ``[B, C, T]`` to ``[B, 1, 2T]``."""
+        return self.final(self.block(features, noise, self.index))
+
+
+class DualHeadSNAC(SNAC):
+    """SNAC with a second head: ``decode`` returns ``(audio_24k, audio_48k)``."""
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**{**config, "dual_head": True})
+        channels = self.config.decoder_dim // 2 ** len(self.config.decoder_rates)
+        self.head_48k = DoubleRateHead(
+            channels, self.config.noise, self.config.depthwise, len(self.config.decoder_rates)
+        )
+
+    @classmethod
+    def from_base(cls, base: SNAC) -> Self:
+        """Return a dual head that starts from a pretrained single head.
+
+        Everything the base has is taken over bit for bit. The new block starts from the base's
+        last block, the new final layers from the base's: of each effective weight the leading
+        channels, as many as the narrower layer has.
+        """
+        model = cls(**base.config.to_dict())
+        missing, unexpected = model.load_state_dict(base.state_dict(), strict=False)
+        if unexpected or any(not name.startswith("head_48k.") for name in missing):
+            raise ValueError("the base is not a SNAC with weight norm in place")
+        copy_leading_channels(base.decoder.blocks[-1], model.head_48k.block)
+        copy_leading_channels(base.decoder.head, model.head_48k.final)
+        return model.train(base.training)
+
+    def decode_latents(
+        self, z: torch.Tensor, noise: NoiseSource | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ``(audio_24k [B, 1, T], audio_48k [B, 1, 2T])`` of latents ``[B, C, frames]``."""
+        noise = noise or RandomNoise()
+        features = self.decoder.features(z, noise)
+        return self.decoder.head(features), self.head_48k(features, noise)
+
+
+def copy_leading_channels(source: nn.Module, target: nn.Module) -> None:
+    """Set the weights of ``target`` to the leading channels of those of ``source``.
+
+    Both must have the same layers in the same order. A weight is assigned through its weight-norm
+    parametrization, which inverts the assignment into magnitude and direction; writing into the
+    tensor that ``layer.weight`` returns would change a temporary and nothing else.
+    """
+    with torch.no_grad():
+        for from_layer, to_layer in zip(source.modules(), target.modules(), strict=True):
+            if isinstance(to_layer, Snake):
+                to_layer.alpha.copy_(_leading(from_layer.alpha, to_layer.alpha))  # type: ignore[arg-type]
+            if isinstance(to_layer, nn.Conv1d | nn.ConvTranspose1d):
+                to_layer.weight = _leading(from_layer.weight, to_layer.weight)  # type: ignore[arg-type]
+                if to_layer.bias is not None:
+                    to_layer.bias.copy_(_leading(from_layer.bias, to_layer.bias))  # type: ignore[arg-type]
+
+
+def _leading(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the leading part of ``source`` that has the shape of ``target``."""
+    return source[tuple(slice(size) for size in target.shape)]
+
+
+def model_class(config: CodecConfig) -> type[SNAC]:
+    """Return the class that a configuration describes."""
+    return DualHeadSNAC if config.dual_head else SNAC

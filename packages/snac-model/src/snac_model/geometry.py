@@ -1,0 +1,170 @@
+"""The one place where time is arithmetic: tokens, latent frames, samples and seconds.
+
+A *latent frame* is one step of the encoder's output and covers ``hop_length`` samples. A token of
+a level with stride ``s`` covers ``s`` latent frames. A *coarse token* is one of the first level,
+whose stride is the largest; every other level has a whole number of tokens in it.
+
+Free of torch, so that commands can plan with it before anything heavy is imported.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from snac_model.config import CodecConfig
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How one model's tokens relate to time.
+
+    Attributes:
+        sample_rate: the codec's input rate, in Hz.
+        hop_length: samples at ``sample_rate`` in one latent frame.
+        vq_strides: latent frames in one token of each level, coarsest first.
+        attention_window: latent frames in one window of local attention, 1 without attention.
+        output_rates: rate of each of the decoder's outputs, in Hz.
+        decoder_context: latent frames that a decoded sample depends on, to each side of its own;
+            None where attention makes the dependence one of absolute windows.
+    """
+
+    sample_rate: int
+    hop_length: int
+    vq_strides: tuple[int, ...]
+    attention_window: int
+    output_rates: tuple[int, ...]
+    decoder_context: int | None
+
+    @classmethod
+    def of(cls, config: CodecConfig) -> Self:
+        """Derive the geometry from a model's own configuration.
+
+        Raises:
+            ValueError: if a stride does not divide the one before it, or if an output rate is not
+                a whole number.
+        """
+        strides = config.vq_strides
+        if any(coarse % fine for coarse, fine in itertools.pairwise(strides)):
+            raise ValueError(f"vq_strides {strides}: each must be a multiple of the next")
+        hop_length = math.prod(config.encoder_rates)
+        upsampling = math.prod(config.decoder_rates)
+        rate, remainder = divmod(config.sampling_rate * upsampling, hop_length)
+        if remainder:
+            raise ValueError(f"decoder_rates {config.decoder_rates} give no whole output rate")
+        decoder_rates = config.decoder_rates + ((2,) if config.dual_head else ())
+        return cls(
+            sample_rate=config.sampling_rate,
+            hop_length=hop_length,
+            vq_strides=strides,
+            attention_window=config.attn_window_size or 1,
+            output_rates=(rate, 2 * rate) if config.dual_head else (rate,),
+            decoder_context=(
+                None if config.attn_window_size else decoder_receptive_field(decoder_rates)
+            ),
+        )
+
+    @property
+    def levels(self) -> int:
+        """Number of codebooks."""
+        return len(self.vq_strides)
+
+    @property
+    def frame_rate(self) -> float:
+        """Latent frames in a second."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def tokens_per_coarse(self) -> tuple[int, ...]:
+        """Tokens of each level in one coarse token: 1, 2, 4 for strides 4, 2, 1."""
+        return tuple(self.vq_strides[0] // stride for stride in self.vq_strides)
+
+    @property
+    def context_tokens(self) -> int:
+        """Coarse tokens to each side that hold ``decoder_context`` latent frames.
+
+        Raises:
+            ValueError: for a model with attention, whose context is not bounded in this way.
+        """
+        if self.decoder_context is None:
+            raise ValueError("a decoder with local attention has no fixed context")
+        return math.ceil(self.decoder_context / self.vq_strides[0])
+
+    def latent_frames(self, num_samples: int) -> int:
+        """Latent frames that hold ``num_samples`` samples at the codec's rate, by ceiling."""
+        return math.ceil(num_samples / self.hop_length)
+
+    def tokens(self, num_samples: int) -> tuple[int, ...]:
+        """Tokens of each level that hold ``num_samples`` samples, by ceiling and before padding."""
+        frames = self.latent_frames(num_samples)
+        return tuple(math.ceil(frames / stride) for stride in self.vq_strides)
+
+    def padded_samples(self, num_samples: int) -> int:
+        """Length after the codec's own padding: whole coarse tokens and attention windows."""
+        unit = self.hop_length * math.lcm(self.vq_strides[0], self.attention_window)
+        return math.ceil(num_samples / unit) * unit
+
+    def encoded_tokens(self, num_samples: int) -> tuple[int, ...]:
+        """Tokens of each level that ``encode`` returns for ``num_samples`` samples."""
+        frames = self.padded_samples(num_samples) // self.hop_length
+        return tuple(frames // stride for stride in self.vq_strides)
+
+    def samples_at(self, rate: int, num_samples: int) -> int:
+        """Length at ``rate`` of ``num_samples`` samples at the codec's rate, by ceiling."""
+        return math.ceil(num_samples * rate / self.sample_rate)
+
+    def samples_from(self, rate: int, num_frames: int) -> int:
+        """Length at the codec's rate of ``num_frames`` samples at ``rate``, by ceiling."""
+        return math.ceil(num_frames * self.sample_rate / rate)
+
+    def coarse_samples(self, rate: int | None = None) -> int:
+        """Samples at ``rate`` (default: the codec's) that one coarse token covers.
+
+        Raises:
+            ValueError: if that is not a whole number.
+        """
+        rate = rate or self.sample_rate
+        samples, remainder = divmod(self.hop_length * self.vq_strides[0] * rate, self.sample_rate)
+        if remainder:
+            raise ValueError(f"a coarse token is not a whole number of samples at {rate} Hz")
+        return samples
+
+    def coarse_tokens(self, seconds: float) -> int:
+        """Coarse tokens in a segment of about ``seconds``: the nearest whole number, at least 1."""
+        return max(1, round(seconds * self.sample_rate / self.coarse_samples()))
+
+    def seconds(self, coarse_tokens: int) -> float:
+        """Duration of ``coarse_tokens`` coarse tokens."""
+        return coarse_tokens * self.coarse_samples() / self.sample_rate
+
+    def token_span(self, level: int, start: int, length: int) -> slice:
+        """Tokens of ``level`` in ``length`` coarse tokens from coarse token ``start``."""
+        per_coarse = self.tokens_per_coarse[level]
+        return slice(start * per_coarse, (start + length) * per_coarse)
+
+    def sample_span(self, rate: int, start: int, length: int) -> slice:
+        """Samples at ``rate`` that those ``length`` coarse tokens cover: exactly their audio."""
+        per_coarse = self.coarse_samples(rate)
+        return slice(start * per_coarse, (start + length) * per_coarse)
+
+
+def decoder_receptive_field(decoder_rates: Sequence[int]) -> int:
+    """Latent frames that an output sample depends on, to the farther side of its own frame.
+
+    Walks from an output sample back to the latents: the final convolution (kernel 7), each block's
+    residual units (kernel 7, dilations 1, 3, 9) and transposed convolution (kernel of two strides),
+    and the first convolution (kernel 7). The sample's place in its frame decides the side, so all
+    places are tried.
+    """
+    total = math.prod(decoder_rates)
+    reach = 0
+    for sample in range(total):
+        first, last = sample - 3, sample + 3
+        for stride in reversed(decoder_rates):
+            first, last = first - 39, last + 39  # 3 * (1 + 3 + 9) on each side
+            padding = math.ceil(stride / 2)
+            first = math.ceil((first + padding - 2 * stride + 1) / stride)
+            last = (last + padding) // stride
+        reach = max(reach, 3 - first, last + 3)
+    return reach

@@ -1,0 +1,95 @@
+"""Where the decoder's noise blocks get their noise from.
+
+A noise source is called with the features ``[B, C, T]`` that the noise will scale and the number
+of the decoder block, and returns ``[B, 1, T]``, or None for no noise.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol
+
+import torch
+
+
+class NoiseSource(Protocol):
+    """Anything that gives a noise block its noise."""
+
+    def __call__(self, features: torch.Tensor, block: int) -> torch.Tensor | None:
+        """Return noise ``[B, 1, T]`` for ``features`` ``[B, C, T]`` of decoder block ``block``."""
+        ...
+
+
+def no_noise(features: torch.Tensor, block: int) -> None:
+    """Switch the noise off."""
+
+
+class RandomNoise:
+    """Fresh Gaussian noise, drawn as the official package draws it.
+
+    Without a generator it comes from torch's global one, so that equal seeds give equal audio in
+    both packages.
+    """
+
+    def __init__(self, generator: torch.Generator | None = None) -> None:
+        self.generator = generator
+
+    def __call__(self, features: torch.Tensor, block: int) -> torch.Tensor:
+        """Draw ``[B, 1, T]``."""
+        return torch.randn(
+            (features.shape[0], 1, features.shape[-1]),
+            generator=self.generator,
+            device=features.device,
+            dtype=features.dtype,
+        )
+
+
+class SeededNoise:
+    """Gaussian noise that is a pure function of seed, block and position.
+
+    The same whatever the batch, the device, the order of calls or the piece being decoded: a
+    position's hash selects one of 65,536 equally likely quantiles of the normal distribution, so
+    no floating-point function is evaluated that could differ from one machine to the next.
+
+    Args:
+        seeds: one seed for each item of the batch, or one for all.
+    """
+
+    def __init__(self, seeds: int | Sequence[int]) -> None:
+        self.seeds = [seeds] if isinstance(seeds, int) else list(seeds)
+
+    def __call__(self, features: torch.Tensor, block: int) -> torch.Tensor:
+        """Look up ``[B, 1, T]``."""
+        device = features.device
+        seeds = torch.tensor([_signed(seed) for seed in self.seeds], device=device)
+        position = torch.arange(features.shape[-1], device=device)
+        stream = _mix(seeds + _signed((block + 1) * _GOLDEN))
+        quantile = _mix(stream[:, None] + position * _signed(_GOLDEN)) & 0xFFFF
+        noise = _normal_quantiles(device)[quantile].to(features.dtype)
+        return noise[:, None].expand(features.shape[0], 1, -1)
+
+
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def _signed(value: int) -> int:
+    """Wrap an integer to the range of int64."""
+    return (value + 2**63) % 2**64 - 2**63
+
+
+def _mix(value: torch.Tensor) -> torch.Tensor:
+    """Scramble int64 (the finaliser of SplitMix64; Steele, Lea and Flood, 2014)."""
+    for shift, multiplier in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        value = (value ^ _shift_right(value, shift)) * _signed(multiplier)
+    return value ^ _shift_right(value, 31)
+
+
+def _shift_right(value: torch.Tensor, shift: int) -> torch.Tensor:
+    """Shift without copying the sign, which torch's ``>>`` does."""
+    return (value >> shift) & ((1 << (64 - shift)) - 1)
+
+
+@cache
+def _normal_quantiles(device: torch.device) -> torch.Tensor:
+    """Midpoints of 65,536 equally likely bins of the standard normal, ``[65536]`` float32."""
+    probability = (torch.arange(2**16, dtype=torch.float64) + 0.5) / 2**16
+    return torch.special.ndtri(probability).float().to(device)

@@ -1,0 +1,89 @@
+"""Finding a model's files, and saying what can be given when they are not found."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snac_model.errors import Failure
+
+DEFAULT_MODEL = "hubertsiuzdak/snac_24khz"
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+OFFICIAL_WEIGHTS = "pytorch_model.bin"
+
+_BUILTIN_FOLDER = Path(__file__).parent / "builtin"
+_CHOICES = (
+    "Give a Hub id (owner/name), a folder with config.json and model.safetensors or "
+    "pytorch_model.bin, a run's best/ folder, or builtin:NAME ({builtins})."
+)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The two files that make a model."""
+
+    config: Path
+    weights: Path
+
+
+def builtin_names() -> list[str]:
+    """Names of the models that ship with the project."""
+    return sorted(path.parent.name for path in _BUILTIN_FOLDER.glob(f"*/{CONFIG}"))
+
+
+def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
+    """Find the files of a Hub id, a folder or ``builtin:NAME``.
+
+    Raises:
+        Failure: naming what was looked for and what can be given instead.
+    """
+    name = str(where)
+    if name.startswith("builtin:"):
+        return _find_builtin(name.removeprefix("builtin:"))
+    if Path(name).is_dir():
+        return _find_in_folder(Path(name))
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return _find_on_hub(name, **hub_options)
+    raise Failure(f"no model at {name}: there is no such folder. {_choices()}")
+
+
+def _choices() -> str:
+    return _CHOICES.format(builtins=", ".join(builtin_names()))
+
+
+def _find_builtin(name: str) -> ModelFiles:
+    if name not in builtin_names():
+        raise Failure(f"there is no builtin:{name}. {_choices()}")
+    return _find_in_folder(_BUILTIN_FOLDER / name)
+
+
+def _find_in_folder(folder: Path) -> ModelFiles:
+    weights = next(
+        (folder / name for name in (WEIGHTS, OFFICIAL_WEIGHTS) if (folder / name).is_file()), None
+    )
+    if weights is None or not (folder / CONFIG).is_file():
+        if (folder / "best" / CONFIG).is_file():
+            return _find_in_folder(folder / "best")
+        raise Failure(f"the folder {folder} holds no model. {_choices()}")
+    return ModelFiles(folder / CONFIG, weights)
+
+
+def _find_on_hub(repository: str, **options: Any) -> ModelFiles:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+    def download(filename: str) -> Path:
+        return Path(hf_hub_download(repository, filename, **options))
+
+    try:
+        config = download(CONFIG)
+        try:
+            return ModelFiles(config, download(WEIGHTS))
+        except (EntryNotFoundError, LocalEntryNotFoundError):
+            return ModelFiles(config, download(OFFICIAL_WEIGHTS))
+    except LocalEntryNotFoundError as error:
+        raise Failure(
+            f"cannot download {repository}: no network, and no copy in the Hub cache. {_choices()}"
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise Failure(f"cannot download {repository}: {error}. {_choices()}") from error

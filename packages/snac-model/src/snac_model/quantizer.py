@@ -1,0 +1,103 @@
+"""Residual vector quantizer whose levels run at different strides.
+
+Factorised, normalised codes as in ViT-VQGAN (Yu et al., 2021) and DAC (Kumar et al., 2023).
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import nn
+
+from snac_model.layers import conv
+
+
+class VectorQuantizer(nn.Module):
+    """One level: pool by ``stride``, project, take the nearest code, project back, repeat."""
+
+    def __init__(self, channels: int, codebook_size: int, codebook_dim: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.in_proj = conv(channels, codebook_dim, 1)
+        self.out_proj = conv(codebook_dim, channels, 1)
+        self.codebook = nn.Embedding(codebook_size, codebook_dim)
+
+    def project(self, z: torch.Tensor) -> torch.Tensor:
+        """Map latents ``[B, C, T]`` to the codebook's space, ``[B, D, T / stride]``."""
+        if self.stride > 1:
+            z = F.avg_pool1d(z, self.stride, self.stride)
+        return self.in_proj(z)
+
+    def nearest(self, projected: torch.Tensor) -> torch.Tensor:
+        """Return the index of the nearest code by cosine, ``[B, D, T]`` to int64 ``[B, T]``.
+
+        The distance is spelt out as the official package does, so that near ties round alike.
+        """
+        vectors = F.normalize(rearrange(projected, "b d t -> (b t) d"))
+        codes = F.normalize(self.codebook.weight)
+        distance = (
+            vectors.pow(2).sum(1, keepdim=True)
+            - 2 * vectors @ codes.t()
+            + codes.pow(2).sum(1, keepdim=True).t()
+        )
+        indices = distance.neg_().max(1).indices
+        return rearrange(indices, "(b t) -> b t", b=projected.shape[0])
+
+    def lookup(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return the code vectors, int64 ``[B, T]`` to ``[B, D, T]``."""
+        return F.embedding(codes, self.codebook.weight).transpose(1, 2)
+
+    def expand(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Map code vectors ``[B, D, T]`` back to latents ``[B, C, stride * T]``."""
+        z = self.out_proj(vectors)
+        return z.repeat_interleave(self.stride, dim=-1) if self.stride > 1 else z
+
+    def forward(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Quantize latents ``[B, C, T]``: their approximation, and codes ``[B, T / stride]``.
+
+        Gradients pass straight through the choice of the code.
+        """
+        projected = self.project(z)
+        codes = self.nearest(projected)
+        quantized = projected + (self.lookup(codes) - projected).detach()
+        return self.expand(quantized), codes
+
+
+class ResidualVectorQuantizer(nn.Module):
+    """Levels in a row, each quantizing what the ones before it left over."""
+
+    def __init__(
+        self, channels: int, codebook_size: int, codebook_dim: int, strides: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.quantizers = nn.ModuleList(
+            VectorQuantizer(channels, codebook_size, codebook_dim, stride) for stride in strides
+        )
+
+    def forward(self, z: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Quantize latents ``[B, C, T]``: the sum over levels, and codes ``[B, T / stride]``."""
+        residual, levels, codes = z, [], []
+        for quantizer in self.quantizers:
+            quantized, indices = quantizer(residual)
+            residual = residual - quantized
+            levels.append(quantized)
+            codes.append(indices)
+        return _sum(levels), codes
+
+    def from_codes(self, codes: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return the latents ``[B, C, T]`` of codes ``[B, T / stride]``, coarsest first."""
+        return _sum(
+            [
+                quantizer.expand(quantizer.lookup(indices))  # type: ignore[operator]
+                for quantizer, indices in zip(self.quantizers, codes, strict=True)
+            ]
+        )
+
+
+def _sum(levels: list[torch.Tensor]) -> torch.Tensor:
+    """Add up in order, coarsest first: the order decides the last bit."""
+    total = levels[0]
+    for level in levels[1:]:
+        total = total + level
+    return total

@@ -1,0 +1,95 @@
+"""Loading and saving models: Hub ids, folders, and what ships with the project."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from snac_model.codec import SNAC
+from snac_model.config import CodecConfig
+from snac_model.dual_head import model_class
+from snac_model.errors import Failure
+from snac_model.files import atomic_path, write_text
+from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS, ModelFiles, find_model
+
+
+def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: Any) -> SNAC:
+    """Load a model in evaluation mode: SNAC or DualHeadSNAC, as its ``config.json`` says.
+
+    Args:
+        where: a Hub id, a folder (``config.json`` with ``model.safetensors`` or the official
+            ``pytorch_model.bin``), or ``builtin:NAME``.
+        device: where the weights go.
+        hub_options: passed to ``huggingface_hub.hf_hub_download``: ``revision``, ``cache_dir``...
+
+    Raises:
+        Failure: if there is no such model, or its files are damaged or do not fit together.
+    """
+    files = find_model(where, **hub_options)
+    config = CodecConfig.read(files.config)
+    model = model_class(config)(**config.to_dict())
+    _fill(model, _read_state(files.weights), files)
+    return model.eval().to(device)
+
+
+def load_as(kind: type[Any], where: str | Path, **hub_options: Any) -> Any:
+    """Load like ``load``; raises Failure unless the model is of class ``kind`` exactly."""
+    model = load(where, **hub_options)
+    if type(model) is not kind:
+        raise Failure(f"{where} holds a {type(model).__name__}, not a {kind.__name__}")
+    return model
+
+
+def save(model: SNAC, folder: Path) -> None:
+    """Write ``model.safetensors`` and then ``config.json`` into ``folder``, each atomically."""
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
+    write_text(folder / CONFIG, json.dumps(model.config.to_dict(), indent=2) + "\n")
+
+
+def weights_sha256(modules: Iterable[nn.Module]) -> str:
+    """Hash weights by content: equal for safetensors and pickle, on any device.
+
+    Over ``model.tokenizer_modules()`` it identifies what decides the codes, which a fine-tuned
+    decoder leaves alone: so it tells whether codes belong to a model.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        for name, value in sorted(module.state_dict().items()):
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict without ever executing what a pickle says."""
+    try:
+        if path.name == OFFICIAL_WEIGHTS:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        else:
+            state = load_file(path)
+    except (OSError, EOFError, RuntimeError, ValueError, SafetensorError) as error:
+        raise Failure(f"cannot read the weights {path}: {error}") from error
+    except Exception as error:  # the unpickler's own error class is private to torch
+        raise Failure(
+            f"{path} is refused: it holds more than weights, and no code in it is run ({error})"
+        ) from error
+    return {
+        name: value.float() if value.is_floating_point() else value for name, value in state.items()
+    }
+
+
+def _fill(model: SNAC, state: dict[str, torch.Tensor], files: ModelFiles) -> None:
+    """Load a state dict whose keys and shapes must all fit."""
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:500]
+        raise Failure(f"{files.weights} does not fit {files.config}: {detail}") from error

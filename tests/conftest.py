@@ -1,0 +1,17 @@
+"""What tests of several packages share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """The folder of real speech beside the project; the test is skipped where there is none."""
+    folder = Path(os.environ.get("SNAC_SPEECH") or ROOT.parent / "shared" / "speech")
+    if not folder.is_dir():
+        pytest.skip(f"no real speech at {folder}")
+    return folder
