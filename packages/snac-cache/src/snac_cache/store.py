@@ -69,6 +69,11 @@ class CodeStore:
         """Return the index of an utterance; raises KeyError if the split does not hold it."""
         return self._index_by_id[utterance_id]
 
+    def with_target(self) -> list[int]:
+        """Return the indices of the utterances that have a 48 kHz target, in order."""
+        present = np.concatenate([part.has_target() for part in self._parts])
+        return np.flatnonzero(present).tolist()
+
     def coarse_tokens(self, index: int) -> int:
         """Return the number of coarse tokens of an utterance."""
         part, row = self._locate(index)
@@ -134,6 +139,9 @@ class _Part:
 
     def utterance(self, row: int) -> CachedUtterance:
         return CachedUtterance(**self._rows.slice(row, 1).to_pylist()[0])
+
+    def has_target(self) -> np.ndarray:
+        return self._rows.column("target_path").is_valid().to_numpy()
 
     def tokens(self, level: int, row: int) -> np.ndarray:
         offsets, values = self._codes[level]

@@ -66,17 +66,25 @@ def read_mono(path: str | Path, start: int = 0, frames: int = -1) -> tuple[torch
     Raises:
         AudioError: ``unreadable``, or ``non_finite`` where a sample is NaN or infinite.
     """
+    audio, header = read_with_header(path, start, frames)
+    return audio, header.sample_rate
+
+
+def read_with_header(
+    path: str | Path, start: int = 0, frames: int = -1
+) -> tuple[torch.Tensor, AudioHeader]:
+    """Read like ``read_mono``, and return the whole header: the file is opened once."""
     try:
         with soundfile.SoundFile(str(path)) as file:
+            header = AudioHeader(file.samplerate, file.channels, file.frames)
             file.seek(start)
             samples = file.read(frames, dtype="float32", always_2d=True)
-            rate = file.samplerate
     except (OSError, soundfile.LibsndfileError, RuntimeError) as error:
         raise AudioError("unreadable", _reason(error)) from error
     if not np.isfinite(samples).all():
         raise AudioError("non_finite", "the audio holds NaN or infinite samples")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    return torch.from_numpy(np.ascontiguousarray(mono)), rate
+    return torch.from_numpy(np.ascontiguousarray(mono)), header
 
 
 def resample(audio: torch.Tensor, from_rate: int, to_rate: int) -> torch.Tensor:
