@@ -11,7 +11,7 @@ import soundfile
 import torch
 from torchaudio.transforms import Resample
 
-from snac_model.audio_header import AudioError, describe
+from snac_model.audio_header import AudioError, AudioHeader, describe
 
 RESAMPLE_ZEROS = 6  # torchaudio's lowpass_filter_width: zero crossings to each side
 

@@ -70,7 +70,9 @@ def parse_ranges(texts: Sequence[str], epochs: int) -> list[range]:
             raise BadInput(f"{text!r} is not a range of epochs; write it as 3-4")
         first, last = int(match[1]), int(match[2] or match[1])
         if first != following or last < first:
-            raise BadInput(f"epoch range {text}: it must begin at {following} and not run backwards")
+            raise BadInput(
+                f"epoch range {text}: it must begin at {following} and not run backwards"
+            )
         ranges.append(range(first, min(last, epochs) + 1))
         following = last + 1
     if following <= epochs:

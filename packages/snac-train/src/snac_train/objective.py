@@ -8,8 +8,8 @@ from snac_model.audio import resample
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.losses import ReconstructionLoss
 from snac_model.noise import SeededNoise
-from snac_train.dataset import Batch
 from snac_train.recipe import Loss
+from snac_train.segments import Batch
 from snac_train.targets import TARGET_RATE
 
 Losses = dict[str, torch.Tensor]
@@ -39,7 +39,7 @@ class DualHeadObjective(nn.Module):
         return self.compare(self.decode(batch), batch)
 
     def resampled_baseline(self, batch: Batch) -> Losses:
-        """Return the losses at 48 kHz of the 24 kHz output, resampled: what a new head must beat."""
+        """Return the 48 kHz losses of the resampled 24 kHz output: what a new head must beat."""
         outputs = self.decode(batch)
         outputs["48k"] = resample(outputs["24k"], self.rates["24k"], self.rates["48k"])
         losses = self.compare(outputs, batch)
@@ -64,7 +64,8 @@ class DualHeadObjective(nn.Module):
 
     def compare(self, outputs: Losses, batch: Batch) -> Losses:
         """Compare the windows' segments with their targets."""
-        losses, total = {}, torch.zeros((), device=batch.audio.device)
+        losses: Losses = {}
+        total = torch.zeros((), device=batch.audio.device)
         targets = self.targets(batch)
         for head, rate in self.rates.items():
             segments = self._cut(outputs[head], rate, batch)

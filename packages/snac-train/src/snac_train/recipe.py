@@ -7,11 +7,13 @@ from importlib import resources
 from typing import Annotated, Any
 
 from snac_model.errors import BadInput
-from snac_train.settings import AtLeast, build, override
+from snac_train.settings import Between, build, override
 
-Count = Annotated[int, AtLeast(1)]
-CountOrNone = Annotated[int, AtLeast(0)]
-NotNegative = Annotated[float, AtLeast(0)]
+Count = Annotated[int, Between(1)]
+CountOrNone = Annotated[int, Between(0)]
+NotNegative = Annotated[float, Between(0)]
+Share = Annotated[float, Between(0, 1)]
+Divisor = Annotated[float, Between(1)]
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,9 @@ class Schedule:
     """
 
     peak_factor: NotNegative
-    pct_start: NotNegative
-    div_factor: NotNegative
-    final_div_factor: NotNegative
+    pct_start: Share
+    div_factor: Divisor
+    final_div_factor: Divisor
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """From text and TOML tables to typed settings, with errors that say what would have been right."""
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -15,10 +16,16 @@ _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 
 @dataclass(frozen=True)
-class AtLeast:
-    """The smallest value that a number may have, for ``Annotated``."""
+class Between:
+    """The smallest and the largest value that a number may have, for ``Annotated``."""
 
-    value: float
+    low: float
+    high: float = math.inf
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"at least {self.low:g}"
+        return f"from {self.low:g} to {self.high:g}"
 
 
 def fields_of(kind: type) -> Mapping[str, Any]:
@@ -74,7 +81,6 @@ def build(kind: type[Settings], tables: Mapping[str, Any]) -> Settings:
 
 
 def _table(kind: Any, table: str, tables: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
-    assert is_dataclass(kind)
     values = {}
     for field in fields(kind):
         name = f"{table}.{field.name}"
@@ -85,29 +91,29 @@ def _table(kind: Any, table: str, tables: Mapping[str, Any], known: Mapping[str,
 
 
 def _convert(value: Any, kind: Any, name: str) -> Any:
-    plain, minimum = _split_kind(kind)
+    plain, limits = _split_kind(kind)
     if get_origin(plain) is tuple and isinstance(value, list):
         return tuple(_convert(item, get_args(plain)[0], name) for item in value)
     if plain is float and type(value) is int:
         value = float(value)
-    if type(value) is not plain or (minimum is not None and not value >= minimum):
+    if type(value) is not plain or (limits and not limits.low <= value <= limits.high):
         raise BadInput(f"{name} cannot be {value!r}: it must be {_describe(kind)}")
     return value
 
 
-def _split_kind(kind: Any) -> tuple[Any, float | None]:
-    """Return a type without its annotation, and the minimum that the annotation sets."""
+def _split_kind(kind: Any) -> tuple[Any, Between | None]:
+    """Return a type without its annotation, and the limits that the annotation sets."""
     if get_origin(kind) is not Annotated:
         return kind, None
-    plain, limit = get_args(kind)
-    return plain, limit.value
+    plain, limits = get_args(kind)
+    return plain, limits
 
 
 def _describe(kind: Any) -> str:
-    plain, minimum = _split_kind(kind)
+    plain, limits = _split_kind(kind)
     if get_origin(plain) is tuple:
         return f"a list, each item {_describe(get_args(plain)[0])}"
-    return _WORDS[plain] + ("" if minimum is None else f", at least {minimum:g}")
+    return f"{_WORDS[plain]}, {limits}" if limits else _WORDS[plain]
 
 
 def _unknown(what: str, name: str, known: Mapping[str, Any]) -> str:

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from snac_cache.store import CachedUtterance
-from snac_model.audio import AudioError, read_with_header, resample_margin
+from snac_model.audio import read_with_header, resample_margin
+from snac_model.audio_header import AudioError
 from snac_model.errors import Failure
 
 TARGET_RATE = 48_000
@@ -43,6 +44,8 @@ def read_target(utterance: CachedUtterance, start: int, stop: int) -> torch.Tens
             f" codes are of {frames} frames at {TARGET_RATE} Hz: it is not the audio that was "
             "encoded. Run snac-manifest and snac-cache again."
         )
+    if len(audio) != last - first:
+        raise Failure(f"{_name(utterance)} is damaged: it cannot be read up to frame {last}")
     return F.pad(audio, (first - start, stop - last))
 
 
