@@ -39,7 +39,8 @@ def read_with_header(
             file.seek(start)
             samples = file.read(frames, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioError("unreadable", describe(error)) from error
+        reason = describe(error) if Path(path).exists() else "there is no such file"
+        raise AudioError("unreadable", reason) from error
     if not np.isfinite(samples).all():
         raise AudioError("non_finite", "the audio holds NaN or infinite samples")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)

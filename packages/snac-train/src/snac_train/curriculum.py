@@ -3,7 +3,8 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
 from snac_model.errors import BadInput
@@ -88,12 +89,21 @@ def stage_steps(epochs: Sequence[Epoch], stage: StageName) -> int:
     return sum(epoch.steps for epoch in epochs if epoch.stage == stage)
 
 
-def describe(epoch: Epoch, geometry: Geometry) -> str:
-    """Say what an epoch's segments came to."""
+def describe(epochs: Sequence[Epoch], geometry: Geometry) -> list[str]:
+    """Say what each run of like epochs came to."""
+    return [
+        _describe_alike(list(alike), geometry)
+        for _, alike in groupby(epochs, key=lambda epoch: replace(epoch, number=0))
+    ]
+
+
+def _describe_alike(epochs: list[Epoch], geometry: Geometry) -> str:
+    first, last = epochs[0], epochs[-1]
+    numbers = f"{first.number}-{last.number}" if last is not first else f"{first.number}"
     return (
-        f"epoch {epoch.number} ({epoch.stage}): segments of {epoch.wished_s:g} s are "
-        f"{segment_in_words(epoch.segment_tokens, geometry)}; "
-        f"batches of {epoch.batch_size}, {epoch.steps} steps"
+        f"epoch {numbers} ({first.stage}): segments of {first.wished_s:g} s are "
+        f"{segment_in_words(first.segment_tokens, geometry)}; "
+        f"batches of {first.batch_size}, {first.steps} steps an epoch"
     )
 
 

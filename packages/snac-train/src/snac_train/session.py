@@ -91,8 +91,8 @@ def _begin(
     folder.say(f"run {folder.path}, from {inputs.base}, on {device}")
     _say_counts(folder, inputs.counts())
     geometry = inputs.model.geometry
-    for epoch in epochs:
-        folder.say(describe(epoch, geometry))
+    for line in describe(epochs, geometry):
+        folder.say(line)
     tokens = geometry.coarse_tokens(recipe.validation.segment_s)
     folder.say(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
 
