@@ -57,6 +57,14 @@ class CacheIdentity:
             },
         )
 
+    def differences(self, other: "CacheIdentity") -> list[str]:
+        """Say in what two caches' codes cannot be mixed; names and versions may differ."""
+        return [
+            f"{name}: {getattr(self, name)} and {getattr(other, name)}"
+            for name in ("tokenizer_sha256", "config", "precision", "schema_version")
+            if getattr(self, name) != getattr(other, name)
+        ]
+
     def codec_geometry(self) -> Geometry:
         """Return the geometry that the codes have."""
         return Geometry.of(CodecConfig.from_dict(self.config))

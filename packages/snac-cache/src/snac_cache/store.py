@@ -113,8 +113,8 @@ class CodeStore:
             except (KeyError, ValueError, OSError, pa.ArrowException) as error:
                 raise Failure(f"{file} is not a part of a code cache: {error}") from error
             first = first or identity
-            if identity != first:
-                raise Failure(f"{file} was made otherwise than {files[0]}: not one cache")
+            if differences := first.differences(identity):
+                raise Failure(f"{files[0]} and {file} are not one cache: {'; '.join(differences)}")
         assert first is not None
         return first
 
