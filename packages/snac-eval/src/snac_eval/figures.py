@@ -23,6 +23,7 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 9,
     "text.color": INK,
+    "axes.facecolor": "none",
     "axes.edgecolor": GRID,
     "axes.labelcolor": INK,
     "xtick.color": INK,
@@ -60,7 +61,7 @@ def spectrogram_figure(
             interpolation="none",
             extent=(0, seconds, 0, rate / 2000),
         )
-        axes.set(xlim=(0, seconds), ylim=(0, top_rate / 2000), xlabel="s", ylabel="kHz")
+        axes.set(xlim=(0, seconds), ylim=(0, top_rate / 2000), xlabel="time (s)", ylabel="kHz")
         axes.set_facecolor("black")
         axes.axhline(top_rate / 4000, color="white", linewidth=0.8, linestyle=(0, (4, 3)))
         return _svg(figure)
@@ -77,7 +78,7 @@ def loss_figure(
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(4.8, 2.9))
-        axes = figure.add_axes((0.13, 0.16, 0.85, 0.74))
+        axes = figure.add_axes((0.11, 0.2, 0.87, 0.71))
         axes.grid(color=GRID, linewidth=0.5)
         if "train" in curves:
             axes.plot(*thinned(*curves["train"]), color=TRAINED, linewidth=1, label="training")
@@ -87,8 +88,8 @@ def loss_figure(
             level = curves["baseline"][1][-1]
             axes.axhline(level, color=BASE, linestyle="--", linewidth=1.2, label="base")
         _mark_stages(axes, stages)
-        axes.set_xlabel("step")
-        axes.legend(frameon=False, fontsize=8, loc="upper right")
+        axes.set_xlabel("step", loc="left")
+        figure.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
         return _svg(figure)
 
 
@@ -114,7 +115,7 @@ def _svg(figure: Figure) -> Markup:
     """Return a figure as an SVG element without dates or random names."""
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": "snac-eval"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None})
     text = buffer.getvalue()
     for colour, themed in THEME.items():
         text = text.replace(colour, themed)

@@ -11,6 +11,11 @@ def rate_name(rate: int) -> str:
     return f"{rate / 1000:g}k"
 
 
+def kilohertz(rate: int) -> str:
+    """Return the rate as people write it: ``48 kHz`` for 48000."""
+    return f"{rate / 1000:g} kHz"
+
+
 def folder_name(name: str) -> str:
     """Return a model's name as the name of a folder: ``owner-name`` for ``owner/name``."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "evaluation"

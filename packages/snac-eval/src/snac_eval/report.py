@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from snac_eval.audio_data import audio_uri
 from snac_eval.figures import loss_figure, spectrogram_figure
-from snac_eval.names import rate_name
+from snac_eval.names import kilohertz, rate_name
 from snac_eval.run_metrics import RunMetrics, read_run_metrics
 from snac_eval.samples import REFERENCE, Sample
 from snac_eval.spectrogram import spectrogram_db
@@ -31,10 +31,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Curves:
-    """The losses of one run, a drawing for each rate's name."""
+    """The losses of one run, a drawing for each rate."""
 
     run: str
-    drawings: dict[str, Markup]
+    drawings: dict[int, Markup]
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,15 @@ def curves(evaluation: Evaluation) -> Iterator[Curves]:
     for run in sorted(runs):
         metrics = read_run_metrics(run)
         if metrics is not None:
-            names = [rate_name(rate) for rate in evaluation.rates]
-            drawings = {name: _draw_loss(metrics, f"{name}/loss") for name in names}
-            yield Curves(run.name, {name: drawn for name, drawn in drawings.items() if drawn})
+            drawings = {rate: _draw_loss(metrics, rate) for rate in evaluation.rates}
+            yield Curves(run.name, {rate: drawn for rate, drawn in drawings.items() if drawn})
 
 
-def _draw_loss(metrics: RunMetrics, metric: str) -> Markup | None:
+def _draw_loss(metrics: RunMetrics, rate: int) -> Markup | None:
     found = {
         kind: (np.array(curve.steps), np.array(curve.values))
         for (kind, name), curve in metrics.curves.items()
-        if name == metric
+        if name == f"{rate_name(rate)}/loss"
     }
     return loss_figure(found, metrics.stages) if found else None
 
@@ -120,5 +119,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, percent=percent, rate_name=rate_name)
+    environment.filters.update(number=number, percent=percent, kilohertz=kilohertz)
     return environment
