@@ -33,9 +33,9 @@ CONFIG = {
     "noise": True,
     "depthwise": True,
 }
-SEGMENT_TOKENS = 6
-BATCH_SIZE = 8
-STEPS_BEFORE_QUANTIZING = 500
+SEGMENT_TOKENS = 5
+BATCH_SIZE = 4
+STEPS_BEFORE_QUANTIZING = 300
 STEPS_BETWEEN_REVIVALS = 250
 FFT_SIZES = (256, 512, 1024, 2048)
 
@@ -43,7 +43,7 @@ FFT_SIZES = (256, 512, 1024, 2048)
 @click.command(cls=Tool, example="train_tiny_codec.py ../shared/speech/nathalie -o tiny")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("-o", "--output", default="tiny", type=click.Path(path_type=Path))
-@click.option("--steps", default=5000)
+@click.option("--steps", default=3000)
 @click.option("--seed", default=0)
 def main(sources: tuple[Path, ...], output: Path, steps: int, seed: int) -> None:
     """Train on the train splits of SOURCES and write a model folder."""
@@ -69,7 +69,7 @@ def main(sources: tuple[Path, ...], output: Path, steps: int, seed: int) -> None
             note(f"codes unused: {unused}")
         if step % 100 == 0:
             note(f"{step}: " + ", ".join(f"{k} {v.item():.4f}" for k, v in losses.items()))
-        if step % 1000 == 999:
+        if step % 500 == 499:
             save(model, output)
     save(model, output)
     print_summary(output=str(output), steps=steps)

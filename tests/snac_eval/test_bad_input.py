@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-import torch
+from evaluation import Workplace, cache, manifest_row, read_means, read_rows
+from models import NARROW, seeded
+from workplace import write_tone
 
-from snac_model import SNAC, save
-from workplace import SMALL, Workplace, cache, manifest_row, read_means, read_rows, write_audio
+from snac_model import save
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def elsewhere(workplace: Workplace, tmp_path: Path) -> Callable[..., Workplace]:
 
     def make(rate: int = 48000, **changes: Any) -> Workplace:
         path = tmp_path / "audio" / "one.wav"
-        write_audio(path, 0.6, 1, rate)
+        write_tone(path, 0.6, rate)
         cache([manifest_row(path, **changes)], workplace.base, tmp_path / "codes")
         return replace(workplace, root=tmp_path)
 
@@ -50,13 +51,12 @@ def test_with_codes_of_no_utterance(workplace: Workplace, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("changes", "why"),
-    [({}, "another encoder"), ({"vq_strides": [8, 2, 1]}, "another geometry")],
+    [({}, "another encoder"), ({"vq_strides": (8, 2, 1)}, "another geometry")],
 )
 def test_codes_of_another_model(
     workplace: Workplace, tmp_path: Path, changes: dict[str, Any], why: str
 ) -> None:
-    torch.manual_seed(1)
-    save(SNAC(**{**SMALL, **changes}), tmp_path / "stranger")
+    save(seeded(replace(NARROW["24k"], **changes), seed=1), tmp_path / "stranger")
     message = failure(workplace, tmp_path / "stranger")
     assert why in message
     assert str(workplace.base) in message

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from evaluation import LENGTHS_S, Workplace, read_means, read_rows
 
 from snac_cache import CodeStore
 from snac_eval.decoding import noise_seed
@@ -12,7 +13,6 @@ from snac_eval.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW
 from snac_model import DualHeadSNAC, SeededNoise
 from snac_model.audio import read_mono, resample
 from snac_model.losses import ReconstructionLoss
-from workplace import LENGTHS_S, Workplace, read_means, read_rows
 
 
 def zero_the_second_head(model: DualHeadSNAC) -> None:

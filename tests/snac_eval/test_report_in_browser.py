@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from evaluation import Workplace
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from snac_model import DualHeadSNAC, save
-from workplace import Workplace
 
 LOAD_ALL = """
 const done = arguments[0];
