@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from training import LENGTHS, SMALL_CODEC, make_cache, write_position, write_voice
 
 from snac_model import save
 from snac_model.codec import SNAC
-from training import LENGTHS, SMALL_CODEC, make_cache, write_position, write_voice
 
 
 @pytest.fixture(scope="session")

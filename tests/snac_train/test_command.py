@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from training import SMALL_RECIPE
 
 from snac_train.cli.train import main
-from training import SMALL_RECIPE
 
 
 def command(*arguments: object) -> list[str]:

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from training import SMALL_CODEC
 
 from snac_model.errors import BadInput
 from snac_model.geometry import Geometry
 from snac_train.curriculum import describe, parse_ranges, plan_epochs, stage_steps
 from snac_train.recipe import load_recipe
-from training import SMALL_CODEC
 
 PHASE_12 = load_recipe(12).curriculum
 GEOMETRY = replace(SMALL_CODEC().geometry, hop_length=512, output_rates=(24_000, 48_000))

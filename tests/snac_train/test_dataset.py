@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from training import LENGTHS, positions_of
 
 from snac_cache.store import CodeStore
 from snac_model.audio import resample
@@ -17,7 +18,6 @@ from snac_train.dataset import SegmentDataset, Utterances
 from snac_train.loading import load_batches
 from snac_train.segments import Segment
 from snac_train.slices import Draws, in_order
-from training import LENGTHS, positions_of
 
 TOKEN_SAMPLES = 8 * 8 * 4  # at 24 kHz, of the small codec: encoder rates 8 and 8, stride 4
 CONTEXT = 3

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from training import SMALL_CODEC, small_recipe
 
 from snac_cache.store import CodeStore
 from snac_model.audio import read_mono, resample
@@ -19,7 +20,6 @@ from snac_train.optimization import TRAINED, freeze_all_but, parameter_groups
 from snac_train.segments import Batch
 from snac_train.slices import Draws
 from snac_train.validation import Validator, check_finite, validation_segments
-from training import SMALL_CODEC, small_recipe
 
 RATES = {"24k": 24_000, "48k": 48_000}
 

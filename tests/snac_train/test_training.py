@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from training import SMALL_CODEC, small_recipe
 
 from snac_model import load, save
 from snac_model.codec import SNAC
@@ -18,7 +19,6 @@ from snac_train.inputs import open_inputs
 from snac_train.recipe import Recipe
 from snac_train.session import train
 from snac_train.trainer import Trainer
-from training import SMALL_CODEC, small_recipe
 
 GROUPS = ("trunk", "head_48k", "head_24k")
 
@@ -162,6 +162,14 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not(
 def without_speed(folder: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [{name: line[name] for name in line if name != "samples_per_s"} for line in lines]
+
+
+def test_segments_are_decoded_in_their_context(folder: Path, voices: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(data__context="false", curriculum__epochs="1")
+    run(recipe, voices, tmp_path / "bare")
+    with_context, bare = metrics(folder, "baseline")[0], metrics(tmp_path / "bare", "baseline")[0]
+    assert bare["loss"] == pytest.approx(with_context["loss"], rel=0.05)
+    assert bare["loss"] != with_context["loss"]
 
 
 def test_best_models_are_those_of_their_scores(folder: Path) -> None:
