@@ -3,7 +3,6 @@
 soundfile reads and seeks wav, flac, ogg and mp3 with no system library; torchaudio resamples.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,49 +11,9 @@ import soundfile
 import torch
 from torchaudio.transforms import Resample
 
-from snac_model.errors import Failure
+from snac_model.audio_header import AudioError, describe
 
 RESAMPLE_ZEROS = 6  # torchaudio's lowpass_filter_width: zero crossings to each side
-
-
-class AudioError(Failure):
-    """A file that cannot be used as audio; ``reason`` is the short code for the rejects."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-
-@dataclass(frozen=True)
-class AudioHeader:
-    """What a file's header says."""
-
-    sample_rate: int
-    channels: int
-    num_frames: int
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.num_frames / self.sample_rate
-
-
-def read_header(path: str | Path) -> AudioHeader:
-    """Read a header.
-
-    Raises:
-        AudioError: ``empty`` for a file without bytes or frames, else ``unreadable``.
-    """
-    try:
-        if Path(path).stat().st_size == 0:
-            raise AudioError("empty", "the file has no bytes")
-        info = soundfile.info(str(path))
-    except (OSError, soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioError("unreadable", _reason(error)) from error
-    if info.frames <= 0:
-        raise AudioError("empty", "the file holds no audio frames")
-    return AudioHeader(info.samplerate, info.channels, info.frames)
 
 
 def read_mono(path: str | Path, start: int = 0, frames: int = -1) -> tuple[torch.Tensor, int]:
@@ -72,7 +31,7 @@ def read_mono(path: str | Path, start: int = 0, frames: int = -1) -> tuple[torch
             samples = file.read(frames, dtype="float32", always_2d=True)
             rate = file.samplerate
     except (OSError, soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioError("unreadable", _reason(error)) from error
+        raise AudioError("unreadable", describe(error)) from error
     if not np.isfinite(samples).all():
         raise AudioError("non_finite", "the audio holds NaN or infinite samples")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
@@ -98,9 +57,3 @@ def resample_margin(from_rate: int, to_rate: int) -> int:
 @lru_cache(maxsize=64)
 def _resampler(from_rate: int, to_rate: int, device: torch.device) -> Resample:
     return Resample(from_rate, to_rate, lowpass_filter_width=RESAMPLE_ZEROS).to(device)
-
-
-def _reason(error: Exception) -> str:
-    """Say what libsndfile or the system said, without the path, which stands beside it."""
-    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
-    return " ".join(str(text).split())

@@ -71,14 +71,44 @@ def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def max_reject_rate_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--max-reject-rate`` to a command."""
+    return click.option(
+        "--max-reject-rate",
+        type=click.FloatRange(0, 1),
+        default=0.05,
+        help="Fail if more than this share of the input is rejected.",
+    )(command)
+
+
+def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--device`` to a command."""
+    return click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        help="Where to compute; auto takes the GPU if there is one.",
+    )(command)
+
+
+def check_reject_rate(rejected: int, accepted: int, max_reject_rate: float) -> None:
+    """Raise Failure if too much of the input was rejected; to be called when all is written."""
+    total = rejected + accepted
+    if rejected > max_reject_rate * total:
+        raise Failure(
+            f"{rejected} of {total} inputs were rejected, more than --max-reject-rate "
+            f"{max_reject_rate:g} allows. The rejects say why; mend the input, or raise the limit."
+        )
+
+
 def note(message: str) -> None:
     """Tell the person something, on stderr."""
     click.echo(message, err=True)
 
 
-def print_summary(**fields: Any) -> None:
-    """Print the one JSON line that closes a command's output."""
-    click.echo(json.dumps(fields, ensure_ascii=False))
+def print_summary(*, to_stderr: bool = False, **fields: Any) -> None:
+    """Print the one JSON line that closes a command's output; on stderr when stdout is data."""
+    click.echo(json.dumps(fields, ensure_ascii=False), err=to_stderr)
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""What a cache was made with: enough to say whether codes belong to a model."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self
+
+from snac_cache.schema import SCHEMA_VERSION
+from snac_model.config import CodecConfig
+from snac_model.geometry import Geometry
+
+if TYPE_CHECKING:
+    from snac_model.codec import SNAC
+
+KEY_PREFIX = "snac."
+
+
+@dataclass(frozen=True)
+class CacheIdentity:
+    """Carried by ``cache.json`` and by the key-value metadata of every part.
+
+    Attributes:
+        model: the name that the model was given by.
+        weights_sha256: hash of all its weights.
+        tokenizer_sha256: hash of encoder and quantizer, which alone decide the codes.
+        config: the codec's ``config.json``.
+        geometry: what ``config`` implies, spelt out for readers without our code.
+        precision: arithmetic of the encoder.
+        versions: of the libraries that made the codes.
+        schema_version: of the columns.
+    """
+
+    model: str
+    weights_sha256: str
+    tokenizer_sha256: str
+    config: dict[str, Any]
+    geometry: dict[str, Any]
+    precision: str
+    versions: dict[str, str]
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def of(cls, model: "SNAC", name: str, precision: str) -> Self:
+        """Describe a cache that ``model`` is about to make."""
+        from snac_model.weights import weights_sha256
+
+        return cls(
+            model=name,
+            weights_sha256=weights_sha256([model]),
+            tokenizer_sha256=weights_sha256(model.tokenizer_modules()),
+            config=model.config.to_dict(),
+            geometry=asdict(model.geometry),
+            precision=precision,
+            versions={
+                library: import_module(library).__version__
+                for library in ("torch", "torchaudio", "soundfile", "pyarrow")
+            },
+        )
+
+    def differences(self, other: "CacheIdentity") -> list[str]:
+        """Say in what two caches' codes cannot be mixed; names and versions may differ."""
+        return [
+            f"{name}: {getattr(self, name)} and {getattr(other, name)}"
+            for name in ("tokenizer_sha256", "config", "precision", "schema_version")
+            if getattr(self, name) != getattr(other, name)
+        ]
+
+    def codec_geometry(self) -> Geometry:
+        """Return the geometry that the codes have."""
+        return Geometry.of(CodecConfig.from_dict(self.config))
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return parquet key-value metadata, each value a JSON document."""
+        return {
+            KEY_PREFIX + name: json.dumps(value, sort_keys=True)
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[bytes, bytes]) -> Self:
+        """Read what ``to_metadata`` wrote; raises KeyError where a key is missing."""
+        return cls(
+            **{
+                field.name: json.loads(metadata[(KEY_PREFIX + field.name).encode()])
+                for field in fields(cls)
+            }
+        )
