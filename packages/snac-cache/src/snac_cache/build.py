@@ -20,6 +20,7 @@ from snac_cache.parts import codes_path, read_finished, write_part
 from snac_cache.plan import Part, plan_parts
 from snac_cache.workers import run_alone, run_workers
 from snac_model.audio_header import AudioError
+from snac_model.devices import prepare_cpu_worker
 from snac_model.errors import Failure
 from snac_model.files import write_text
 from snac_model.weights import load
@@ -99,7 +100,7 @@ def build_cache(
             report.agreement += message.agreement
 
     workers = min(request.workers, len(todo))
-    task = partial(_encode_parts, request=request, identity=identity, workers=workers)
+    task = partial(_encode_parts, request=request, identity=identity)
     if workers > 1:
         run_workers(task, todo, receive, workers)
     elif todo:
@@ -118,12 +119,11 @@ def _encode_parts(
     *,
     request: CacheRequest,
     identity: CacheIdentity,
-    workers: int,
 ) -> None:
     """Run in each worker: load the model once, then encode part after part."""
     device = torch.device(request.device)
     if device.type == "cpu":
-        torch.set_num_threads(max(1, torch.get_num_threads() // max(1, workers)))
+        prepare_cpu_worker()
     else:
         # float32 means float32: cuDNN would otherwise round the convolutions' inputs to TF32
         torch.backends.cudnn.allow_tf32 = False

@@ -75,10 +75,15 @@ class ResidualVectorQuantizer(nn.Module):
             VectorQuantizer(channels, codebook_size, codebook_dim, stride) for stride in strides
         )
 
+    @property
+    def levels(self) -> list[VectorQuantizer]:
+        """The quantizers, coarsest first."""
+        return [level for level in self.quantizers if isinstance(level, VectorQuantizer)]
+
     def forward(self, z: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Quantize latents ``[B, C, T]``: the sum over levels, and codes ``[B, T / stride]``."""
         residual, levels, codes = z, [], []
-        for quantizer in self.quantizers:
+        for quantizer in self.levels:
             quantized, indices = quantizer(residual)
             residual = residual - quantized
             levels.append(quantized)
@@ -89,8 +94,8 @@ class ResidualVectorQuantizer(nn.Module):
         """Return the latents ``[B, C, T]`` of codes ``[B, T / stride]``, coarsest first."""
         return _sum(
             [
-                quantizer.expand(quantizer.lookup(indices))  # type: ignore[operator]
-                for quantizer, indices in zip(self.quantizers, codes, strict=True)
+                quantizer.expand(quantizer.lookup(indices))
+                for quantizer, indices in zip(self.levels, codes, strict=True)
             ]
         )
 
