@@ -39,8 +39,8 @@ fi
 
 step snac-manifest "$audio"
 step snac-cache --model "$model"
-step snac-train --phase 12 --base "$model" --run "$run" "${training[@]}"
-step snac-eval --run "$run"
+step snac-train --phase 12 --run "$run" "${training[@]}"
+step snac-eval "$run"
 
 printf '\n%s\n%-12s %4d s\n\n' "$timings" 'in all' $SECONDS >&2
 echo "report: $SNAC_ARTIFACTS/eval/$run/report.html"
