@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets the environment ready: finds or installs uv, then installs what uv.lock says into .venv/.
-# Run it, or source it: it leaves the project's folder in $root and uv on PATH.
+# Run it, or source it: it leaves the folder of the project in $root, and uv on PATH.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
@@ -34,6 +34,9 @@ install_uv() {
         give_up "pip could not install uv, see above; check the network (or pip's settings for" \
             "your package index) or install uv yourself, and run this again"
 }
+
+# Threads of torch that wait shall sleep: where others use the cores too, spinning halves the speed.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 if ! command -v uv >/dev/null; then
     [ -x "$root/.uv/bin/uv" ] || install_uv
