@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Small models gain nothing from threads, and lose a hundredfold where other work holds a core that
+# OpenMP waits for. Set before torch is imported, and inherited by the commands under test.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

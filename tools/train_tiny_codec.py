@@ -2,16 +2,18 @@
 
     uv run python tools/train_tiny_codec.py ../shared/speech/nathalie ../shared/speech/kerstin
 
-For the first steps the quantizer is left out, then the codebooks are filled with latents and the
-whole model is trained with codebook and commitment losses (van den Oord et al., 2017). Codes that
-nothing uses are moved onto latents.
+First as an autoencoder without quantizing. Then each level's codebook is set to centroids of what
+that level sees (spherical k-means, for codes are compared by direction), and the decoder is
+trained on the quantized latents, encoder and codebooks as they are.
 """
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from snac_cache.scan import scan
 from snac_model import SNAC, RandomNoise, save
@@ -33,46 +35,42 @@ CONFIG = {
     "noise": True,
     "depthwise": True,
 }
-SEGMENT_TOKENS = 6
-BATCH_SIZE = 8
-STEPS_BEFORE_QUANTIZING = 500
-STEPS_BETWEEN_REVIVALS = 250
+SEGMENT_TOKENS = 5
+BATCH_SIZE = 4
 FFT_SIZES = (256, 512, 1024, 2048)
+KMEANS_ROUNDS = 12
 
 
 @click.command(cls=Tool, example="train_tiny_codec.py ../shared/speech/nathalie -o tiny")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("-o", "--output", default="tiny", type=click.Path(path_type=Path))
-@click.option("--steps", default=5000)
+@click.option("--autoencoder-steps", default=1000)
+@click.option("--decoder-steps", default=1500)
 @click.option("--seed", default=0)
-def main(sources: tuple[Path, ...], output: Path, steps: int, seed: int) -> None:
+def main(
+    *,
+    sources: tuple[Path, ...],
+    output: Path,
+    autoencoder_steps: int,
+    decoder_steps: int,
+    seed: int,
+) -> None:
     """Train on the train splits of SOURCES and write a model folder."""
     prepare_cpu_worker()
     torch.manual_seed(seed)
     model = SNAC(**CONFIG).train()
     speech = load_speech(list(sources), model.geometry.sample_rate)
     note(f"{len(speech)} utterances, {sum(p.numel() for p in model.parameters())} parameters")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.8, 0.99))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    trainer = Trainer(model)
-    for step in range(steps):
-        if step == STEPS_BEFORE_QUANTIZING:
-            trainer.fill_codebooks(torch.cat([draw_batch(speech, model) for _ in range(40)]))
-        losses = trainer.losses(draw_batch(speech, model), step >= STEPS_BEFORE_QUANTIZING)
-        optimizer.zero_grad()
-        losses["total"].backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if step > STEPS_BEFORE_QUANTIZING and step % STEPS_BETWEEN_REVIVALS == 0:
-            unused = trainer.revive_codes() if step < 0.8 * steps else []
-            note(f"codes unused: {unused}")
-        if step % 100 == 0:
-            note(f"{step}: " + ", ".join(f"{k} {v.item():.4f}" for k, v in losses.items()))
-        if step % 1000 == 999:
-            save(model, output)
+    train(model, model.parameters(), speech, autoencoder_steps, lambda x: bypass(model, x))
+    fill_codebooks(model, speech)
     save(model, output)
-    print_summary(output=str(output), steps=steps)
+    trained = [
+        *model.decoder.parameters(),
+        *(weight for level in model.quantizer.levels for weight in level.out_proj.parameters()),
+    ]
+    train(model, trained, speech, decoder_steps, lambda x: quantize(model, x))
+    save(model.eval(), output)
+    print_summary(output=str(output), steps=[autoencoder_steps, decoder_steps])
 
 
 def load_speech(sources: list[Path], rate: int) -> list[torch.Tensor]:
@@ -80,6 +78,32 @@ def load_speech(sources: list[Path], rate: int) -> list[torch.Tensor]:
     found = scan(sources, val_ratio=0.05, min_duration=1.0, workers=4, advance=lambda _: None)
     paths = found.rows["train"].column("audio_path").to_pylist()
     return [resample(*read_mono(path), rate) for path in paths]
+
+
+def train(
+    model: SNAC,
+    parameters: Iterable[nn.Parameter],
+    speech: list[torch.Tensor],
+    steps: int,
+    latents: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    """Minimise the reconstruction loss of what is decoded from ``latents(audio)``."""
+    weights = list(parameters)
+    optimizer = torch.optim.AdamW(weights, lr=2e-3, betas=(0.8, 0.99))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    reconstruction = ReconstructionLoss(FFT_SIZES, l1_weight=10.0, stft_weight=1.0)
+    for step in range(steps):
+        audio = draw_batch(speech, model)
+        decoded = model.decoder(latents(audio), RandomNoise())
+        valid = torch.full((len(audio),), audio.shape[-1])
+        losses = reconstruction(decoded[:, 0], audio[:, 0], valid)
+        optimizer.zero_grad()
+        losses["loss"].mean().backward()
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 50 == 0:
+            note(f"{step}: " + ", ".join(f"{k} {v.mean():.4f}" for k, v in losses.items()))
 
 
 def draw_batch(speech: list[torch.Tensor], model: SNAC) -> torch.Tensor:
@@ -94,74 +118,55 @@ def draw_batch(speech: list[torch.Tensor], model: SNAC) -> torch.Tensor:
     return torch.stack(segments)[:, None].clamp(-1, 1)
 
 
-class Trainer:
-    """The losses of a codec that learns its codebooks."""
+def bypass(model: SNAC, audio: torch.Tensor) -> torch.Tensor:
+    """Pass audio ``[B, 1, T]`` through encoder and projections alone: latents ``[B, C, T]``."""
+    residual = model.encoder(audio)
+    total = torch.zeros_like(residual)
+    for quantizer in model.quantizer.levels:
+        passed = quantizer.expand(quantizer.project(residual))
+        residual, total = residual - passed, total + passed
+    return total
 
-    def __init__(self, model: SNAC) -> None:
-        self.model = model
-        self.reconstruction = ReconstructionLoss(FFT_SIZES, l1_weight=10.0, stft_weight=1.0)
-        self.latents: list[torch.Tensor] = []
-        self.used = [torch.zeros(model.config.codebook_size) for _ in model.quantizer.levels]
 
-    def losses(self, audio: torch.Tensor, quantize: bool) -> dict[str, torch.Tensor]:
-        """Return the total and its parts for a batch ``[B, 1, T]``."""
-        z = self.model.encoder(audio)
-        z_q, vq = self.quantize(z) if quantize else (self.bypass(z), torch.zeros(()))
-        decoded = self.model.decoder(z_q, RandomNoise())
-        valid = torch.full((len(audio),), audio.shape[-1])
-        parts = self.reconstruction(decoded[:, 0], audio[:, 0], valid)
-        parts = {name: value.mean() for name, value in parts.items()}
-        return {"total": parts["loss"] + vq, "vq": vq, "l1": parts["l1"], "stft": parts["stft"]}
+def quantize(model: SNAC, audio: torch.Tensor) -> torch.Tensor:
+    """Encode audio ``[B, 1, T]`` to codes and look those up: latents ``[B, C, T]``."""
+    with torch.no_grad():
+        codes = model.encode(audio)
+    return model.quantizer.from_codes(codes)
 
-    def quantize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Quantize ``[B, C, T]`` level by level; also the codebook and commitment losses."""
-        residual, total, loss = z, torch.zeros(()), torch.zeros(())
-        self.latents = []
-        for level, quantizer in enumerate(self.model.quantizer.levels):
-            projected = quantizer.project(residual)
-            codes = quantizer.nearest(projected)
-            vectors = quantizer.lookup(codes)
-            loss = loss + F.mse_loss(vectors, projected.detach())
-            loss = loss + 0.25 * F.mse_loss(projected, vectors.detach())
-            quantized = quantizer.expand(projected + (vectors - projected).detach())
-            residual, total = residual - quantized, total + quantized
-            self.used[level] += torch.bincount(codes.flatten(), minlength=len(self.used[level]))
-            self.latents.append(projected.detach().transpose(1, 2).flatten(0, 1))
-        return total, loss
 
-    def bypass(self, z: torch.Tensor) -> torch.Tensor:
-        """Pass ``[B, C, T]`` through the projections alone."""
-        residual, total = z, torch.zeros(())
-        for quantizer in self.model.quantizer.levels:
-            passed = quantizer.expand(quantizer.project(residual))
-            residual, total = residual - passed, total + passed
-        return total
+@torch.no_grad()
+def fill_codebooks(model: SNAC, speech: list[torch.Tensor]) -> None:
+    """Centre each level's projections and set its codebook to their centroids."""
+    latents = [model.encoder(model.preprocess(audio[None, None])) for audio in speech]
+    for level, quantizer in enumerate(model.quantizer.levels):
+        projected = [quantizer.project(z) for z in latents]
+        assert quantizer.in_proj.bias is not None
+        mean = torch.cat(projected, -1).mean((0, 2))
+        quantizer.in_proj.bias -= mean
+        vectors = torch.cat(projected, -1)[0].T - mean
+        quantizer.codebook.weight.copy_(centroids(vectors, len(quantizer.codebook.weight)))
+        chosen = [quantizer.nearest(quantizer.project(z)) for z in latents]
+        used = torch.cat(chosen, -1).unique().numel()
+        note(f"level {level}: {used} codes used by {len(vectors)} vectors")
+        latents = [
+            z - quantizer.expand(quantizer.lookup(codes))
+            for z, codes in zip(latents, chosen, strict=True)
+        ]
 
-    @torch.no_grad()
-    def fill_codebooks(self, audio: torch.Tensor) -> None:
-        """Fill each level's codebook with latents of ``[B, 1, T]``, coarsest level first."""
-        z = self.model.encoder(audio)
-        for quantizer in self.model.quantizer.levels:
-            projected = quantizer.project(z)
-            vectors = projected.transpose(1, 2).flatten(0, 1)
-            choice = torch.randint(len(vectors), (len(quantizer.codebook.weight),))
-            jitter = 1e-2 * torch.randn(len(choice), vectors.shape[1]) * vectors.std()
-            quantizer.codebook.weight.copy_(vectors[choice] + jitter)
-            z = z - quantizer.expand(quantizer.lookup(quantizer.nearest(projected)))
 
-    @torch.no_grad()
-    def revive_codes(self) -> list[int]:
-        """Move codes that nothing used onto latents of the last batch; return how many a level."""
-        unused = []
-        levels = zip(self.model.quantizer.levels, self.used, self.latents, strict=True)
-        for quantizer, used, latents in levels:
-            dead = (used == 0).nonzero().flatten()
-            choice = torch.randint(len(latents), (len(dead),))
-            jitter = 1e-2 * torch.randn(len(dead), latents.shape[1]) * latents.std()
-            quantizer.codebook.weight[dead] = latents[choice] + jitter
-            unused.append(len(dead))
-            used.zero_()
-        return unused
+def centroids(vectors: torch.Tensor, count: int) -> torch.Tensor:
+    """Group ``[N, D]`` by direction; return the mean vector of each group, ``[count, D]``."""
+    centres = vectors[torch.randperm(len(vectors))[:count]].clone()
+    for _ in range(KMEANS_ROUNDS):
+        directions = F.normalize(centres).T
+        nearest = torch.cat(
+            [(F.normalize(chunk) @ directions).argmax(1) for chunk in vectors.split(8192)]
+        )
+        sums = torch.zeros_like(centres).index_add_(0, nearest, vectors)
+        sizes = torch.bincount(nearest, minlength=count)[:, None]
+        centres = torch.where(sizes > 0, sums / sizes.clamp_min(1), centres)
+    return centres
 
 
 if __name__ == "__main__":

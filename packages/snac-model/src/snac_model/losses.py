@@ -22,6 +22,11 @@ def l1_loss(prediction: torch.Tensor, target: torch.Tensor, valid: torch.Tensor)
     return masked_mean((prediction - target).abs(), _valid_mask(prediction, valid))
 
 
+def mean_over_sizes(by_size: dict[int, torch.Tensor]) -> torch.Tensor:
+    """Average the losses ``[B]`` of several window sizes: ``[B]``."""
+    return torch.stack(list(by_size.values())).mean(0)
+
+
 class MultiScaleSTFTLoss(nn.Module):
     """Spectral convergence plus log-magnitude L1, averaged over window sizes.
 
@@ -39,8 +44,7 @@ class MultiScaleSTFTLoss(nn.Module):
         self, prediction: torch.Tensor, target: torch.Tensor, valid: torch.Tensor
     ) -> torch.Tensor:
         """Return each item's loss over its ``valid`` ``[B]`` samples, ``[B, T]`` to ``[B]``."""
-        parts = self.by_size(prediction, target, valid)
-        return torch.stack(list(parts.values())).mean(0)
+        return mean_over_sizes(self.by_size(prediction, target, valid))
 
     def by_size(
         self, prediction: torch.Tensor, target: torch.Tensor, valid: torch.Tensor
@@ -95,10 +99,23 @@ class ReconstructionLoss(nn.Module):
             target: ``[B, T]``.
             valid: samples of each item that are its own, int64 ``[B]``.
         """
+        parts = self.parts(prediction, target, valid)
+        return {name: parts[name] for name in ("loss", "l1", "stft")}
+
+    def parts(
+        self, prediction: torch.Tensor, target: torch.Tensor, valid: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Return what ``forward`` does, and ``stft_<size>`` for each window size."""
         prediction, target = prediction.float(), target.float()
         l1 = l1_loss(prediction, target, valid)
-        stft = self.stft(prediction, target, valid)
-        return {"loss": self.l1_weight * l1 + self.stft_weight * stft, "l1": l1, "stft": stft}
+        by_size = self.stft.by_size(prediction, target, valid)
+        stft = mean_over_sizes(by_size)
+        return {
+            "loss": self.l1_weight * l1 + self.stft_weight * stft,
+            "l1": l1,
+            "stft": stft,
+            **{f"stft_{size}": value for size, value in by_size.items()},
+        }
 
 
 def _valid_mask(like: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""Commands: each parses, calls one library function, and prints."""

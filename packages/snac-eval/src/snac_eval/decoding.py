@@ -1,0 +1,85 @@
+"""Decoding a cached utterance with every model, alike each time."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from snac_cache.store import CachedUtterance, CodeStore
+from snac_eval.references import Rates
+from snac_eval.subjects import Subject
+from snac_model.audio import resample
+from snac_model.noise import SeededNoise
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model makes of an utterance at one rate: ``audio`` is float32 ``[T]``."""
+
+    model: str
+    rate: int
+    audio: torch.Tensor
+
+
+class Decoder:
+    """Decodes whole utterances, one at a time.
+
+    Args:
+        subjects: the models, the base first.
+        store: the codes.
+        seed: together with an utterance's id it decides the noise, which is one for all models.
+        device: where to decode.
+    """
+
+    def __init__(
+        self, subjects: Sequence[Subject], store: CodeStore, seed: int, device: torch.device
+    ) -> None:
+        self.models = {subject.name: subject.model.to(device) for subject in subjects}
+        self.base = subjects[0].name
+        self.store = store
+        self.rates = Rates.of(store.geometry)
+        self.seed = seed
+        self.device = device
+
+    @torch.inference_mode()
+    def outputs(self, index: int) -> list[Output]:
+        """Decode an utterance with every model, each head at its own rate.
+
+        The base's output resampled to the higher rate is always among them: it is what one would
+        do without a trained head.
+        """
+        codes = [
+            torch.from_numpy(level.astype(np.int64))[None].to(self.device)
+            for level in self.store.codes(index)
+        ]
+        outputs = []
+        for name in self.models:
+            outputs += self._decode(name, codes, self.store[index])
+            if name == self.base:
+                outputs.append(self._resampled(outputs[0]))
+        return outputs
+
+    def _decode(
+        self, name: str, codes: list[torch.Tensor], utterance: CachedUtterance
+    ) -> list[Output]:
+        model = self.models[name]
+        noise = SeededNoise(noise_seed(self.seed, utterance.utterance_id))
+        decoded = model.trim(model.decode_by_rate(codes, noise), utterance.num_samples)
+        return [Output(name, rate, audio[0, 0]) for rate, audio in decoded.items()]
+
+    def _resampled(self, output: Output) -> Output:
+        audio = resample(output.audio, self.rates.low, self.rates.high)
+        return Output(resampled_name(output.model), self.rates.high, audio)
+
+
+def resampled_name(model: str) -> str:
+    """Name of the rows of a model's output resampled to the higher rate."""
+    return f"{model} resampled"
+
+
+def noise_seed(seed: int, utterance_id: str) -> int:
+    """Return the noise seed of one utterance, whatever is evaluated beside it."""
+    digest = hashlib.sha256(f"{seed}/{utterance_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "little")

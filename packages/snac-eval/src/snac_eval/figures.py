@@ -1,0 +1,122 @@
+"""Drawings for the report, as SVG that takes its colours from the page around it."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Matplotlib writes plain colours; each of these stands for one that the page's theme decides.
+INK, GRID, TRAINED, VALIDATED, BASE = "#010101", "#020202", "#030303", "#040404", "#050505"
+THEME = {
+    INK: "currentColor",
+    GRID: "var(--grid)",
+    TRAINED: "var(--curve-train)",
+    VALIDATED: "var(--curve-val)",
+    BASE: "var(--curve-base)",
+}
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.facecolor": "none",
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+COLOURS = "magma"
+RANGE_DB = 80.0
+MAX_POINTS = 600
+
+
+def spectrogram_figure(
+    levels: np.ndarray, seconds: float, rate: int, top_rate: int, loudest: float
+) -> Markup:
+    """Draw levels ``[frequencies, columns]`` in dB.
+
+    Args:
+        levels: what ``spectrogram_db`` returns.
+        seconds: length of the signal.
+        rate: of the signal, in Hz.
+        top_rate: highest rate among the signals that it is compared with, in Hz.
+        loudest: level that is drawn brightest; 80 dB below it is drawn darkest.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(4.2, 2.7))
+        axes = figure.add_axes((0.11, 0.17, 0.87, 0.78))
+        axes.imshow(
+            levels,
+            cmap=COLOURS,
+            vmin=loudest - RANGE_DB,
+            vmax=loudest,
+            origin="lower",
+            aspect="auto",
+            interpolation="none",
+            extent=(0, seconds, 0, rate / 2000),
+        )
+        axes.set(xlim=(0, seconds), ylim=(0, top_rate / 2000), xlabel="time (s)", ylabel="kHz")
+        axes.set_facecolor("black")
+        axes.axhline(top_rate / 4000, color="white", linewidth=0.8, linestyle=(0, (4, 3)))
+        return _svg(figure)
+
+
+def loss_figure(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], stages: Mapping[str, int]
+) -> Markup:
+    """Draw a loss over training steps.
+
+    Args:
+        curves: steps and values by kind: ``train``, ``val``, ``baseline``.
+        stages: each stage's first step.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(4.8, 2.9))
+        axes = figure.add_axes((0.11, 0.2, 0.87, 0.71))
+        axes.grid(color=GRID, linewidth=0.5)
+        if "train" in curves:
+            axes.plot(*thinned(*curves["train"]), color=TRAINED, linewidth=1, label="training")
+        if "val" in curves:
+            axes.plot(*curves["val"], color=VALIDATED, marker="o", markersize=3, label="validation")
+        if "baseline" in curves:
+            level = curves["baseline"][1][-1]
+            axes.axhline(level, color=BASE, linestyle="--", linewidth=1.2, label="base")
+        _mark_stages(axes, stages)
+        axes.set_xlabel("step", loc="left")
+        figure.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
+        return _svg(figure)
+
+
+def thinned(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average neighbours until a curve of any length ``[N]`` has at most 600 points."""
+    pieces = min(len(steps), MAX_POINTS)
+    return (
+        np.array([piece.mean() for piece in np.array_split(steps, pieces)]),
+        np.array([piece.mean() for piece in np.array_split(values, pieces)]),
+    )
+
+
+def _mark_stages(axes: Axes, stages: Mapping[str, int]) -> None:
+    """Draw a line where a stage begins; one that begins with the run needs none."""
+    for name, step in list(stages.items())[1:]:
+        axes.axvline(step, color=INK, linewidth=0.8, linestyle=":")
+        axes.text(
+            step, 1.02, f"{name} from {step}", transform=axes.get_xaxis_transform(), ha="center"
+        )
+
+
+def _svg(figure: Figure) -> Markup:
+    """Return a figure as an SVG element without dates or random names."""
+    buffer = io.StringIO()
+    with rc_context({"svg.hashsalt": "snac-eval"}):
+        figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None})
+    text = buffer.getvalue()
+    for colour, themed in THEME.items():
+        text = text.replace(colour, themed)
+    return Markup(text[text.index("<svg") :])

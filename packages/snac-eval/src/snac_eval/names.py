@@ -1,0 +1,28 @@
+"""How rates and folders are written."""
+
+import re
+
+from snac_eval.subjects import Place
+from snac_model.errors import BadInput
+
+
+def rate_name(rate: int) -> str:
+    """Return the rate as metrics are named: ``48k`` for 48000."""
+    return f"{rate / 1000:g}k"
+
+
+def kilohertz(rate: int) -> str:
+    """Return the rate as people write it: ``48 kHz`` for 48000."""
+    return f"{rate / 1000:g} kHz"
+
+
+def folder_name(name: str) -> str:
+    """Return a model's name as the name of a folder: ``owner-name`` for ``owner/name``."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "evaluation"
+
+
+def results_name(asked: str | None, place: Place) -> str:
+    """Return the name asked for, else that of a model; raises BadInput if it is a path."""
+    if asked is not None and asked != folder_name(asked):
+        raise BadInput(f"--name {asked}: a folder's name is wanted, such as {folder_name(asked)}")
+    return asked or folder_name(place.name)

@@ -1,0 +1,81 @@
+"""What decoded audio is judged against: the utterance itself, at both rates."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from snac_cache.store import CachedUtterance
+from snac_model.audio import AudioError, read_mono, resample
+from snac_model.errors import Failure
+from snac_model.geometry import Geometry
+
+
+class Rates(NamedTuple):
+    """The rates of the two heads, in Hz."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, geometry: Geometry) -> "Rates":
+        """Return the rate of the codec's own decoder, and twice that rate."""
+        return cls(geometry.output_rates[0], 2 * geometry.output_rates[0])
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An utterance as it should sound.
+
+    Attributes:
+        audio: float32 ``[T]`` by rate; one that does not exist is absent.
+        missing: why, by rate.
+    """
+
+    audio: dict[int, torch.Tensor]
+    missing: dict[int, str]
+
+
+def read_reference(utterance: CachedUtterance, geometry: Geometry) -> Reference:
+    """Read a whole utterance at the rates of both heads.
+
+    With a target, the lower rate is resampled from the higher, as in training. Without one there
+    is only the lower rate, resampled from the source.
+
+    Raises:
+        Failure: if a file cannot be read, or does not hold the audio that the codes stand for.
+    """
+    rates = Rates.of(geometry)
+    path = utterance.target_path or utterance.audio_path
+    audio, rate = _read(path, utterance)
+    missing = {}
+    if utterance.target_path is None or rate < rates.high:
+        missing[rates.high] = f"no target at {rates.high} Hz"
+    else:
+        audio, rate = resample(audio, rate, rates.high), rates.high
+    versions = {wanted: resample(audio, rate, wanted) for wanted in rates if wanted not in missing}
+    for wanted, version in versions.items():
+        expected = geometry.samples_at(wanted, utterance.num_samples)
+        if abs(len(version) - expected) > 1:  # rounding may leave it one sample short or long
+            raise _not_its_audio(path, utterance, len(version), wanted, expected)
+        versions[wanted] = version[:expected]
+    return Reference(versions, missing)
+
+
+def _read(path: str, utterance: CachedUtterance) -> tuple[torch.Tensor, int]:
+    try:
+        return read_mono(path)
+    except AudioError as error:
+        raise Failure(
+            f"cannot read {path}, which {utterance.utterance_id!r} is judged against: {error}. "
+            "Put the file back, or cache the codes anew."
+        ) from error
+
+
+def _not_its_audio(
+    path: str, utterance: CachedUtterance, length: int, rate: int, expected: int
+) -> Failure:
+    return Failure(
+        f"{path} is not the audio that {utterance.utterance_id!r} was encoded from: it has "
+        f"{length} samples at {rate} Hz, the codes stand for {expected}. Cache it anew."
+    )

@@ -1,0 +1,72 @@
+"""Reading a training run's ``metrics.jsonl``."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from snac_model.errors import Failure
+
+METRICS_FILE = "metrics.jsonl"
+
+
+@dataclass
+class Curve:
+    """A metric over the steps of a run."""
+
+    steps: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunMetrics:
+    """What a run logged.
+
+    Attributes:
+        curves: by kind (``train``, ``val``, ``baseline``) and name (``48k/loss``).
+        stages: each stage's first step, in order.
+    """
+
+    curves: dict[tuple[str, str], Curve]
+    stages: dict[str, int]
+
+
+def read_run_metrics(run: Path) -> RunMetrics | None:
+    """Read a run's log; None where it has none.
+
+    A last line without its end is still being written, and is left out.
+
+    Raises:
+        Failure: naming a line that is not a JSON object.
+    """
+    path = run / METRICS_FILE
+    if not path.is_file():
+        return None
+    curves: defaultdict[tuple[str, str], Curve] = defaultdict(Curve)
+    stages: dict[str, int] = {}
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith("\n"):
+                entry = _parse(line, f"{path}, line {number}")
+                _add(entry, curves)
+                stages.setdefault(entry.get("stage") or "", entry["step"])
+    return RunMetrics(dict(curves), {name: step for name, step in stages.items() if name})
+
+
+def _parse(line: str, place: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise Failure(f"{place} is not JSON: {error}") from error
+    if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
+        raise Failure(f"{place} is not a metrics entry: an object with a step")
+    return entry
+
+
+def _add(entry: dict[str, Any], curves: dict[tuple[str, str], Curve]) -> None:
+    for name, value in entry.items():
+        if "/" in name and isinstance(value, int | float):
+            curve = curves[entry.get("kind", "train"), name]
+            curve.steps.append(entry["step"])
+            curve.values.append(value)

@@ -1,0 +1,119 @@
+"""Which models are judged: finding them, and making sure that the codes are theirs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snac_cache.identity import CacheIdentity
+from snac_eval.run_metrics import METRICS_FILE
+from snac_model.artifacts import Artifacts
+from snac_model.codec import SNAC
+from snac_model.errors import Failure
+from snac_model.weights import load, weights_sha256
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model is, before it is loaded.
+
+    Attributes:
+        name: how tables and the report call it.
+        where: anything that ``snac_model.load`` takes.
+        run: the folder of the training run that it came from, if it came from one.
+    """
+
+    name: str
+    where: str
+    run: Path | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loaded model under judgement; ``weights_sha256`` says which weights these are."""
+
+    place: Place
+    model: SNAC
+    weights_sha256: str
+
+    @property
+    def name(self) -> str:
+        """How tables and the report call it."""
+        return self.place.name
+
+
+def find_places(models: Sequence[str], base: str, artifacts: Artifacts) -> list[Place]:
+    """Find the base and the models, the newest run where none is named; the base comes first.
+
+    Raises:
+        Failure: if a run has no best model, or if there is no run at all.
+    """
+    places = [find_place(base, artifacts)]
+    places += [find_place(model, artifacts) for model in models] or [newest_run(artifacts)]
+    return _with_distinct_names(places)
+
+
+def find_place(model: str, artifacts: Artifacts) -> Place:
+    """Find a run by name, a run's folder, a model's folder in a run, or any other model."""
+    folder = Path(model)
+    if folder.name == model and artifacts.run(model).is_dir():
+        return _best_of(artifacts.run(model))
+    if (folder / METRICS_FILE).is_file():
+        return _best_of(folder)
+    if (folder.parent / METRICS_FILE).is_file():
+        run = folder.resolve().parent
+        return Place(f"{run.name}/{folder.name}", model, run)
+    return Place(folder.resolve().name if folder.is_dir() else model, model)
+
+
+def newest_run(artifacts: Artifacts) -> Place:
+    """Return the best model of the run that was last written to."""
+    logs = list(artifacts.root.glob(f"runs/*/{METRICS_FILE}"))
+    if not logs:
+        raise Failure(f"no run in {artifacts.root / 'runs'}. Run snac-train, or name a model.")
+    return _best_of(max(logs, key=lambda log: log.stat().st_mtime_ns).parent)
+
+
+def load_subject(place: Place, identity: CacheIdentity) -> Subject:
+    """Load a model on the CPU, with its weight norms folded.
+
+    Raises:
+        Failure: if it cannot be loaded, or if the cached codes are not its own.
+    """
+    model = load(place.where)
+    geometry, cached = model.geometry, identity.codec_geometry()
+    if (geometry.sample_rate, geometry.hop_length, geometry.vq_strides) != (
+        cached.sample_rate,
+        cached.hop_length,
+        cached.vq_strides,
+    ):
+        raise _not_its_codes(place, identity, "has another geometry")
+    if weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256:
+        raise _not_its_codes(place, identity, "has another encoder or quantizer")
+    weights = weights_sha256([model])
+    return Subject(place, model.fold_weight_norm(), weights)
+
+
+def _not_its_codes(place: Place, identity: CacheIdentity, why: str) -> Failure:
+    return Failure(
+        f"{place.name} cannot decode these codes: they were made with {identity.model}, and "
+        f"{place.name} {why}. Give a model trained from {identity.model}, or --codes with codes "
+        f"that {place.name} made."
+    )
+
+
+def _best_of(run: Path) -> Place:
+    if not (run / "best").is_dir():
+        raise Failure(f"the run {run} has no best/ model. Train it to its first validation.")
+    return Place(run.resolve().name, str(run / "best"), run)
+
+
+def _with_distinct_names(places: list[Place]) -> list[Place]:
+    """Number the names that occur before: a model may be compared with itself."""
+    distinct: dict[str, Place] = {}
+    for place in places:
+        name, number = place.name, 1
+        while name in distinct:
+            number += 1
+            name = f"{place.name} ({number})"
+        distinct[name] = Place(name, place.where, place.run)
+    return list(distinct.values())

@@ -1,0 +1,174 @@
+"""Codes do not depend on who made them, nor on how often they were interrupted."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import snac
+import torch
+from models import NARROW, seeded
+from workplace import command, query, run, snapshot, succeed
+
+from snac_cache import CodeStore
+from snac_cache.encoder import Encoded, UtteranceEncoder
+from snac_model import load, save
+from snac_model.audio import read_mono, resample
+
+CACHE = "snac_cache.cli.cache"
+
+
+def options(model: Path, manifest: Path, codes: Path) -> list[object]:
+    """Return what every run of snac-cache in these tests is given."""
+    folders = ["--model", model, "--manifest", manifest, "--codes", codes]
+    return [*folders, "--device", "cpu", "--part-rows", 3]
+
+
+def test_codes_are_those_of_the_official_package(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    succeed(CACHE, *options(model_folder, manifest_folder, tmp_path))
+    official = snac.SNAC(**NARROW["24k"].to_dict()).eval()
+    official.load_state_dict(load(model_folder).state_dict())
+    store = CodeStore(tmp_path / "train")
+    assert len(store) == 10
+    for index, utterance in enumerate(store):
+        audio = resample(*read_mono(utterance.audio_path), 24000)
+        assert utterance.num_samples == len(audio)
+        with torch.inference_mode():
+            expected = official.encode(audio[None, None])
+        for level, codes in zip(expected, store.codes(index), strict=True):
+            np.testing.assert_array_equal(codes, level[0].numpy())
+
+
+def test_parts_do_not_depend_on_the_number_of_workers(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    for workers in (1, 2, 3):
+        where = options(model_folder, manifest_folder, tmp_path / str(workers))
+        subprocess.run(command(CACHE, *where, "--workers", workers), check=True)
+    assert snapshot(tmp_path / "1") == snapshot(tmp_path / "2") == snapshot(tmp_path / "3")
+
+
+def test_run_again_makes_only_what_is_missing(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    where = options(model_folder, manifest_folder, tmp_path)
+    succeed(CACHE, *where)
+    whole = snapshot(tmp_path)
+    (tmp_path / "train" / "part-00002.parquet").unlink()
+    (tmp_path / "train" / ".partial-x-part-00002.parquet").write_bytes(b"torn")
+    again = succeed(CACHE, *where)
+    assert (again["rows"], again["skipped_rows"]) == (3, 9)
+    (tmp_path / "train" / ".partial-x-part-00002.parquet").unlink()
+    assert snapshot(tmp_path) == whole
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_interrupted_anywhere_the_next_run_completes_the_same_cache(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path, number: int, code: int
+) -> None:
+    succeed(CACHE, *options(model_folder, manifest_folder, tmp_path / "whole"))
+    where = options(model_folder, manifest_folder, tmp_path / "cut")
+    process = subprocess.Popen(
+        command(CACHE, *where, "--workers", 2), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    wait_for_first_part(tmp_path / "cut")
+    process.send_signal(number)
+    assert process.wait() in {code, 0}  # 0 where it was done before the signal came
+    succeed(CACHE, *where)
+    (tmp_path / "cut").chmod(0o755)
+    assert finished(tmp_path / "cut") == finished(tmp_path / "whole")
+
+
+def test_a_worker_that_dies_takes_the_command_down(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    where = options(model_folder, manifest_folder, tmp_path / "codes")
+    process = subprocess.Popen(
+        command(CACHE, *where, "--workers", 2), stderr=subprocess.PIPE, text=True
+    )
+    wait_for_first_part(tmp_path / "codes")
+    os.kill(children(process.pid)[-1], signal.SIGKILL)
+    _, messages = process.communicate()
+    assert process.returncode == 1
+    assert "a worker died" in messages
+    again = succeed(CACHE, *where)
+    assert again["rows"] + again["skipped_rows"] == 12
+
+
+def test_another_model_over_a_cache_is_refused(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    succeed(CACHE, *options(model_folder, manifest_folder, tmp_path / "codes"))
+    before = snapshot(tmp_path / "codes")
+    save(seeded(NARROW["24k"], seed=1), tmp_path / "other")
+    where = options(tmp_path / "other", manifest_folder, tmp_path / "codes")
+    refused = run(CACHE, *where)
+    assert refused.exit_code == 1
+    assert "tokenizer_sha256" in refused.stderr
+    assert snapshot(tmp_path / "codes") == before
+    assert succeed(CACHE, *where, "--overwrite")["rows"] == 12
+
+
+def test_plain_duckdb_reads_rows_codes_and_metadata(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    succeed(CACHE, *options(model_folder, manifest_folder, tmp_path))
+    parts = f"'{tmp_path}/train/*.parquet'"
+    (count, hours, tokens), *_ = query(
+        f"SELECT count(*), sum(duration_s) / 3600, sum(len(codes_2)) FROM {parts}"
+    )
+    assert count == 10
+    assert 0 < hours < 1
+    assert tokens == sum(len(CodeStore(tmp_path / "train").codes(i)[2]) for i in range(10))
+    ((kind,),) = query(f"SELECT DISTINCT typeof(codes_0) FROM {parts}")
+    assert kind == "USMALLINT[]"
+    keys = query(f"SELECT DISTINCT decode(key) FROM parquet_kv_metadata({parts})")
+    named = {key for (key,) in keys}
+    assert named >= {"snac.model", "snac.weights_sha256", "snac.geometry", "snac.precision"}
+
+
+def test_a_batch_of_equal_lengths_agrees_with_encoding_alone(
+    model_folder: Path, manifest_folder: Path
+) -> None:
+    """The path a GPU takes: batches, then a comparison one at a time."""
+    rows = pq.read_table(manifest_folder / "train.parquet").to_pylist()
+    encoder = UtteranceEncoder(load(model_folder), torch.device("cpu"))
+    encoder.batch_samples = 10 * 24000
+    results = dict(encoder.encode(rows))
+    encoded = {key: value for key, value in results.items() if isinstance(value, Encoded)}
+    assert sorted(encoded) == list(range(10))
+    agreement = encoder.compare_alone(rows, encoded)
+    assert agreement.total > 0
+    assert agreement.share is not None
+    assert agreement.share > 0.99
+    encoded[0].codes[0][:] ^= 1
+    assert encoder.compare_alone(rows, encoded).equal < agreement.equal
+
+
+def finished(codes: Path) -> dict[str, bytes]:
+    """Return all that a reader can see: not what a killed writer left under a temporary name."""
+    return {name: data for name, data in snapshot(codes).items() if ".partial-" not in name}
+
+
+def wait_for_first_part(codes: Path) -> None:
+    """Wait until a part is finished."""
+    for _ in range(1200):
+        if list(codes.glob("*/part-*.parquet")):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no part was finished in a minute")
+
+
+def children(parent: int) -> list[int]:
+    """Return the worker processes of a command."""
+    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    spawned = "spawn_main"
+    return [int(pid) for pid in listed if spawned in Path(f"/proc/{pid}/cmdline").read_text()]

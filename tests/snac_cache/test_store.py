@@ -1,0 +1,83 @@
+"""The reader: slices by coarse token, no copies, and one cache at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import NARROW, seeded
+from workplace import succeed
+
+from snac_cache import CodeStore
+from snac_model import save
+from snac_model.errors import Failure
+
+
+@pytest.fixture(scope="module")
+def codes(
+    tmp_path_factory: pytest.TempPathFactory, model_folder: Path, manifest_folder: Path
+) -> Path:
+    """A cache in several parts."""
+    return make(tmp_path_factory.mktemp("codes"), model_folder, manifest_folder)
+
+
+def make(folder: Path, model: Path, manifest: Path) -> Path:
+    """Run snac-cache."""
+    where = ["--model", model, "--manifest", manifest, "--codes", folder]
+    succeed("snac_cache.cli.cache", *where, "--device", "cpu", "--part-rows", 4)
+    return folder
+
+
+def test_slices_are_the_tokens_of_those_coarse_tokens(codes: Path) -> None:
+    store = CodeStore(codes / "train")
+    for index in range(len(store)):
+        whole = store.codes(index)
+        assert [len(level) for level in whole] == list(
+            store.geometry.encoded_tokens(store[index].num_samples)
+        )
+        for start in range(store.coarse_tokens(index)):
+            for level, part in enumerate(store.codes(index, start, 1)):
+                per_coarse = store.geometry.tokens_per_coarse[level]
+                first = start * per_coarse
+                np.testing.assert_array_equal(part, whole[level][first : first + per_coarse])
+
+
+def test_slices_are_read_only_views(codes: Path) -> None:
+    store = CodeStore(codes / "train")
+    whole, part = store.codes(3)[2], store.codes(3, 2, 4)[2]
+    assert np.shares_memory(whole, part)
+    with pytest.raises(ValueError, match="read-only"):
+        part[0] = 1
+
+
+def test_utterances_by_index_and_id_over_parts(codes: Path) -> None:
+    store = CodeStore(codes / "train")
+    assert len(store) == 10
+    for index, utterance in enumerate(store):
+        assert store.index_of(utterance.utterance_id) == index
+    for index in (-1, 10):
+        with pytest.raises(IndexError):
+            store[index]
+
+
+@pytest.mark.parametrize(("start", "length"), [(-1, 2), (0, 1000), (5, -1), (1000, None)])
+def test_tokens_that_are_not_there_are_an_error(
+    codes: Path, start: int, length: int | None
+) -> None:
+    with pytest.raises(IndexError):
+        CodeStore(codes / "train").codes(0, start, length)
+
+
+def test_parts_of_two_models_are_not_one_cache(
+    codes: Path, tmp_path: Path, manifest_folder: Path
+) -> None:
+    save(seeded(NARROW["24k"], seed=5), tmp_path / "other")
+    other = make(tmp_path / "codes", tmp_path / "other", manifest_folder)
+    (codes / "train" / "part-00000.parquet").rename(other / "train" / "part-00009.parquet")
+    with pytest.raises(Failure, match="tokenizer_sha256"):
+        CodeStore(other / "train")
+    (other / "train" / "part-00009.parquet").rename(codes / "train" / "part-00000.parquet")
+
+
+def test_a_folder_without_codes_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="snac-cache"):
+        CodeStore(tmp_path)

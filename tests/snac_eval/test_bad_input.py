@@ -1,0 +1,132 @@
+"""What cannot be evaluated is said clearly, and where a value is missing, why."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from evaluation import Workplace, cache, manifest_row, read_means, read_rows
+from models import NARROW, seeded
+from workplace import write_tone
+
+from snac_model import save
+
+
+@pytest.fixture
+def elsewhere(workplace: Workplace, tmp_path: Path) -> Callable[..., Workplace]:
+    """Make an artifact root of its own, with one utterance whose manifest row is changed."""
+
+    def make(rate: int = 48000, **changes: Any) -> Workplace:
+        path = tmp_path / "audio" / "one.wav"
+        write_tone(path, 0.6, rate)
+        cache([manifest_row(path, **changes)], workplace.base, tmp_path / "codes")
+        return replace(workplace, root=tmp_path)
+
+    return make
+
+
+def failure(place: Workplace, *arguments: str | Path, code: int = 1) -> str:
+    """Return the message of an evaluation that must fail."""
+    result = place.run(*arguments)
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    return result.stderr
+
+
+def test_without_codes(workplace: Workplace, tmp_path: Path) -> None:
+    assert "Run snac-cache" in failure(workplace, workplace.base, "--codes", tmp_path)
+
+
+def test_with_codes_of_no_utterance(workplace: Workplace, tmp_path: Path) -> None:
+    part = next((workplace.root / "codes" / "val").glob("part-*.parquet"))
+    (tmp_path / "val").mkdir()
+    pq.write_table(pq.read_table(part).slice(0, 0), tmp_path / "val" / part.name)
+    assert "no utterance" in failure(workplace, workplace.base, "--codes", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({}, "another encoder"), ({"vq_strides": (8, 2, 1)}, "another geometry")],
+)
+def test_codes_of_another_model(
+    workplace: Workplace, tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    save(seeded(replace(NARROW["24k"], **changes), seed=1), tmp_path / "stranger")
+    message = failure(workplace, tmp_path / "stranger")
+    assert why in message
+    assert str(workplace.base) in message
+
+
+def test_a_missing_target(elsewhere: Callable[..., Workplace]) -> None:
+    place = elsewhere()
+    (place.root / "audio" / "one.wav").unlink()
+    message = failure(place, place.base)
+    assert "one.wav" in message
+    assert "val/one" in message
+    assert not (place.root / "eval" / "base" / "metrics.parquet").exists()
+
+
+@pytest.mark.parametrize("cut", [2, 1000])
+def test_a_target_that_is_not_the_encoded_audio(
+    elsewhere: Callable[..., Workplace], cut: int
+) -> None:
+    place = elsewhere()
+    path = place.root / "audio" / "one.wav"
+    audio, rate = soundfile.read(path)
+    soundfile.write(path, audio[:-cut], rate)
+    assert "not the audio that 'val/one' was encoded from" in failure(place, place.base)
+
+
+@pytest.mark.parametrize(("rate", "targeted"), [(48000, False), (44100, False), (44100, True)])
+def test_without_a_target_only_the_lower_rate_is_judged(
+    elsewhere: Callable[..., Workplace], rate: int, targeted: bool
+) -> None:
+    place = elsewhere(rate, **({} if targeted else {"target_path": None}))
+    model = place.save_model("dual", lambda model: None)
+    folder = place.evaluate(model)
+    for row in read_rows(folder):
+        reason = None if row["rate"] == 24000 else "no target at 48000 Hz"
+        assert row["reason"] == reason
+        assert (row["value"] is None) == (reason is not None)
+    mean = read_means(folder)["dual", 48000, "loss"]
+    assert (mean["mean"], mean["missing"]) == (None, {"no target at 48000 Hz": 1})
+    assert "no target at 48000 Hz" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_silent_utterance_has_numbers(elsewhere: Callable[..., Workplace]) -> None:
+    place = elsewhere()
+    path = place.root / "audio" / "one.wav"
+    soundfile.write(path, np.zeros(round(0.6 * 48000)), 48000)
+    assert all(row["value"] is not None for row in read_rows(place.evaluate(place.base)))
+
+
+def test_a_run_without_a_best_model(elsewhere: Callable[..., Workplace]) -> None:
+    place = elsewhere()
+    run = place.root / "runs" / "young"
+    run.mkdir(parents=True)
+    (run / "metrics.jsonl").write_text("")
+    assert "no best/ model" in failure(place)
+    assert "no best/ model" in failure(place, "young")
+    assert "no best/ model" in failure(place, run)
+
+
+def test_no_run_at_all(elsewhere: Callable[..., Workplace]) -> None:
+    assert "Run snac-train" in failure(elsewhere())
+
+
+def test_a_damaged_log_of_a_run(elsewhere: Callable[..., Workplace]) -> None:
+    place = elsewhere()
+    run = place.root / "runs" / "odd"
+    save(place.load_base(), run / "best")
+    (run / "metrics.jsonl").write_text(json.dumps({"step": 1}) + "\nnonsense\n")
+    assert "metrics.jsonl, line 2" in failure(place)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden"])
+def test_a_name_that_is_a_path(workplace: Workplace, name: str) -> None:
+    assert "--name" in failure(workplace, workplace.base, "--name", name, code=2)

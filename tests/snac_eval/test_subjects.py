@@ -1,0 +1,50 @@
+"""Finding models by the names that people give them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from snac_eval.subjects import Place, find_place, find_places, newest_run
+from snac_model.artifacts import Artifacts
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Artifacts:
+    """Two runs with a best model each; the one named last was written to first."""
+    for age, name in enumerate(["new", "old"]):
+        (tmp_path / "runs" / name / "best").mkdir(parents=True)
+        (tmp_path / "runs" / name / "best_24k").mkdir()
+        log = tmp_path / "runs" / name / "metrics.jsonl"
+        log.write_text("")
+        os.utime(log, (1000 - age, 1000 - age))
+    return Artifacts(tmp_path)
+
+
+def test_a_run_by_name_and_by_folder_is_its_best_model(artifacts: Artifacts) -> None:
+    run = artifacts.run("old")
+    expected = Place("old", str(run / "best"), run)
+    assert find_place("old", artifacts) == expected
+    assert find_place(str(run), artifacts) == expected
+
+
+def test_a_models_folder_in_a_run_is_that_model(artifacts: Artifacts) -> None:
+    run = artifacts.run("old")
+    place = find_place(str(run / "best_24k"), artifacts)
+    assert place == Place("old/best_24k", str(run / "best_24k"), run)
+
+
+def test_any_other_name_is_left_to_the_loader(artifacts: Artifacts) -> None:
+    for name in ("owner/model", "builtin:tiny", "nothing"):
+        assert find_place(name, artifacts) == Place(name, name)
+
+
+def test_the_run_written_to_last_is_the_newest(artifacts: Artifacts) -> None:
+    assert newest_run(artifacts).name == "new"
+    os.utime(artifacts.run("old") / "metrics.jsonl", (2000, 2000))
+    assert newest_run(artifacts).name == "old"
+
+
+def test_equal_names_are_told_apart(artifacts: Artifacts) -> None:
+    places = find_places(["old", "old"], "old", artifacts)
+    assert [place.name for place in places] == ["old", "old (2)", "old (3)"]

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Measure what is claimed: each row beside what a user would pick instead, in one run.
+#   tools/bench.sh [FOLDER] [--device cuda]      FOLDER: speech; default ../shared/speech/nathalie
+# Prints Markdown; docs/benchmarks.md holds results with their hardware.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tools/setup.sh
+
+folder=../shared/speech/nathalie
+if [[ $# -gt 0 && $1 != -* ]]; then
+    folder=$1
+    shift
+fi
+uv run --locked python tools/bench/machine.py
+uv run --locked python tools/bench/encode.py "$folder" "$@"

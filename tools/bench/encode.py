@@ -1,0 +1,104 @@
+"""Encoding: the official package one file at a time, against snac-cache, on the same files.
+
+Both are whole commands in processes of their own, from start to end, with the true size of the
+24 kHz model; random weights cost the same time as trained ones.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from snac_cache import CodeStore
+from snac_cache.manifest import read_manifest
+from snac_model import SNAC, save
+from snac_model.console import Tool
+from snac_model.devices import available_cores
+
+CONFIG_24KHZ = {
+    "sampling_rate": 24000,
+    "encoder_dim": 48,
+    "encoder_rates": [2, 4, 8, 8],
+    "decoder_dim": 1024,
+    "decoder_rates": [8, 8, 4, 2],
+    "attn_window_size": None,
+    "codebook_size": 4096,
+    "codebook_dim": 8,
+    "vq_strides": [4, 2, 1],
+    "noise": True,
+    "depthwise": True,
+}
+
+
+@click.command(cls=Tool, example="bench/encode.py ../shared/speech/nathalie --device cpu")
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu")
+@click.option("--limit", default=200, help="Files to encode.")
+def main(folder: Path, device: str, limit: int) -> None:
+    """Encode the train split of FOLDER in both ways and print a Markdown table."""
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        seeded_model(work / "model")
+        command("snac_cache.cli.manifest", folder, "-o", work / "manifests")
+        rows = read_manifest(work / "manifests")["train"].slice(0, limit)
+        audio_seconds = sum(rows.column("duration_s").to_pylist())
+        (work / "paths.json").write_text(json.dumps(rows.column("audio_path").to_pylist()))
+
+        official = timed(
+            sys.executable, Path(__file__).with_name("encode_official.py"), work, device
+        )
+        options = ["--manifest", work / "manifests", "--codes", work / "codes"]
+        options += ["--model", work / "model", "--device", device]
+        options += ["--limit", limit, "--val-limit", 0]
+        ours = timed(sys.executable, "-m", "snac_cache.cli.cache", *options)
+        equal = share_of_equal_tokens(work)
+
+    print(f"Encoding {rows.num_rows} files, {audio_seconds:.0f} s of audio, {device}:\n")
+    print("| | audio s / s | ratio | equal tokens |\n| --- | ---: | ---: | ---: |")
+    print(f"| official package, one file at a time | {audio_seconds / official:.1f} | 1.0 | |")
+    print(
+        f"| snac-cache, {available_cores()} cores | {audio_seconds / ours:.1f} | "
+        f"{official / ours:.2f} | {equal:.6f} |\n"
+    )
+
+
+def seeded_model(folder: Path) -> None:
+    """Write a model of the true size, for both packages."""
+    torch.manual_seed(0)
+    model = SNAC(**CONFIG_24KHZ)
+    save(model, folder)
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+
+
+def command(module: str, *arguments: object) -> None:
+    """Run one of our commands."""
+    timed(sys.executable, "-m", module, *arguments)
+
+
+def timed(*arguments: object) -> float:
+    """Run a process to its end and return its wall-clock seconds."""
+    started = time.monotonic()
+    subprocess.run(list(map(str, arguments)), check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def share_of_equal_tokens(work: Path) -> float:
+    """Compare both commands' tokens, over all levels."""
+    store = CodeStore(work / "codes" / "train")
+    official = np.load(work / "official.npz")
+    equal = total = 0
+    for index in range(len(store)):
+        for level, codes in enumerate(store.codes(index)):
+            equal += int((codes == official[f"{index}_{level}"]).sum())
+            total += len(codes)
+    return equal / total
+
+
+if __name__ == "__main__":
+    main()
