@@ -91,6 +91,11 @@ class CodeStore:
                 return int(index)
         raise KeyError(utterance_id)
 
+    def with_target(self) -> list[int]:
+        """Return the indices of the utterances that have a 48 kHz target, in order."""
+        present = self.column("target_path").is_valid().to_numpy()
+        return np.flatnonzero(present).tolist()
+
     def coarse_tokens(self, index: int) -> int:
         """Return the number of coarse tokens of an utterance."""
         part, row = self._locate(index)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torchaudio.transforms import Resample
 
-from snac_model.audio_header import AudioError, describe
+from snac_model.audio_header import AudioError, AudioHeader, describe
 
 RESAMPLE_ZEROS = 6  # torchaudio's lowpass_filter_width: zero crossings to each side
 
@@ -30,16 +30,25 @@ def read_mono(path: str | Path, start: int = 0, frames: int = -1) -> tuple[torch
         AudioError: ``unreadable``, also where the file holds less than its header promises; or
             ``non_finite`` where a sample is NaN or infinite.
     """
+    audio, header = read_with_header(path, start, frames)
+    return audio, header.sample_rate
+
+
+def read_with_header(
+    path: str | Path, start: int = 0, frames: int = -1
+) -> tuple[torch.Tensor, AudioHeader]:
+    """Read like ``read_mono``, and return the whole header: the file is opened once."""
     try:
         with soundfile.SoundFile(str(path)) as file:
+            header = AudioHeader(file.samplerate, file.channels, file.frames)
             samples = _read_frames(file, start, frames)
-            rate = file.samplerate
     except (OSError, soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioError("unreadable", describe(error)) from error
+        reason = describe(error) if Path(path).exists() else "there is no such file"
+        raise AudioError("unreadable", reason) from error
     if not np.isfinite(samples).all():
         raise AudioError("non_finite", "the audio holds NaN or infinite samples")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    return torch.from_numpy(np.ascontiguousarray(mono)), rate
+    return torch.from_numpy(np.ascontiguousarray(mono)), header
 
 
 def _read_frames(file: soundfile.SoundFile, start: int, frames: int) -> np.ndarray:
