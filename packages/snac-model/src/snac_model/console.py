@@ -20,8 +20,11 @@ SECONDS_BETWEEN_LINES = 10.0
 Item = TypeVar("Item")
 
 
-class Terminated(Exception):
-    """SIGTERM arrived; raised in the main thread so that everything is put away in order."""
+class Terminated(BaseException):
+    """SIGTERM arrived; raised in the main thread so that everything is put away in order.
+
+    Like KeyboardInterrupt no Exception, so that ``except Exception`` does not swallow it.
+    """
 
 
 class Tool(click.Command):
