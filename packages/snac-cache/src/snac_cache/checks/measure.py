@@ -93,8 +93,13 @@ def _count(tokens: np.ndarray, counts: np.ndarray) -> None:
 
 
 def largest_tokens(tokens: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Return the largest token of each list, 0 for an empty one."""
-    return _reduce_lists(np.maximum, tokens, offsets)
+    """Return the largest token of each list, 0 for an empty one; arguments as ``longest_runs``."""
+    largest = np.zeros(len(offsets) - 1, tokens.dtype)
+    filled = offsets[1:] > offsets[:-1]
+    if filled.any():
+        starts = offsets[:-1][filled]
+        largest[filled] = np.maximum.reduceat(tokens[: offsets[-1]], starts)
+    return largest
 
 
 def longest_runs(tokens: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -104,19 +109,17 @@ def longest_runs(tokens: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         tokens: values of all lists, ``[T]``.
         offsets: where each list starts, and where the last one ends, ``[lists + 1]``.
     """
-    starts = np.empty(len(tokens) + 1, bool)
-    starts[0] = starts[-1] = True
-    np.not_equal(tokens[1:], tokens[:-1], out=starts[1:-1])
-    starts[offsets] = True
-    positions = np.flatnonzero(starts)
-    runs = np.searchsorted(positions, offsets)
-    return _reduce_lists(np.maximum, np.diff(positions), runs)
-
-
-def _reduce_lists(function: np.ufunc, values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Reduce each list to one value; an empty list gives 0."""
-    result = np.zeros(len(offsets) - 1, values.dtype)
-    filled = offsets[1:] > offsets[:-1]
-    if filled.any():
-        result[filled] = function.reduceat(values[: offsets[-1]], offsets[:-1][filled])
-    return result
+    longest = np.minimum(np.diff(offsets), 1)
+    first, last = offsets[0], offsets[-1]
+    repeats = (
+        first + 1 + np.flatnonzero(tokens[first + 1 : last] == tokens[first : max(first, last - 1)])
+    )
+    owners = np.searchsorted(offsets, repeats, side="right") - 1
+    inside = repeats != offsets[owners]  # the first token of a list repeats nothing
+    repeats, owners = repeats[inside], owners[inside]
+    breaks = np.diff(repeats) != 1
+    breaks |= owners[1:] != owners[:-1]
+    starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(repeats)), bool), breaks]))
+    lengths = np.diff(starts, append=len(repeats))
+    np.maximum.at(longest, owners[starts], lengths + 1)
+    return longest

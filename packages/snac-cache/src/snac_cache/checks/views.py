@@ -108,14 +108,13 @@ class Views:
         self._view("manifest", [path for path in manifests if path.is_file()], schema.MANIFEST)
 
     def _view(self, name: str, paths: list[Path], columns: pa.Schema, options: str = "") -> None:
-        """Make a view over parquet files, or an empty table where there are none."""
-        self.connection.execute(f"DROP VIEW IF EXISTS {name}")
-        if not paths:
-            self.table(name, columns.empty_table())
-            return
+        """Make a view over parquet files; without rows, but with its columns, if there are none."""
         files = ", ".join(_quoted(path) for path in paths)
         source = f"read_parquet([{files}], union_by_name = true{options})"
-        self.connection.execute(f"CREATE VIEW {name} AS FROM {source}")
+        if not paths:
+            source = f"no_{name}"
+            self.connection.register(source, columns.empty_table())
+        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {source}")
 
 
 @contextmanager
