@@ -15,7 +15,7 @@ from snac_model.console import track
 if TYPE_CHECKING:
     from snac_cache.checks.views import Views
 
-FOLDERS_AT_ONCE = 4096
+FOLDERS_AT_ONCE = 512
 CODEBOOKS = """
 CREATE VIEW codebooks AS
 SELECT level, codebook_size, sum(occurrences)::BIGINT AS tokens, count(*) AS used,
@@ -46,10 +46,10 @@ def measure(views: "Views") -> None:
     views.table("lists", LISTS.empty_table())
     for part in track(measure_parts(parts, levels), len(parts), "read", "parts"):
         counts += part.counts
-        for lists in part.lists:
-            views.insert("lists", lists)
         if part.problem:
             unreadable.append({"part": part.number, "problem": part.problem})
+        elif part.lists:
+            views.insert("lists", pa.concat_tables(part.lists))
     columns = pa.schema([("part", pa.int32()), ("problem", pa.string())])
     views.table("unreadable", pa.Table.from_pylist(unreadable, columns))
     views.create_codes(leave_out={entry["part"] for entry in unreadable})
@@ -73,8 +73,12 @@ def find_missing_targets(views: "Views") -> None:
     views.table("missing_targets", columns.empty_table())
     folders = views.connection.cursor().execute(TARGET_FOLDERS)
     while batch := folders.fetchmany(FOLDERS_AT_ONCE):
-        missing = [{"folder": folder, "name": name} for folder, name in missing_files(batch)]
-        views.insert("missing_targets", pa.Table.from_pylist(missing, columns))
+        missing = [
+            pa.table({"folder": [folder] * len(names), "name": names}, schema=columns)
+            for folder, names in missing_files(batch)
+        ]
+        if missing:
+            views.insert("missing_targets", pa.concat_tables(missing))
 
 
 def _counts_table(counts: np.ndarray) -> pa.Table:

@@ -10,15 +10,19 @@ from snac_model.console import Tool, artifacts_option, print_summary
 from snac_model.errors import Failure
 
 EXAMPLE = """snac-check --artifacts artifacts
-snac-check --sql "SELECT split, count(*), sum(duration_s) / 3600 AS hours FROM codes GROUP BY split"
+snac-check --sql "SELECT split, sum(duration_s) FROM codes GROUP BY split"
 """
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(cls=Tool, example=EXAMPLE)
 @artifacts_option
-@click.option("--codes", type=FOLDER, help="Codes to check. [default: ARTIFACTS/codes]")
-@click.option("--manifest", type=FOLDER, help="Manifests. [default: ARTIFACTS/manifests]")
+@click.option(
+    "--codes", type=FOLDER, metavar="DIR", help="Codes to check. [default: ARTIFACTS/codes]"
+)
+@click.option(
+    "--manifest", type=FOLDER, metavar="DIR", help="Manifests. [default: ARTIFACTS/manifests]"
+)
 @click.option("--only", multiple=True, metavar="NAME", help="Run this check; may be repeated.")
 @click.option(
     "--checks-dir",

@@ -1,6 +1,6 @@
 -- No utterance is in two splits, and each lies in the folder of its split.
 -- severity: fail
-SELECT utterance_id, string_agg(DISTINCT split, ', ') AS splits
+SELECT utterance_id, min(split) || ' and ' || max(split) AS splits
 FROM codes GROUP BY utterance_id HAVING min(split) <> max(split)
 UNION ALL
 SELECT utterance_id, split || ' in folder ' || folder
