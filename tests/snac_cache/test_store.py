@@ -1,5 +1,7 @@
 """The reader: slices by coarse token, no copies, and one cache at a time."""
 
+import multiprocessing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,46 @@ def test_parts_of_two_models_are_not_one_cache(
     with pytest.raises(Failure, match="tokenizer_sha256"):
         CodeStore(other / "train")
     (other / "train" / "part-00009.parquet").rename(codes / "train" / "part-00000.parquet")
+
+
+def test_workers_read_what_the_parent_reads(codes: Path) -> None:
+    store = CodeStore(codes / "train")
+    name = store[7].utterance_id
+    assert store.index_of(name) == 7
+    for method in ("spawn", "fork"):
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            found = pool.map(partial(look_up, store), [name] * 4)
+        assert found == [(7, store.codes(7)[2].tolist())] * 4
+
+
+def look_up(store: CodeStore, utterance_id: str) -> tuple[int, list[int]]:
+    """Find an utterance and its finest codes, in a worker."""
+    index = store.index_of(utterance_id)
+    return index, store.codes(index)[2].tolist()
+
+
+def test_a_part_made_anew_is_mapped_anew(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    folder = make(tmp_path / "codes", model_folder, manifest_folder)
+    before = CodeStore(folder / "train")
+    assert before.codes(0)[0].tolist() == before.codes(0)[0].tolist()
+    save(seeded(NARROW["24k"], seed=3), tmp_path / "other")
+    where = ["--model", tmp_path / "other", "--manifest", manifest_folder, "--codes", folder]
+    succeed("snac_cache.cli.cache", *where, "--part-rows", 4, "--overwrite", "--device", "cpu")
+    after = CodeStore(folder / "train")
+    assert before.codes(0)[2].tolist() != after.codes(0)[2].tolist()
+
+
+def test_a_damaged_part_is_named(tmp_path: Path, model_folder: Path, manifest_folder: Path) -> None:
+    part = make(tmp_path, model_folder, manifest_folder) / "train" / "part-00001.parquet"
+    content = bytearray(part.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    part.write_bytes(content)
+    store = CodeStore(tmp_path / "train")
+    assert store.codes(0)
+    with pytest.raises(Failure, match=r"part-00001\.parquet is damaged"):
+        store.codes(4)
 
 
 def test_a_folder_without_codes_says_what_to_do(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def write_manifest(rows: dict[str, pa.Table], rejects: pa.Table, folder: Path) -
 def write_table(table: pa.Table, path: Path) -> None:
     """Write one parquet file, atomically."""
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def table_sha256(table: pa.Table) -> str:

@@ -31,7 +31,8 @@ class MultiScaleSTFTLoss(nn.Module):
     """Spectral convergence plus log-magnitude L1, averaged over window sizes.
 
     As in Parallel WaveGAN (Yamamoto et al., 2020): Hann windows, hop of a quarter window. A frame
-    counts if its centre lies in the item's own audio; what lies beyond is silence in both signals.
+    counts if its centre lies in the item's own audio or at its end; what lies
+    beyond is silence in both signals.
     """
 
     def __init__(self, fft_sizes: Sequence[int]) -> None:
