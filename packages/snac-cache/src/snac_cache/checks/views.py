@@ -4,7 +4,6 @@
 the manifest or a listing of the targets' folders are made when a query first names them.
 """
 
-import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -136,6 +135,5 @@ def open_views(codes: Path, manifest: Path) -> Iterator[Views]:
 
 
 def _quoted(path: Path) -> str:
-    """Return a path as an SQL string that matches this one file, whatever is in its name."""
-    plain = re.sub(r"([\[*?])", r"[\1]", str(path))
-    return "'" + plain.replace("'", "''") + "'"
+    """Return a path as an SQL string; DuckDB tries it as it is before it takes it for a pattern."""
+    return "'" + str(path).replace("'", "''") + "'"
