@@ -30,12 +30,12 @@ def found(source: torch.Tensor, target: torch.Tensor) -> Alignment:
 
 def new_phases(audio: torch.Tensor, seed: int) -> torch.Tensor:
     """Return the same sounds with other phases: short-time phases are replaced by random ones."""
-    window = torch.hann_window(480)
-    spectrum = torch.stft(audio, 480, 120, window=window, return_complex=True)
+    window = torch.hann_window(240)
+    spectrum = torch.stft(audio, 240, 60, window=window, return_complex=True)
     random = torch.Generator().manual_seed(seed)
     angle = 2 * torch.pi * torch.rand(spectrum.shape[0], 1, generator=random)
     turned = torch.polar(spectrum.abs(), spectrum.angle() + angle)
-    return torch.istft(turned, 480, 120, window=window, length=len(audio))
+    return torch.istft(turned, 240, 60, window=window, length=len(audio))
 
 
 @settings(max_examples=25, deadline=None)

@@ -69,6 +69,9 @@ def test_targets_that_are_made_anew_are_proved_by_their_envelopes(
             -row["num_frames"] * 48000 // row["source_sample_rate"]
         )
     assert rows[5]["target_lag_samples"] is None
+    again = ["--artifacts", artifacts, *options, *CPU]
+    assert succeed(UPSAMPLE, *again)["skipped"] == 5
+    assert succeed(UPSAMPLE, *again, "--engine", "resample")["made"] == 5
 
 
 @pytest.mark.parametrize("decoder", [Vocoder(late=4800), Vocoder(backwards=True)])
