@@ -85,7 +85,7 @@ def test_silence_proves_nothing(which: str) -> None:
     rate=st.sampled_from([8000, 16000, 22050, 24000, 44100]),
 )
 def test_the_correction_is_exact(lag: int, gain: float, polarity: int, rate: int) -> None:
-    source = torch.from_numpy(syllables(1.0, rate))
+    source = torch.from_numpy(syllables(1.0, rate))[:-1]
     reference = resample(source, rate, 48000)
 
     def engine(audio: torch.Tensor, sample_rate: int) -> torch.Tensor:
