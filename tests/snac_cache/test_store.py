@@ -1,5 +1,7 @@
 """The reader: slices by coarse token, no copies, and one cache at a time."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,41 @@ def test_parts_of_two_models_are_not_one_cache(
     with pytest.raises(Failure, match="tokenizer_sha256"):
         CodeStore(other / "train")
     (other / "train" / "part-00009.parquet").rename(codes / "train" / "part-00000.parquet")
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_workers_read_what_the_parent_reads(codes: Path, method: str) -> None:
+    store = CodeStore(codes / "train")
+    utterance_id = store[7].utterance_id
+    assert store.index_of(utterance_id) == 7
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
+        assert pool.submit(store.index_of, utterance_id).result() == 7
+        for part, mine in zip(pool.submit(store.codes, 7).result(), store.codes(7), strict=True):
+            np.testing.assert_array_equal(part, mine)
+
+
+def test_a_part_made_anew_is_mapped_anew(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    folder = make(tmp_path / "codes", model_folder, manifest_folder)
+    before = CodeStore(folder / "train")
+    assert before.codes(0)[0].tolist() == before.codes(0)[0].tolist()
+    save(seeded(NARROW["24k"], seed=3), tmp_path / "other")
+    where = ["--model", tmp_path / "other", "--manifest", manifest_folder, "--codes", folder]
+    succeed("snac_cache.cli.cache", *where, "--part-rows", 4, "--overwrite", "--device", "cpu")
+    after = CodeStore(folder / "train")
+    assert before.codes(0)[2].tolist() != after.codes(0)[2].tolist()
+
+
+def test_a_damaged_part_is_named(tmp_path: Path, model_folder: Path, manifest_folder: Path) -> None:
+    part = make(tmp_path, model_folder, manifest_folder) / "train" / "part-00001.parquet"
+    content = bytearray(part.read_bytes())
+    content[60] ^= 0xFF  # in the first page, far from the footer
+    part.write_bytes(content)
+    store = CodeStore(tmp_path / "train")
+    assert store.codes(0)
+    with pytest.raises(Failure, match=r"part-00001\.parquet is damaged"):
+        store.codes(4)
 
 
 def test_a_folder_without_codes_says_what_to_do(tmp_path: Path) -> None:

@@ -77,11 +77,11 @@ class CacheIdentity:
         }
 
     @classmethod
+    def metadata_keys(cls) -> list[bytes]:
+        """Return the keys that ``to_metadata`` gives."""
+        return [(KEY_PREFIX + field.name).encode() for field in fields(cls)]
+
+    @classmethod
     def from_metadata(cls, metadata: dict[bytes, bytes]) -> Self:
         """Read what ``to_metadata`` wrote; raises KeyError where a key is missing."""
-        return cls(
-            **{
-                field.name: json.loads(metadata[(KEY_PREFIX + field.name).encode()])
-                for field in fields(cls)
-            }
-        )
+        return cls(*(json.loads(metadata[key]) for key in cls.metadata_keys()))

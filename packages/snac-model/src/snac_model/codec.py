@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 
 from snac_model.attention import LocalAttention
 from snac_model.config import CodecConfig
+from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 from snac_model.layers import DecoderBlock, EncoderBlock, Snake, conv
 from snac_model.noise import NoiseSource, RandomNoise
@@ -102,6 +103,8 @@ class SNAC(nn.Module):
     def __init__(self, **config: Any) -> None:
         super().__init__()
         self.config = CodecConfig.from_dict(config)
+        if self.config.dual_head and type(self) is SNAC:
+            raise Failure("this configuration has two heads: build it as a DualHeadSNAC")
         self.geometry = Geometry.of(self.config)
         self.encoder = Encoder(self.config)
         self.quantizer = ResidualVectorQuantizer(

@@ -20,8 +20,11 @@ SECONDS_BETWEEN_LINES = 10.0
 Item = TypeVar("Item")
 
 
-class Terminated(Exception):
-    """SIGTERM arrived; raised in the main thread so that everything is put away in order."""
+class Terminated(BaseException):
+    """SIGTERM arrived; raised in the main thread so that everything is put away in order.
+
+    Like KeyboardInterrupt no Exception, so that ``except Exception`` does not swallow it.
+    """
 
 
 class Tool(click.Command):
@@ -112,13 +115,21 @@ def print_summary(*, to_stderr: bool = False, **fields: Any) -> None:
 
 
 @contextmanager
-def progress(total: int | None, what: str, unit: str) -> Iterator[Callable[[int], object]]:
-    """Yield a function that counts work done: a bar on a terminal, plain lines otherwise."""
+def progress(total: int | None, what: str, unit: str) -> Iterator[Callable[..., object]]:
+    """Yield a function that counts work done: a bar on a terminal, plain lines otherwise.
+
+    It takes the count, and as keywords any figures to show beside it, such as ``loss="0.12"``.
+    """
     if sys.stderr.isatty():
         from tqdm import tqdm
 
         with tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True) as bar:
-            yield bar.update
+
+            def advance(count: int, **figures: str) -> None:
+                bar.set_postfix(figures, refresh=False)
+                bar.update(count)
+
+            yield advance
     else:
         lines = _ProgressLines(total, what, unit)
         yield lines.update
@@ -141,10 +152,12 @@ class _ProgressLines:
         self.unit = unit
         self.total = total
         self.done = 0
+        self.figures = ""
         self.started = self.shown = time.monotonic()
 
-    def update(self, count: int) -> None:
+    def update(self, count: int, **figures: str) -> None:
         self.done += count
+        self.figures = "".join(f", {name} {value}" for name, value in figures.items())
         if time.monotonic() - self.shown >= SECONDS_BETWEEN_LINES:
             self.shown = time.monotonic()
             self.show()
@@ -158,7 +171,7 @@ class _ProgressLines:
             if self.total is None or not rate
             else f", {(self.total - self.done) / rate:.0f} s left"
         )
-        note(f"{self.label}: {self.done}{total} {self.unit}, {rate:.1f}/s{left}")
+        note(f"{self.label}: {self.done}{total} {self.unit}, {rate:.1f}/s{self.figures}{left}")
 
     def close(self) -> None:
         self.show()

@@ -46,9 +46,10 @@ class RandomNoise:
 class SeededNoise:
     """Gaussian noise that is a pure function of seed, block and position.
 
-    The same whatever the batch, the device, the order of calls or the piece being decoded: a
-    position's hash selects one of 65,536 equally likely quantiles of the normal distribution, so
-    no floating-point function is evaluated that could differ from one machine to the next.
+    The same whatever the batch, the device or the order of calls; positions count from the first
+    sample of what is being decoded. A position's hash selects one of 65,536 equally likely
+    quantiles of the normal distribution, so no floating-point function is evaluated that could
+    differ from one machine to the next.
 
     Args:
         seeds: one seed for each item of the batch, or one for all.

@@ -69,21 +69,17 @@ def _find_in_folder(folder: Path) -> ModelFiles:
 
 
 def _find_on_hub(repository: str, **options: Any) -> ModelFiles:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+    """Take what the repository has of a model's files; without a network, what the cache has."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    def download(filename: str) -> Path:
-        return Path(hf_hub_download(repository, filename, **options))
-
+    wanted = [CONFIG, WEIGHTS, OFFICIAL_WEIGHTS]
     try:
-        config = download(CONFIG)
-        try:
-            return ModelFiles(config, download(WEIGHTS))
-        except (EntryNotFoundError, LocalEntryNotFoundError):
-            return ModelFiles(config, download(OFFICIAL_WEIGHTS))
+        folder = snapshot_download(repository, allow_patterns=wanted, **options)
     except LocalEntryNotFoundError as error:
         raise Failure(
             f"cannot download {repository}: no network, and no copy in the Hub cache. {_choices()}"
         ) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise Failure(f"cannot download {repository}: {error}. {_choices()}") from error
+    return _find_in_folder(Path(folder))

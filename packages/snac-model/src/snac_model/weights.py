@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -26,14 +26,13 @@ def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: A
         where: a Hub id, a folder (``config.json`` with ``model.safetensors`` or the official
             ``pytorch_model.bin``), or ``builtin:NAME``.
         device: where the weights go.
-        hub_options: passed to ``huggingface_hub.hf_hub_download``: ``revision``, ``cache_dir``...
+        hub_options: passed to ``huggingface_hub.snapshot_download``: ``revision``, ``cache_dir``...
 
     Raises:
         Failure: if there is no such model, or its files are damaged or do not fit together.
     """
     files = find_model(where, **hub_options)
-    config = CodecConfig.read(files.config)
-    model = model_class(config)(**config.to_dict())
+    model = _build(files.config)
     _fill(model, _read_state(files.weights), files)
     return model.eval().to(device)
 
@@ -64,8 +63,17 @@ def weights_sha256(modules: Iterable[nn.Module]) -> str:
     for module in modules:
         for name, value in sorted(module.state_dict().items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _build(config_path: Path) -> SNAC:
+    """Build the untrained model that a ``config.json`` describes."""
+    config = CodecConfig.read(config_path)
+    try:
+        return model_class(config)(**config.to_dict())
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        raise Failure(f"{config_path} describes no model that can be built: {error}") from error
 
 
 def _read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -75,15 +83,15 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
             state = torch.load(path, map_location="cpu", weights_only=True)
         else:
             state = load_file(path)
-    except (OSError, EOFError, RuntimeError, ValueError, SafetensorError) as error:
-        raise Failure(f"cannot read the weights {path}: {error}") from error
-    except Exception as error:  # the unpickler's own error class is private to torch
+    except UnpicklingError as error:  # torch's message would advise to run the code
         raise Failure(
-            f"{path} is refused: it holds more than weights, and no code in it is run ({error})"
+            f"{path} is refused: it is damaged, or holds more than weights; no code in it is run"
         ) from error
-    return {
-        name: value.float() if value.is_floating_point() else value for name, value in state.items()
-    }
+    except Exception as error:  # a damaged file can raise anything
+        raise Failure(f"cannot read the weights {path}: {error!r}") from error
+    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+        raise Failure(f"{path} holds no state dict, tensors by their names")
+    return state
 
 
 def _fill(model: SNAC, state: dict[str, torch.Tensor], files: ModelFiles) -> None:

@@ -1,1 +1,1 @@
-"""."""
+"""Fine-tuning SNAC decoders from cached codes: recipes, curriculum, trainer."""

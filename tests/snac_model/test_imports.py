@@ -1,0 +1,47 @@
+"""What must start fast does not import torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+import snac_model
+
+LIGHT = [
+    "snac_model",
+    "snac_model.artifacts",
+    "snac_model.audio_header",
+    "snac_model.config",
+    "snac_model.console",
+    "snac_model.errors",
+    "snac_model.files",
+    "snac_model.geometry",
+    "snac_model.places",
+]
+HEAVY = ("torch", "torchaudio", "huggingface_hub", "safetensors")
+
+
+def test_the_ground_floor_starts_without_anything_heavy() -> None:
+    code = f"import sys, {', '.join(LIGHT)}; print([m for m in {HEAVY} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_geometry_is_usable_without_torch() -> None:
+    code = (
+        "import sys; from snac_model import CodecConfig, Geometry; "
+        "print(Geometry.of(CodecConfig()).hop_length, 'torch' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["441", "False"]
+
+
+def test_every_public_name_resolves() -> None:
+    for name in snac_model.__all__:
+        assert getattr(snac_model, name).__module__.startswith("snac_model.")
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = snac_model.nonsense

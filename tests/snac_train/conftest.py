@@ -1,0 +1,45 @@
+"""A small codec, and caches of it made by the commands themselves."""
+
+from pathlib import Path
+
+import pytest
+from training import LENGTHS, SMALL_CODEC, make_cache, write_position, write_voice
+
+from snac_model import save
+from snac_model.codec import SNAC
+
+
+@pytest.fixture(scope="session")
+def small_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small codec."""
+    folder = tmp_path_factory.mktemp("models") / "small"
+    save(SMALL_CODEC(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base(small_codec: Path) -> SNAC:
+    """The small codec itself; not to be changed."""
+    return SNAC.from_pretrained(small_codec)
+
+
+@pytest.fixture(scope="session")
+def voices(tmp_path_factory: pytest.TempPathFactory, small_codec: Path) -> Path:
+    """Codes of 7 train and 5 val utterances of synthetic voice, one train utterance at 44.1 kHz."""
+    root = tmp_path_factory.mktemp("voices")
+    for number in range(7):
+        rate = 44_100 if number == 3 else 48_000
+        write_voice(root / f"in/train/{number}.wav", 0.31 + 0.17 * number, number, rate)
+    for number in range(5):
+        write_voice(root / f"in/val/{number}.wav", 0.2 + 0.19 * number, 100 + number)
+    return make_cache(root / "in", root / "artifacts", small_codec)
+
+
+@pytest.fixture(scope="session")
+def positions(tmp_path_factory: pytest.TempPathFactory, small_codec: Path) -> Path:
+    """Codes of files whose every sample says where in the file it is."""
+    root = tmp_path_factory.mktemp("positions")
+    for split, lengths in LENGTHS.items():
+        for frames in lengths:
+            write_position(root / f"in/{split}/{frames}.wav", frames)
+    return make_cache(root / "in", root / "artifacts", small_codec)

@@ -1,0 +1,136 @@
+"""The proof that an item's audio is exactly what its codes cover, through cache and dataset."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from training import LENGTHS, positions_of
+
+from snac_cache.store import CodeStore
+from snac_model.audio import resample
+from snac_model.codec import SNAC
+from snac_model.errors import Failure
+from snac_train.dataset import SegmentDataset, Utterances
+from snac_train.loading import load_batches
+from snac_train.segments import Segment
+from snac_train.slices import Draws, in_order
+
+TOKEN_SAMPLES = 8 * 8 * 4  # at 24 kHz, of the small codec: encoder rates 8 and 8, stride 4
+CONTEXT = 3
+
+
+def open_dataset(codes: Path, split: str, segment_tokens: int, draws: Draws) -> SegmentDataset:
+    store = CodeStore(codes / split)
+    utterances = Utterances(store, store.with_target())
+    return SegmentDataset(utterances, store.geometry, segment_tokens, CONTEXT, draws)
+
+
+def all_segments(codes: Path) -> Iterator[tuple[Segment, int]]:
+    """Segments of several lengths and epochs, with their lengths in coarse tokens."""
+    for split in ("train", "val"):
+        for segment_tokens in (1, 5, 40, 90):
+            for epoch in range(1, 6):
+                draws = Draws.for_epoch(0, epoch)
+                dataset = open_dataset(codes, split, segment_tokens, draws)
+                yield from ((dataset[item], segment_tokens) for item in range(len(dataset)))
+
+
+def encode_file(base: SNAC, codes: Path, utterance_id: str) -> list[np.ndarray]:
+    """Encode a whole file by other means than the cache: int64 ``[tokens]`` a level."""
+    audio, rate = soundfile.read(codes.parent.parent / f"in/{utterance_id}.wav", dtype="float32")
+    with torch.no_grad():
+        levels = base.encode(resample(torch.from_numpy(audio), rate, 24_000)[None, None])
+    return [level[0].numpy() for level in levels]
+
+
+def codes_from(levels: list[np.ndarray], start: int, length: int) -> list[list[int]]:
+    """Return ``length`` coarse tokens from coarse token ``start`` of codes at strides 4, 2, 1."""
+    return [
+        level[start * per_coarse : (start + length) * per_coarse].tolist()
+        for level, per_coarse in zip(levels, (1, 2, 4), strict=True)
+    ]
+
+
+def test_audio_and_codes_of_every_segment_are_of_the_same_time(positions: Path, base: SNAC) -> None:
+    encoded = {
+        f"{split}/{frames}": encode_file(base, positions, f"{split}/{frames}")
+        for split, lengths in LENGTHS.items()
+        for frames in lengths
+    }
+    starts, ambiguous = [], 0
+    for segment, tokens in all_segments(positions):
+        whole = encoded[segment.utterance_id]
+        margin = (len(segment.audio) - 2 * TOKEN_SAMPLES * tokens) // 2
+        token, remainder = divmod(int(positions_of(segment.audio[margin])), 2 * TOKEN_SAMPLES)
+        assert remainder == 0
+        start = token - segment.offset
+        window = codes_from([level.numpy() for level in segment.codes], 0, segment.tokens)
+        assert window == codes_from(whole, start, segment.tokens)
+        ambiguous += window == codes_from(whole, start + 1, segment.tokens)
+        starts.append((segment.utterance_id, token))
+    assert len(set(starts)) > 50
+    assert ambiguous < len(starts) / 20  # where neighbours have equal codes nothing is proved
+
+
+def test_every_own_sample_of_a_segment_is_the_files(positions: Path) -> None:
+    for segment, tokens in all_segments(positions):
+        margin = (len(segment.audio) - 2 * TOKEN_SAMPLES * tokens) // 2
+        own = positions_of(segment.audio[margin : margin + segment.valid[48_000]])
+        first = int(own[0])
+        assert (own == np.arange(first, first + len(own))).all()
+        frames = int(Path(segment.utterance_id).name)
+        assert len(own) == min(2 * TOKEN_SAMPLES * tokens, frames - first)
+        assert segment.valid[24_000] == -(-len(own) // 2)
+        beyond = segment.audio[margin + frames - first :]
+        assert not beyond.any()
+
+
+def test_segments_are_the_same_whoever_reads_them(voices: Path) -> None:
+    draws = Draws.for_epoch(3, 2)
+    dataset = open_dataset(voices, "train", 20, draws)
+    batches = in_order(list(range(len(dataset))), 4)
+    device = torch.device("cpu")
+    for here, there in zip(
+        load_batches(dataset, batches, 0, device),
+        load_batches(dataset, batches, 2, device),
+        strict=True,
+    ):
+        assert here.utterance_ids == there.utterance_ids
+        assert here.audio.equal(there.audio)
+        assert all(map(torch.equal, here.codes, there.codes))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_target_that_was_replaced_is_named(tmp_path: Path, voices: Path, workers: int) -> None:
+    dataset = open_dataset(voices, "val", 20, Draws.for_validation(0))
+    soundfile.write(tmp_path / "other.wav", np.zeros(5_000), 48_000)
+    point_targets_at(dataset, tmp_path / "other.wav")
+    with pytest.raises(Failure, match=r"'val/0'.*5000 frames") as failure:
+        next(load_batches(dataset, [[0]], workers, torch.device("cpu")))
+    assert "Traceback" not in str(failure.value)
+
+
+def test_a_target_that_is_gone_is_named(tmp_path: Path, voices: Path) -> None:
+    dataset = open_dataset(voices, "val", 20, Draws.for_validation(0))
+    point_targets_at(dataset, tmp_path / "missing.wav")
+    with pytest.raises(Failure, match=r"'val/0'.*no such file"):
+        dataset[0]
+
+
+def test_codes_of_another_length_are_refused(voices: Path) -> None:
+    dataset = open_dataset(voices, "val", 20, Draws.for_validation(0))
+    dataset.geometry = replace(dataset.geometry, hop_length=441)
+    with pytest.raises((Failure, ValueError)):
+        dataset[0]
+
+
+def point_targets_at(dataset: SegmentDataset, path: Path) -> None:
+    """Have the store give another target, as if the file had been replaced since."""
+    part = dataset.store._parts[0]
+    column = part._rows.column_names.index("target_path")
+    targets = [str(path)] * part._rows.num_rows
+    part._rows = part._rows.set_column(column, "target_path", [targets])

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# From nothing to a report: tools/quickstart.sh [FOLDER]
+# FOLDER holds speech (wav, flac, ogg, mp3); without one, speech-like audio is made.
+# Results go to quickstart/ under $SNAC_ARTIFACTS, else ./artifacts; those of an earlier
+# quick start on the same audio are cleared.
+set -euo pipefail
+
+model=builtin:tiny
+run=tiny
+training=(--epochs 6 --warmup-epochs 2 --batch-size 4 --segment-schedule 1.0,1.0,1.0,1.0 --batch-multiplier 1,1,1,1
+    --lr 5e-3 --main-lr 2e-3 --lr-24k-final-conv 2e-3)
+
+if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ ! -d "$1" ]; }; then
+    echo "usage: tools/quickstart.sh [FOLDER]   (an existing folder of speech, or nothing)" >&2
+    exit 2
+fi
+
+source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
+timings=$(printf '%-12s %4d s' set-up $SECONDS)
+
+step() { # step COMMAND ARGUMENT...
+    local began=$SECONDS
+    printf '\n== %s\n' "$*" >&2
+    uv run --no-sync --project "$root" "$@"
+    timings+=$(printf '\n%-12s %4d s' "${1##*/}" $((SECONDS - began)))
+}
+
+audio=${1:-}
+name=$(basename -- "${audio:+$(CDPATH='' cd -- "$audio" && pwd)}")
+export SNAC_ARTIFACTS=${SNAC_ARTIFACTS:-artifacts}/quickstart/${name:-made}
+
+if [ -d "$SNAC_ARTIFACTS/manifests" ]; then
+    echo "clearing the earlier quick start's results in $SNAC_ARTIFACTS" >&2
+    rm -rf -- "$SNAC_ARTIFACTS"/{manifests,codes,runs,eval}
+fi
+if [ -z "$audio" ]; then
+    audio=$SNAC_ARTIFACTS/speech
+    step "$root/tools/make_speech.py" -o "$audio"
+fi
+
+step snac-manifest "$audio"
+step snac-cache --model "$model"
+step snac-train --phase 12 --run "$run" "${training[@]}"
+step snac-eval "$run"
+
+printf '\n%s\n%-12s %4d s\n\n' "$timings" 'in all' $SECONDS >&2
+echo "report: $SNAC_ARTIFACTS/eval/$run/report.html"

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Gets the environment ready: finds or installs uv, then installs what uv.lock says into .venv/.
+# Run it, or source it: it leaves the folder of the project in $root, and uv on PATH.
+set -euo pipefail
+
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { echo "set-up: $*" >&2; }
+
+give_up() {
+    say "$*"
+    exit 1
+}
+
+find_python() {
+    local name
+    for name in python3 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    give_up "no Python 3.11, 3.12 or 3.13 on PATH; install one and run this again"
+}
+
+install_uv() {
+    local python
+    python=$(find_python)
+    say "installing uv into .uv/ with $("$python" --version); the system's packages stay as they are"
+    "$python" -m venv --clear "$root/.uv" ||
+        give_up "$python has no working venv with pip; install it (on Debian and Ubuntu:" \
+            "apt install python3-venv) or install uv yourself, and run this again"
+    "$root/.uv/bin/python" -m pip install --quiet --disable-pip-version-check uv ||
+        give_up "pip could not install uv, see above; check the network (or pip's settings for" \
+            "your package index) or install uv yourself, and run this again"
+}
+
+# Threads of torch that wait shall sleep: where others use the cores too, spinning halves the speed.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+
+if ! command -v uv >/dev/null; then
+    [ -x "$root/.uv/bin/uv" ] || install_uv
+    export PATH="$root/.uv/bin:$PATH"
+fi
+say "$(uv --version): installing what uv.lock says"
+uv sync --project "$root" --locked ||
+    give_up "uv sync failed, see above; check the network and the disk (about 5 GB are needed)," \
+        "and that uv is recent; 'rm -r .venv' starts afresh; then run this again"

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Checks everything: lint, format, types, tests. Arguments go to pytest: tools/test.sh -k geometry
+source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
+
+cd -- "$root"
+uv run --no-sync ruff check .
+uv run --no-sync ruff format --check .
+uv run --no-sync mypy
+uv run --no-sync pytest "$@"
