@@ -85,7 +85,9 @@ def parse_json_lines(lines: Iterable[str], name: str) -> pa.Table:
 def _parse_line(line: str, place: str) -> dict[str, object]:
     try:
         row = json.loads(line)
-        missing = [name for name in MANIFEST.names if name not in row and name != "target_path"]
+        missing = [
+            column.name for column in MANIFEST if not (column.nullable or column.name in row)
+        ]
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")
         if row["split"] not in SPLITS:
