@@ -7,7 +7,8 @@ set -euo pipefail
 
 model=builtin:tiny
 run=tiny
-training=(--epochs 4 --batch-size 8)
+training=(--epochs 6 --warmup-epochs 2 --batch-size 4 --segment-schedule 1.0,1.0,1.0,1.0 --batch-multiplier 1,1,1,1
+    --lr 5e-3 --main-lr 2e-3 --lr-24k-final-conv 2e-3)
 
 if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ ! -d "$1" ]; }; then
     echo "usage: tools/quickstart.sh [FOLDER]   (an existing folder of speech, or nothing)" >&2

@@ -4,7 +4,7 @@
 
 First as an autoencoder without quantizing. Then each level's codebook is set to centroids of what
 that level sees (spherical k-means, for codes are compared by direction), and the decoder is
-trained on the quantized latents, encoder and codebooks as they are.
+trained on the quantized latents; encoder and quantizer stay as they are, or codes would move.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,7 +35,7 @@ CONFIG = {
     "noise": True,
     "depthwise": True,
 }
-SEGMENT_TOKENS = 5
+SEGMENT_TOKENS = 4
 BATCH_SIZE = 4
 FFT_SIZES = (256, 512, 1024, 2048)
 KMEANS_ROUNDS = 12
@@ -44,8 +44,8 @@ KMEANS_ROUNDS = 12
 @click.command(cls=Tool, example="train_tiny_codec.py ../shared/speech/nathalie -o tiny")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("-o", "--output", default="tiny", type=click.Path(path_type=Path))
-@click.option("--autoencoder-steps", default=1000)
-@click.option("--decoder-steps", default=1500)
+@click.option("--autoencoder-steps", default=900)
+@click.option("--decoder-steps", default=600)
 @click.option("--seed", default=0)
 def main(
     *,
@@ -63,13 +63,8 @@ def main(
     note(f"{len(speech)} utterances, {sum(p.numel() for p in model.parameters())} parameters")
     train(model, model.parameters(), speech, autoencoder_steps, lambda x: bypass(model, x))
     fill_codebooks(model, speech)
-    save(model, output)
-    trained = [
-        *model.decoder.parameters(),
-        *(weight for level in model.quantizer.levels for weight in level.out_proj.parameters()),
-    ]
-    train(model, trained, speech, decoder_steps, lambda x: quantize(model, x))
-    save(model.eval(), output)
+    train(model, model.decoder.parameters(), speech, decoder_steps, lambda x: quantize(model, x))
+    save(model.eval().half(), output)
     print_summary(output=str(output), steps=[autoencoder_steps, decoder_steps])
 
 

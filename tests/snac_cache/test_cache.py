@@ -61,10 +61,10 @@ def test_run_again_makes_only_what_is_missing(
     succeed(CACHE, *where)
     whole = snapshot(tmp_path)
     (tmp_path / "train" / "part-00002.parquet").unlink()
-    (tmp_path / "train" / ".partial-x-part-00002.parquet").write_bytes(b"torn")
+    (tmp_path / "train" / ".part-00002.parquet-x.partial").write_bytes(b"torn")
     again = succeed(CACHE, *where)
     assert (again["rows"], again["skipped_rows"]) == (3, 9)
-    (tmp_path / "train" / ".partial-x-part-00002.parquet").unlink()
+    (tmp_path / "train" / ".part-00002.parquet-x.partial").unlink()
     assert snapshot(tmp_path) == whole
 
 
@@ -155,7 +155,7 @@ def test_a_batch_of_equal_lengths_agrees_with_encoding_alone(
 
 def finished(codes: Path) -> dict[str, bytes]:
     """Return all that a reader can see: not what a killed writer left under a temporary name."""
-    return {name: data for name, data in snapshot(codes).items() if ".partial-" not in name}
+    return {name: data for name, data in snapshot(codes).items() if not name.endswith(".partial")}
 
 
 def wait_for_first_part(codes: Path) -> None:

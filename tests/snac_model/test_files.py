@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from snac_model.artifacts import Artifacts
-from snac_model.files import TEMPORARY_PREFIX, atomic_path, write_text
+from snac_model.files import TEMPORARY_SUFFIX, atomic_path, write_text
 
 SLOW_WRITER = """
 import sys, time
@@ -76,7 +76,7 @@ def test_a_killed_writer_leaves_the_old_content_and_a_partial_file(tmp_path: Pat
     process.stdout.close()
     assert path.read_text() == "old"
     (left,) = (other for other in tmp_path.iterdir() if other != path)
-    assert left.name.startswith(TEMPORARY_PREFIX)
+    assert left.name.endswith(TEMPORARY_SUFFIX)
     write_text(path, "new")
     assert path.read_text() == "new"
 

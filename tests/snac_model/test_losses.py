@@ -39,7 +39,9 @@ def expected_stft(prediction: np.ndarray, target: np.ndarray) -> float:
     losses = []
     for size in SIZES:
         ours, theirs = magnitudes(prediction, size), magnitudes(target, size)
-        convergence = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+        quiet = 1e-3 * np.sqrt(theirs.size * (window**2).sum())
+        convergence = np.linalg.norm(ours - theirs) / max(np.linalg.norm(theirs), quiet)
         losses.append(convergence + np.abs(np.log(ours) - np.log(theirs)).mean())
     return float(np.mean(losses))
 
@@ -85,6 +87,15 @@ def test_silence_gives_finite_losses_and_gradients() -> None:
         assert loss.isfinite().all()
         assert prediction.grad is not None
         assert prediction.grad.isfinite().all()
+
+
+def test_a_silent_target_does_not_outweigh_the_batch() -> None:
+    speech, target = signals(1, 4000)
+    hum = 1e-3 * torch.randn(1, 4000, generator=torch.Generator().manual_seed(1))
+    loss = ReconstructionLoss(SIZES, 1.0, 1.0)
+    silent = loss(hum, torch.zeros(1, 4000), full(hum))["loss"]
+    assert silent < 10
+    assert silent > loss(speech, target, full(speech))["loss"]
 
 
 @settings(deadline=None, max_examples=20)

@@ -1,6 +1,5 @@
 """Making a cache: plan the parts, encode what is not finished, and sum up."""
 
-import hashlib
 import json
 import shutil
 import time
@@ -16,6 +15,7 @@ import torch
 
 from snac_cache.encoder import Agreement, Encoded, UtteranceEncoder
 from snac_cache.identity import CacheIdentity
+from snac_cache.manifest import table_sha256
 from snac_cache.parts import codes_path, read_finished, write_part
 from snac_cache.plan import Part, plan_parts
 from snac_cache.workers import run_alone, run_workers
@@ -178,7 +178,7 @@ def _describe(
         **asdict(identity),
         "part_rows": part_rows,
         "manifest": {
-            split: {"rows": table.num_rows, "sha256": _table_sha256(table)}
+            split: {"rows": table.num_rows, "sha256": table_sha256(table)}
             for split, table in manifest.items()
         },
     }
@@ -206,14 +206,6 @@ def _prepare_folder(request: CacheRequest, description: dict[str, Any]) -> None:
 
 def _write_description(folder: Path, description: dict[str, Any]) -> None:
     write_text(folder / "cache.json", json.dumps(description, indent=2) + "\n")
-
-
-def _table_sha256(table: pa.Table) -> str:
-    """Hash a table's content, however it is cut into chunks."""
-    digest = hashlib.sha256()
-    for batch in table.combine_chunks().to_batches(max_chunksize=65536):
-        digest.update(batch.serialize())
-    return digest.hexdigest()
 
 
 def _seconds(rows: pa.Table) -> float:

@@ -1,5 +1,6 @@
 """Reading and writing manifests: parquet files, and JSON lines on a pipe."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterable
@@ -52,6 +53,14 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Write one parquet file, atomically."""
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def table_sha256(table: pa.Table) -> str:
+    """Hash a table's content, however it is cut into chunks."""
+    digest = hashlib.sha256()
+    for batch in table.combine_chunks().to_batches(max_chunksize=65536):
+        digest.update(batch.serialize())
+    return digest.hexdigest()
 
 
 def write_json_lines(tables: Iterable[pa.Table], output: IO[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-TEMPORARY_PREFIX = ".partial-"
+TEMPORARY_SUFFIX = ".partial"
 
 
 @contextmanager
@@ -14,11 +14,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; flushed and renamed on success.
 
     A reader sees the old content or the new, and an interrupted writer leaves only a file whose
-    name starts with ``.partial-``, which nothing reads.
+    name ends in ``.partial``, which no glob over the results matches.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=TEMPORARY_PREFIX, suffix=f"-{path.name}"
+        dir=path.parent, prefix=f".{path.name}-", suffix=TEMPORARY_SUFFIX
     )
     os.close(handle)
     temporary = Path(name)

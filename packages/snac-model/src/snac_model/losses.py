@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 MAGNITUDE_FLOOR = 1e-5
+QUIET_RMS = 1e-3  # -60 dBFS
 
 
 def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -30,9 +31,10 @@ def mean_over_sizes(by_size: dict[int, torch.Tensor]) -> torch.Tensor:
 class MultiScaleSTFTLoss(nn.Module):
     """Spectral convergence plus log-magnitude L1, averaged over window sizes.
 
-    As in Parallel WaveGAN (Yamamoto et al., 2020): Hann windows, hop of a quarter window. A frame
-    counts if its centre lies in the item's own audio or at its end; what lies
-    beyond is silence in both signals.
+    As in Parallel WaveGAN (Yamamoto et al., 2020): Hann windows, hop of a quarter window. The
+    convergence is relative to the target, but to no target quieter than noise at ``QUIET_RMS``:
+    digital silence would otherwise outweigh everything else in a batch. A frame counts if its
+    centre lies in the item's own audio or at its end; what lies beyond is silence in both signals.
     """
 
     def __init__(self, fft_sizes: Sequence[int]) -> None:
@@ -63,9 +65,14 @@ class MultiScaleSTFTLoss(nn.Module):
         mask = _valid_mask(reference[:, 0], frames)
         difference = ((estimated - reference).pow(2).sum(1) * mask).sum(-1)
         energy = (reference.pow(2).sum(1) * mask).sum(-1)
-        convergence = (difference / energy.clamp_min(MAGNITUDE_FLOOR)).clamp_min(1e-12).sqrt()
+        quiet = mask.sum(-1) * reference.shape[1] * self._quiet_power(size)
+        convergence = (difference / torch.maximum(energy, quiet)).clamp_min(1e-12).sqrt()
         log_ratio = (estimated.log() - reference.log()).abs().mean(1)
         return convergence + masked_mean(log_ratio, mask)
+
+    def _quiet_power(self, size: int) -> torch.Tensor:
+        """Power that white noise at ``QUIET_RMS`` has in each bin."""
+        return QUIET_RMS**2 * self.get_buffer(f"window_{size}").pow(2).sum()
 
     def _magnitude(self, audio: torch.Tensor, size: int) -> torch.Tensor:
         """Magnitudes ``[B, size / 2 + 1, frames]``, floored so that their log is finite."""

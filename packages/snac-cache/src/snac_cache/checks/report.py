@@ -1,0 +1,56 @@
+"""What came of the checks, for people and for programs."""
+
+import json
+from collections import Counter
+from typing import IO, Any
+
+from snac_cache.checks.lazy_tables import measure
+from snac_cache.checks.runner import Outcome
+from snac_cache.checks.table import write_table
+from snac_cache.checks.views import Views
+
+
+def write_report(outcomes: list[Outcome], output: IO[str]) -> None:
+    """Write a table of all checks, then what each found."""
+    rows = [
+        (outcome.check.name, outcome.result, outcome.count, outcome.check.proves)
+        for outcome in outcomes
+    ]
+    write_table(("check", "result", "count", "what it proves"), rows, output)
+    for outcome in outcomes:
+        if outcome.result != "pass":
+            output.write(f"\n{outcome.check.name}: {outcome.result}, {outcome.count} found\n")
+            examples = [json.dumps(row, ensure_ascii=False) for row in outcome.examples]
+            lines = [f"it could not be run: {outcome.error}"] if outcome.error else examples
+            output.writelines(f"  {line}\n" for line in lines)
+    output.write("\n")
+
+
+def write_codebooks(views: Views, output: IO[str]) -> None:
+    """Write how each level uses its codebook, if a check has counted the tokens."""
+    if views.has_made(measure):
+        found = views.execute("FROM codebooks")
+        write_table([column[0] for column in found.description or []], found.fetchall(), output)
+        output.write("\n")
+
+
+def summary(outcomes: list[Outcome], *, details: bool) -> dict[str, Any]:
+    """Return how many checks passed, warned and failed; with ``details`` also each of them."""
+    totals = Counter(outcome.result for outcome in outcomes)
+    fields: dict[str, Any] = {name: totals[name] for name in ("pass", "warn", "fail")}
+    if details:
+        fields["checks"] = [_details(outcome) for outcome in outcomes]
+    return fields
+
+
+def _details(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "check": outcome.check.name,
+        "result": outcome.result,
+        "severity": outcome.check.severity,
+        "count": outcome.count,
+        "proves": outcome.check.proves,
+        "examples": outcome.examples,
+        "error": outcome.error,
+        "seconds": round(outcome.seconds, 3),
+    }

@@ -1,0 +1,89 @@
+"""``snac-check``: SQL checks on cached codes."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from snac_model.artifacts import Artifacts
+from snac_model.console import Tool, artifacts_option, print_summary
+from snac_model.errors import Failure
+
+EXAMPLE = """snac-check --artifacts artifacts
+snac-check --sql "SELECT split, sum(duration_s) FROM codes GROUP BY split"
+"""
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command(cls=Tool, example=EXAMPLE)
+@artifacts_option
+@click.option(
+    "--codes", type=FOLDER, metavar="DIR", help="Codes to check. [default: ARTIFACTS/codes]"
+)
+@click.option(
+    "--manifest", type=FOLDER, metavar="DIR", help="Manifests. [default: ARTIFACTS/manifests]"
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Run this check; may be repeated.")
+@click.option(
+    "--checks-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of your own checks, *.sql.",
+)
+@click.option("--json", "as_json", is_flag=True, help="All results in the JSON line on stdout.")
+@click.option("--sql", metavar="QUERY", help="Answer this query instead; - reads it from stdin.")
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["table", "csv", "jsonl"]),
+    default="table",
+    help="How --sql answers.",
+)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(1),
+    help="The most rows that --sql prints. [default: 40 in a table, else all]",
+)
+def main(
+    *,
+    artifacts: Path | None,
+    codes: Path | None,
+    manifest: Path | None,
+    only: tuple[str, ...],
+    checks_dir: Path | None,
+    as_json: bool,
+    sql: str | None,
+    how: str,
+    max_rows: int | None,
+) -> None:
+    """Check cached codes: each check is an SQL query whose rows are what is wrong.
+
+    Ends with exit code 1 if a check fails; warnings leave it 0. Views for --sql and for checks of
+    your own: codes, tokens, manifest, rejects, cache, parts, levels, codebooks, token_counts,
+    token_lists.
+    """
+    from snac_cache.checks.question import answer, read_sql
+    from snac_cache.checks.report import summary, write_codebooks, write_report
+    from snac_cache.checks.runner import load_checks, run_checks
+    from snac_cache.checks.views import open_views
+
+    query = None if sql is None else read_sql(sql)
+    checks = load_checks(checks_dir, only)
+    places = Artifacts.at(artifacts)
+    with open_views(codes or places.codes, manifest or places.manifests) as views:
+        if query is not None:
+            rows = answer(views, query, how, max_rows, sys.stdout)
+            print_summary(to_stderr=True, rows=rows)
+            return
+        outcomes = list(run_checks(views, checks))
+        if not as_json:
+            write_report(outcomes, sys.stdout)
+            write_codebooks(views, sys.stdout)
+    print_summary(**summary(outcomes, details=as_json))
+    if failed := [outcome.check.name for outcome in outcomes if outcome.result == "fail"]:
+        raise Failure(
+            f"the cache fails {len(failed)} of {len(outcomes)} checks: {', '.join(failed)}"
+        )
+
+
+if __name__ == "__main__":
+    main()

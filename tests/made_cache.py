@@ -1,0 +1,98 @@
+"""A small clean cache, written by the real writer, and ways to rewrite its parts."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from models import CONFIG_24K
+
+from snac_cache.encoder import Agreement, Encoded
+from snac_cache.identity import CacheIdentity
+from snac_cache.manifest import table_sha256, write_manifest
+from snac_cache.parts import write_part
+from snac_cache.plan import plan_parts
+from snac_cache.schema import MANIFEST, REJECTS
+from snac_model.audio_header import AudioError
+from snac_model.geometry import Geometry
+
+CONFIG = replace(CONFIG_24K, codebook_size=16)
+GEOMETRY = Geometry.of(CONFIG)
+IDENTITY = CacheIdentity(
+    model="made up",
+    weights_sha256="1" * 64,
+    tokenizer_sha256="2" * 64,
+    config=CONFIG.to_dict(),
+    geometry=asdict(GEOMETRY),
+    precision="fp32",
+    versions={"torch": "2.11.0"},
+)
+REJECTED = "train/0003"
+
+
+def write_cache(root: Path, rows: int = 60) -> None:
+    """Write manifests, targets, codes and rejects below an artifact root."""
+    targets = root / "audio48k"
+    targets.mkdir(parents=True)
+    manifest = {
+        split: _manifest(targets, split, n) for split, n in {"train": rows, "val": 6}.items()
+    }
+    write_manifest(manifest, REJECTS.empty_table(), root / "manifests")
+    codes = root / "codes"
+    for part in plan_parts(manifest, 16):
+        utterances = manifest[part.split].slice(part.start, part.stop - part.start).to_pylist()
+        results = {position: _encoded(row) for position, row in enumerate(utterances)}
+        write_part(
+            codes,
+            part,
+            rows=utterances,
+            results=results,
+            identity=IDENTITY,
+            agreement=Agreement(),
+        )
+    asked = {
+        split: {"rows": table.num_rows, "sha256": table_sha256(table)}
+        for split, table in manifest.items()
+    }
+    description = {**asdict(IDENTITY), "manifest": asked}
+    (codes / "cache.json").write_text(json.dumps(description))
+
+
+def rewrite_part(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write a part anew, its metadata kept unless ``change`` replaces it."""
+    table = pq.read_table(path)
+    changed = change(table)
+    pq.write_table(changed, path, compression="zstd")
+
+
+def with_values(table: pa.Table, column: str, values: list[Any]) -> pa.Table:
+    """Return a table with another content of one column."""
+    field = table.schema.field(column)
+    position = table.schema.get_field_index(column)
+    return table.set_column(position, field, pa.array(values, field.type))
+
+
+def _manifest(targets: Path, split: str, rows: int) -> pa.Table:
+    content = []
+    for number in range(rows):
+        name = f"{split}/{number:04}"
+        target = targets / f"{split}-{number:04}.flac"
+        target.touch()
+        frames = 100_000 + 3_001 * number
+        row: dict[str, Any] = {"utterance_id": name, "split": split, "audio_path": str(target)}
+        row |= {"source_sample_rate": 44_100, "channels": 1, "num_frames": frames}
+        content.append({**row, "duration_s": frames / 44_100, "target_path": str(target)})
+    return pa.Table.from_pylist(content, schema=MANIFEST)
+
+
+def _encoded(row: dict[str, Any]) -> Encoded | AudioError:
+    if row["utterance_id"] == REJECTED:
+        return AudioError("non_finite", "made up")
+    samples = GEOMETRY.samples_from(row["source_sample_rate"], row["num_frames"])
+    random = np.random.default_rng(row["num_frames"])
+    tokens = GEOMETRY.encoded_tokens(samples)
+    return Encoded(samples, [random.integers(0, 16, count).astype(np.uint16) for count in tokens])

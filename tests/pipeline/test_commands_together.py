@@ -1,0 +1,92 @@
+"""The commands one after the other, each reading where the one before it wrote."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from models import CONFIG_24K
+from workplace import query, run, succeed
+
+from snac_model import SNAC, load, save
+
+QUICK = ["--epochs", 2, "--batch-size", 6, "--segment-schedule", "1,1,1,1"]
+QUICK += ["--batch-multiplier", "1,1,1,1", "--lr", "5e-3", "--main-lr", "2e-3"]
+
+
+def make_speech(folder: Path, *, train: int, val: int) -> None:
+    """Make speech-like audio with the quick start's own script."""
+    script = os.fspath(ROOT / "tools" / "make_speech.py")
+    counts = ["--train", str(train), "--val", str(val)]
+    subprocess.run([sys.executable, script, "-o", os.fspath(folder), *counts], check=True)
+
+
+def train(artifacts: Path, *options: object) -> dict[str, Any]:
+    """Train phase 12 on the CPU."""
+    return succeed(
+        "snac_train.cli.train",
+        *("--phase", 12, "--artifacts", artifacts, "--device", "cpu"),
+        *("--run", "tried", *options),
+    )
+
+
+def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
+    make_speech(tmp_path / "speech", train=12, val=3)
+    art = ["--artifacts", tmp_path]
+    assert succeed("snac_cache.cli.manifest", tmp_path / "speech", *art)["train"] == 12
+    cache = ["--model", "builtin:tiny", "--device", "cpu"]
+    assert succeed("snac_cache.cli.cache", *cache, *art)["rows"] == 15
+    trained = train(tmp_path, *QUICK)
+    assert trained["best"]["48k"] < 0.95 * trained["baseline"]["48k"]
+    judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", "--samples", 1, *art)
+    assert judged["utterances"] == 3
+    assert "<audio" in Path(judged["report"]).read_text(encoding="utf-8")
+
+
+def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -> None:
+    art = ["--artifacts", tmp_path]
+    found = succeed("snac_cache.cli.manifest", speech / "nathalie", *art)
+    assert (found["train"], found["val"], found["rejects"]) == (396, 40, {"too_short": 4})
+    limits = ["--limit", 18, "--val-limit", 4]
+    succeed("snac_cache.cli.cache", "--model", "builtin:tiny", "--device", "cpu", *limits, *art)
+    splits = query(f"SELECT split, count(*) FROM '{tmp_path}/codes/*/part-*.parquet' GROUP BY ALL")
+    assert dict(splits) == {"train": 18, "val": 4}
+    trained = train(tmp_path, *QUICK)
+    assert trained["best"]["48k"] < 0.95 * trained["baseline"]["48k"]
+    judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", *art)
+    assert judged["losses"]["tried"]["48k/loss"] is not None
+
+
+def test_the_true_size_trains_two_steps_on_real_files(tmp_path: Path, speech: Path) -> None:
+    save(SNAC(**CONFIG_24K.to_dict()), tmp_path / "model")
+    art = ["--artifacts", tmp_path]
+    succeed("snac_cache.cli.manifest", speech / "nathalie", *art)
+    limits = ["--limit", 10, "--val-limit", 1]
+    cached = succeed(
+        "snac_cache.cli.cache", "--model", tmp_path / "model", "--device", "cpu", *limits, *art
+    )
+    assert cached["rows"] == 11
+    short = ["--epochs", 2, "--batch-size", 10, "--segment-schedule", "0.1,0.1,0.1,0.1"]
+    short += ["--batch-multiplier", "1,1,1,1", "--set", "validation.segment_s=0.5"]
+    trained = train(tmp_path, *short)
+    assert trained["steps"] == 2
+    lines = (tmp_path / "runs" / "tried" / "metrics.jsonl").read_text().splitlines()
+    stages = [row["stage"] for row in map(json.loads, lines) if row["kind"] == "train"]
+    assert stages == ["warmup", "main"]
+    assert load(tmp_path / "runs" / "tried").geometry.output_rates == (24000, 48000)
+
+
+def test_no_network_says_what_can_be_given_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", os.fspath(tmp_path / "hub"))
+    art = ["--artifacts", tmp_path]
+    make_speech(tmp_path / "speech", train=2, val=1)
+    succeed("snac_cache.cli.manifest", tmp_path / "speech", *art)
+    refused = run("snac_cache.cli.cache", "--model", "nobody/nothing-here", "--device", "cpu", *art)
+    assert refused.exit_code == 1
+    assert "builtin:NAME (tiny)" in refused.stderr

@@ -1,0 +1,37 @@
+"""What only a GPU shows: codes under batching, and a short training run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from workplace import succeed, write_tone
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that a GPU made."""
+    root = tmp_path_factory.mktemp("gpu")
+    for number in range(24):
+        split = "train" if number < 20 else "val"
+        write_tone(root / "in" / split / f"{number}.wav", 1.5 + 0.05 * number)
+    succeed("snac_cache.cli.manifest", root / "in", "--artifacts", root)
+    return root
+
+
+def test_codes_of_batches_agree_with_one_at_a_time(artifacts: Path) -> None:
+    options = ["--artifacts", artifacts, "--model", "builtin:tiny"]
+    cached = succeed("snac_cache.cli.cache", *options, "--device", "cuda")
+    assert cached["rows"] == 24
+    assert cached["token_agreement"] > 0.999
+
+
+def test_phase_12_trains(artifacts: Path) -> None:
+    options = ["--phase", 12, "--artifacts", artifacts, "--device", "cuda", "--run", "gpu"]
+    options += ["--epochs", 2, "--batch-size", 4, "--lr", "5e-3", "--main-lr", "2e-3"]
+    trained = succeed("snac_train.cli.train", *options)
+    assert trained["best"]["48k"] < trained["baseline"]["48k"]

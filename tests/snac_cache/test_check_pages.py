@@ -1,0 +1,60 @@
+"""What docs/queries.md and docs/checks.md show is true, query by query and view by view."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from made_cache import write_cache
+from workplace import query, run
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "queries.md").read_text()
+QUERIES = dict(re.findall(r"^## (.+?)\n.*?```sql\n(.+?)```", PAGE, re.DOTALL | re.MULTILINE))
+SHORT_NAMES = dict(re.findall(r"^\| `(.+?)` \| `(\w+)` \|$", PAGE, re.MULTILINE))
+VIEWS = re.findall(r"^\| `(\w+)` \*? ?\| .+? \| (.+) \|$", (DOCS / "checks.md").read_text(), re.M)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds artifacts/."""
+    folder = tmp_path_factory.mktemp("project")
+    write_cache(folder / "artifacts")
+    return folder
+
+
+def test_the_page_has_its_ten_queries() -> None:
+    assert len(QUERIES) == 10
+    assert set(SHORT_NAMES.values()) == {"codes", "manifest", "rejects"}
+
+
+@pytest.mark.parametrize("title", QUERIES)
+def test_a_query_has_one_answer_everywhere(
+    project: Path, monkeypatch: pytest.MonkeyPatch, title: str
+) -> None:
+    monkeypatch.chdir(project)
+    sql = QUERIES[title]
+    plain = query(sql)
+    assert plain or "target" in title
+    short = sql
+    for files, name in SHORT_NAMES.items():
+        short = short.replace(files, name)
+    assert short != sql
+    for form in (sql, short):
+        result = run("snac_cache.cli.check", "--sql", form, "--format", "jsonl")
+        assert result.exit_code == 0, result.stderr
+        answers = [tuple(json.loads(line).values()) for line in result.stdout.splitlines()]
+        for mine, theirs in zip(answers, plain, strict=True):
+            assert mine == pytest.approx(theirs)  # DuckDB adds in any order
+
+
+def test_each_view_has_the_columns_that_the_page_says(project: Path) -> None:
+    assert len(VIEWS) == 16
+    for view, columns in VIEWS:
+        sql = f"SELECT column_name FROM (DESCRIBE {view})"
+        artifacts = ["--artifacts", project / "artifacts"]
+        result = run("snac_cache.cli.check", *artifacts, "--sql", sql, "--format", "csv")
+        assert result.exit_code == 0, result.stderr
+        said = [name for name in re.findall(r"`(\w+)`", columns) if name != "cache"]
+        missing = set(said) - set(result.stdout.split())
+        assert not missing, f"{view}: {missing}"
