@@ -133,4 +133,3 @@ def test_codes_of_another_length_are_refused(voices: Path) -> None:
     dataset.geometry = replace(dataset.geometry, hop_length=441)
     with pytest.raises((Failure, ValueError)):
         dataset[0]
-
