@@ -20,6 +20,7 @@ from snac_model import SNAC, RandomNoise, save
 from snac_model.audio import read_mono, resample
 from snac_model.console import Tool, note, print_summary
 from snac_model.devices import prepare_cpu_worker
+from snac_model.layers import NoiseBlock, ResidualUnit
 from snac_model.losses import ReconstructionLoss
 
 CONFIG = {
@@ -59,6 +60,7 @@ def main(
     prepare_cpu_worker()
     torch.manual_seed(seed)
     model = SNAC(**CONFIG).train()
+    keep_variance(model)
     speech = load_speech(list(sources), model.geometry.sample_rate)
     note(f"{len(speech)} utterances, {sum(p.numel() for p in model.parameters())} parameters")
     train(model, model.parameters(), speech, autoencoder_steps, lambda x: bypass(model, x))
@@ -66,6 +68,33 @@ def main(
     train(model, model.decoder.parameters(), speech, decoder_steps, lambda x: quantize(model, x))
     save(model.eval().half(), output)
     print_summary(output=str(output), steps=[autoencoder_steps, decoder_steps])
+
+
+@torch.no_grad()
+def keep_variance(model: SNAC) -> None:
+    """Start with layers that pass on about the variance of their input, and with no biases.
+
+    torch's own start shrinks it to a third in each convolution, so that after a dozen in a row the
+    output hardly depends on the input, and neither do the gradients. Residual branches and noise
+    start small instead, and the last layer as quiet as speech is.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+            module.weight = module.weight * 3**0.5
+            if module.bias is not None:
+                module.bias.zero_()
+    for module in model.modules():
+        if isinstance(module, ResidualUnit):
+            scale_weight(module.block[-1], 0.2)
+        if isinstance(module, NoiseBlock):
+            scale_weight(module.linear, 0.02)
+    scale_weight(model.decoder.head[1], 0.05)
+
+
+def scale_weight(layer: nn.Module, factor: float) -> None:
+    """Scale a weight-normalised layer's weight."""
+    assert isinstance(layer, nn.Conv1d)
+    layer.weight = layer.weight * factor
 
 
 def load_speech(sources: list[Path], rate: int) -> list[torch.Tensor]:
@@ -102,14 +131,15 @@ def train(
 
 
 def draw_batch(speech: list[torch.Tensor], model: SNAC) -> torch.Tensor:
-    """Cut random segments at random gains, ``[B, 1, T]``."""
+    """Cut random segments at random levels, ``[B, 1, T]``."""
     length = model.geometry.coarse_samples() * SEGMENT_TOKENS
     segments = []
     for index in torch.randint(len(speech), (BATCH_SIZE,)):
         audio = F.pad(speech[index], (0, max(0, length - len(speech[index]))))
         start = int(torch.randint(len(audio) - length + 1, ()))
-        gain = 10 ** ((torch.rand(()) * 18 - 12) / 20)
-        segments.append(audio[start : start + length] * gain)
+        segment = audio[start : start + length]
+        level = 10 ** ((torch.rand(()) * 14 - 30) / 20)  # -30 to -16 dBFS
+        segments.append(segment * level / segment.square().mean().sqrt().clamp_min(1e-3))
     return torch.stack(segments)[:, None].clamp(-1, 1)
 
 

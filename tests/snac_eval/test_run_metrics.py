@@ -31,7 +31,7 @@ def test_curves_by_kind_and_name(tmp_path: Path) -> None:
     assert metrics.curves["train", "48k/loss"] == Curve([1, 2], [2.5, 2.0])
     assert metrics.curves["train", "24k/loss"] == Curve([2], [1.0])
     assert metrics.curves["val", "48k/loss"] == Curve([2], [1.9])
-    assert metrics.stages == {"warmup": 0, "main": 2}
+    assert metrics.stages == {"warmup": 0, "main": 1}
 
 
 def test_a_line_that_is_still_being_written_is_left_out(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def loss_figure(
 
     Args:
         curves: steps and values by kind: ``train``, ``val``, ``baseline``.
-        stages: each stage's first step.
+        stages: steps taken before each stage.
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(4.8, 2.9))
@@ -107,7 +107,7 @@ def _mark_stages(axes: Axes, stages: Mapping[str, int]) -> None:
     for name, step in list(stages.items())[1:]:
         axes.axvline(step, color=INK, linewidth=0.8, linestyle=":")
         axes.text(
-            step, 1.02, f"{name} from {step}", transform=axes.get_xaxis_transform(), ha="center"
+            step, 1.02, f"{name} after {step}", transform=axes.get_xaxis_transform(), ha="center"
         )
 
 

@@ -25,7 +25,7 @@ class RunMetrics:
 
     Attributes:
         curves: by kind (``train``, ``val``, ``baseline``) and name (``48k/loss``).
-        stages: each stage's first step, in order.
+        stages: steps taken before each stage, in order.
     """
 
     curves: dict[tuple[str, str], Curve]
@@ -45,13 +45,16 @@ def read_run_metrics(run: Path) -> RunMetrics | None:
         return None
     curves: defaultdict[tuple[str, str], Curve] = defaultdict(Curve)
     stages: dict[str, int] = {}
+    before = 0
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             if line.endswith("\n"):
                 entry = _parse(line, f"{path}, line {number}")
                 _add(entry, curves)
-                stages.setdefault(entry.get("stage") or "", entry["step"])
-    return RunMetrics(dict(curves), {name: step for name, step in stages.items() if name})
+                if entry.get("stage"):  # a line sums up the steps since the line before it
+                    stages.setdefault(entry["stage"], before)
+                before = entry["step"]
+    return RunMetrics(dict(curves), stages)
 
 
 def _parse(line: str, place: str) -> dict[str, Any]:
