@@ -62,7 +62,9 @@ def measure(size: dict[str, int], folder: Path | None) -> dict[str, Cost]:
     with tempfile.TemporaryDirectory(dir=folder, prefix="snac-scale-") as root:
         fabricate = Path(__file__).parents[1] / "fabricate_cache.py"
         options = [f"--{split}={rows}" for split, rows in size.items()]
-        subprocess.run([sys.executable, fabricate, "-o", root, *options], check=True, stdout=sys.stderr)
+        subprocess.run(
+            [sys.executable, fabricate, "-o", root, *options], check=True, stdout=sys.stderr
+        )
         return {step: run_step(step, root) for step in STEPS}
 
 
