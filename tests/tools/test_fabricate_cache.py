@@ -12,8 +12,8 @@ TOOL = Path(__file__).parents[2] / "tools" / "fabricate_cache.py"
 
 
 def test_a_fabricated_cache_is_sound(tmp_path: Path) -> None:
-    options = ["-o", tmp_path, "--train", "300", "--val", "20", "--part-rows", "128"]
-    subprocess.run([sys.executable, TOOL, *options], check=True, capture_output=True)
+    options = ["-o", str(tmp_path), "--train", "300", "--val", "20", "--part-rows", "128"]
+    subprocess.run([sys.executable, str(TOOL), *options], check=True, capture_output=True)
     found = succeed("snac_cache.cli.check", "--artifacts", tmp_path)
     assert (found["fail"], found["warn"]) == (0, 0)
     store = CodeStore(tmp_path / "codes" / "train")

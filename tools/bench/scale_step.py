@@ -1,4 +1,4 @@
-"""One step of ``scale.py``, in a process of its own: prints seconds and peak memory as JSON."""
+"""One step of ``scale.py``, in a process of its own: prints its cost as JSON."""
 
 import io
 import json
@@ -21,12 +21,15 @@ ROWS = 1000
 
 @contextmanager
 def measured() -> Iterator[None]:
-    """Print what the work inside took."""
-    started = time.monotonic()
+    """Print what the work inside took, as ``scale.Cost``."""
+    started, cpu_started = time.monotonic(), time.process_time()
     yield
-    seconds = time.monotonic() - started
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": seconds, "gibibytes": kibibytes / 2**20}))
+    cost = {
+        "seconds": time.monotonic() - started,
+        "cpu_seconds": time.process_time() - cpu_started,
+        "gibibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+    print(json.dumps(cost))
 
 
 def read(places: Artifacts) -> None:
