@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # Measure what is claimed: each row beside what a user would pick instead, in one run.
-#   tools/bench.sh [FOLDER] [--device cuda]      FOLDER: speech; default ../shared/speech/nathalie
+#   tools/bench.sh [--scale] [FOLDER] [--device cuda]
+# FOLDER: speech; default ../shared/speech/nathalie. --scale: also a cache of 3.5 million
+# utterances, which takes minutes and 8 GB of temporary files.
 # Prints Markdown; docs/benchmarks.md holds results with their hardware.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/setup.sh
 
+scale=false
+if [[ ${1-} == --scale ]]; then
+    scale=true
+    shift
+fi
 folder=../shared/speech/nathalie
 if [[ $# -gt 0 && $1 != -* ]]; then
     folder=$1
@@ -13,3 +20,6 @@ if [[ $# -gt 0 && $1 != -* ]]; then
 fi
 uv run --locked python tools/bench/machine.py
 uv run --locked python tools/bench/encode.py "$folder" "$@"
+if $scale; then
+    uv run --locked python tools/bench/scale.py
+fi

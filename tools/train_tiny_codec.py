@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from snac_cache.scan import scan
+from snac_cache.scan import Durations, scan
 from snac_model import SNAC, RandomNoise, save
 from snac_model.audio import read_mono, resample
 from snac_model.console import Tool, note, print_summary
@@ -99,7 +99,7 @@ def scale_weight(layer: nn.Module, factor: float) -> None:
 
 def load_speech(sources: list[Path], rate: int) -> list[torch.Tensor]:
     """Load the train split of every source, ``[T]`` each, at ``rate``."""
-    found = scan(sources, val_ratio=0.05, min_duration=1.0, workers=4, advance=lambda _: None)
+    found = scan(sources, val_ratio=0.05, durations=Durations(), workers=4, advance=lambda _: None)
     paths = found.rows["train"].column("audio_path").to_pylist()
     return [resample(*read_mono(path), rate) for path in paths]
 

@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from models import NARROW, seeded
 from workplace import succeed
@@ -49,6 +50,16 @@ def test_slices_are_read_only_views(codes: Path) -> None:
     assert np.shares_memory(whole, part)
     with pytest.raises(ValueError, match="read-only"):
         part[0] = 1
+
+
+def test_codes_stay_in_mapped_memory(codes: Path) -> None:
+    store = CodeStore(codes / "train")
+    store.codes(3)  # now its part is mapped, whoever did that
+    before = pa.total_allocated_bytes()
+    again = CodeStore(codes / "train")
+    kept = again.codes(3)
+    assert kept
+    assert pa.total_allocated_bytes() == before
 
 
 def test_utterances_by_index_and_id_over_parts(codes: Path) -> None:

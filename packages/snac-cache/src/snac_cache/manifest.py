@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,9 @@ from snac_cache.schema import MANIFEST, REJECTS
 from snac_model.artifacts import SPLITS
 from snac_model.errors import Failure
 from snac_model.files import atomic_path
+
+LINES_AT_ONCE = 4096
+REQUIRED = [field.name for field in MANIFEST if not field.nullable]
 
 
 def read_manifest(where: str | Path) -> dict[str, pa.Table]:
@@ -75,27 +79,38 @@ def write_json_lines(tables: Iterable[pa.Table], output: IO[str]) -> None:
 
 def parse_json_lines(lines: Iterable[str], name: str) -> pa.Table:
     """Parse manifest rows; raises Failure naming the first line that is not one."""
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            rows.append(_parse_line(line, f"{name}, line {number}"))
-    return pa.Table.from_pylist(rows, schema=MANIFEST)
+    places = ((f"{name}, line {number}", line) for number, line in enumerate(lines, start=1))
+    present = (place for place in places if place[1].strip())
+    batches = []
+    while some := list(islice(present, LINES_AT_ONCE)):
+        batches.append(_batch([(place, _parse_line(line, place)) for place, line in some]))
+    return pa.Table.from_batches(batches, schema=MANIFEST)
 
 
 def _parse_line(line: str, place: str) -> dict[str, object]:
     try:
         row = json.loads(line)
-        missing = [
-            column.name for column in MANIFEST if not (column.nullable or column.name in row)
-        ]
-        if missing:
+        if not isinstance(row, dict):
+            raise ValueError("it is no object")
+        if missing := [name for name in REQUIRED if row.get(name) is None]:
             raise ValueError(f"it lacks {', '.join(missing)}")
         if row["split"] not in SPLITS:
             raise ValueError(f"split is {row['split']!r}, not one of {', '.join(SPLITS)}")
-        pa.RecordBatch.from_pylist([row], schema=MANIFEST)
-    except (ValueError, TypeError, pa.ArrowException) as error:
+    except ValueError as error:
         raise Failure(f"{place} is not a manifest row: {error}") from error
     return row
+
+
+def _batch(rows: list[tuple[str, dict[str, object]]]) -> pa.RecordBatch:
+    """Convert rows at once; where that fails, one by one to find the line at fault."""
+    try:
+        return pa.RecordBatch.from_pylist([row for _, row in rows], schema=MANIFEST)
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        if len(rows) == 1:
+            raise Failure(f"{rows[0][0]} is not a manifest row: {error}") from error
+        for row in rows:
+            _batch([row])
+        raise
 
 
 def _read_json_lines(path: Path) -> pa.Table:

@@ -36,6 +36,10 @@ class PartRecord:
     rejects: dict[str, int] = field(default_factory=dict)
     agreement: Agreement = field(default_factory=Agreement)
 
+    def to_metadata(self) -> dict[str, str]:
+        """Return parquet key-value metadata."""
+        return {RECORD_KEY: json.dumps(asdict(self))}
+
     @classmethod
     def read(cls, path: Path) -> tuple[Self, CacheIdentity]:
         """Read a part's footer; raises KeyError, ValueError, OSError or ArrowException if torn."""
@@ -75,7 +79,7 @@ def write_part(
     reasons = Counter(error.reason for error in errors.values())
     record = PartRecord(source_sha256, len(cached), dict(sorted(reasons.items())), agreement)
     table = _codes_table(rows, cached, len(identity.config["vq_strides"]))
-    metadata = {**identity.to_metadata(), RECORD_KEY: json.dumps(asdict(record))}
+    metadata = {**identity.to_metadata(), **record.to_metadata()}
     try:
         _write_rejects(
             [_reject_row(rows[key], error) for key, error in errors.items()],

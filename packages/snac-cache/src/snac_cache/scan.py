@@ -1,36 +1,35 @@
-"""From folders of audio to manifest rows: header scans, ids, splits, rejects."""
+"""From folders of audio to manifest rows: header scans, splits, rejects."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snac_cache.find import AudioFile, find_audio
 from snac_cache.schema import MANIFEST, REJECTS
-from snac_cache.splits import SplitRule
+from snac_cache.splits import Grouping
 from snac_model.artifacts import SPLITS
 from snac_model.audio_header import AudioError, read_header
 from snac_model.errors import BadInput
 
 TARGET_RATE = 48_000
-COMMON = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
-OTHERS = (".aif", ".aifc", ".aiff", ".au", ".caf", ".rf64", ".snd", ".w64")
-EXTENSIONS = frozenset((*COMMON, *OTHERS))  # what libsndfile reads and people have
+FILES_AT_ONCE = 256
 ROWS_IN_FLIGHT = 4096
 
 
 @dataclass(frozen=True)
-class AudioFile:
-    """A file found in a source, before it is looked into."""
+class Durations:
+    """Which utterances are wanted, in seconds."""
 
-    path: Path
-    utterance_id: str
-    split: str | None
+    shortest: float = 1.0
+    longest: float | None = None
 
 
 @dataclass
@@ -69,9 +68,10 @@ def scan(
     sources: list[Path],
     *,
     val_ratio: float,
-    min_duration: float,
+    durations: Durations,
     workers: int,
     advance: Callable[[int], object],
+    grouping: Grouping | None = None,
 ) -> Scan:
     """Read the header of every audio file below the sources.
 
@@ -82,54 +82,32 @@ def scan(
         BadInput: if a source does not exist or holds no audio.
     """
     rows, rejects = _Collector(MANIFEST), _Collector(REJECTS)
-    seen: set[str] = set()
-    files = _find_all(sources, val_ratio)
+    files = find_audio(sources, val_ratio, grouping)
+    inspect = partial(_inspect_all, durations=durations)
     with ThreadPoolExecutor(workers) as pool:
         while batch := list(islice(files, ROWS_IN_FLIGHT)):
-            inspected = pool.map(lambda file: _inspect(file, min_duration), batch)
-            entries = [_reject_repeated(entry, seen) for entry in inspected]
+            entries = list(chain.from_iterable(pool.map(inspect, _chunks(batch))))
             rows.add([entry for entry in entries if "reason" not in entry])
             rejects.add([entry for entry in entries if "reason" in entry])
             advance(len(batch))
     if not rows.batches:
         raise BadInput(f"no audio files in {', '.join(map(str, sources))}")
-    table = rows.table()
+    table, repeated = _separate_repeated(rows.table())
     by_split = {split: table.filter(pc.equal(table.column("split"), split)) for split in SPLITS}
+    rejects.add([_reject_repeated(row) for row in repeated.to_pylist()])
     return Scan(by_split, rejects.table())
 
 
-def _find_all(sources: list[Path], val_ratio: float) -> Iterator[AudioFile]:
-    """Find the audio of all sources; ids start with the source's name if there are several."""
-    for source in sources:
-        if not source.exists():
-            raise BadInput(f"there is no folder or file {source}")
-        prefix = f"{source.resolve().name}/" if len(sources) > 1 else ""
-        rule = SplitRule.of(source, val_ratio)
-        for path in _audio_paths(source):
-            relative = path.relative_to(source) if path != source else Path(path.name)
-            utterance_id = prefix + relative.with_suffix("").as_posix()
-            yield AudioFile(path, utterance_id, rule.split(relative, utterance_id))
+def _chunks(files: list[AudioFile]) -> list[list[AudioFile]]:
+    """Cut files into what a worker takes at a time: a header is too little to hand over alone."""
+    return [files[i : i + FILES_AT_ONCE] for i in range(0, len(files), FILES_AT_ONCE)]
 
 
-def _audio_paths(source: Path) -> Iterator[Path]:
-    """Yield audio files below a folder in the order of their paths, through links but no loops."""
-    if source.is_file():
-        yield source
-        return
-    visited: set[str] = set()
-    for folder, subfolders, names in os.walk(source, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
-            subfolders.clear()
-            continue
-        visited.add(real)
-        subfolders.sort()
-        for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith("._"):
-                yield Path(folder, name)
+def _inspect_all(files: list[AudioFile], durations: Durations) -> list[dict[str, Any]]:
+    return [_inspect(file, durations) for file in files]
 
 
-def _inspect(file: AudioFile, min_duration: float) -> dict[str, Any]:
+def _inspect(file: AudioFile, durations: Durations) -> dict[str, Any]:
     """Return a manifest row, or a rejects row, for one file."""
     row: dict[str, Any] = {
         "utterance_id": _printable(file.utterance_id),
@@ -142,11 +120,9 @@ def _inspect(file: AudioFile, min_duration: float) -> dict[str, Any]:
         return _reject_row(row, "outside_splits", "the source has split folders; this is in none")
     try:
         header = read_header(file.path)
+        _check_duration(header.duration_s, durations)
     except AudioError as error:
         return _reject_row(row, error.reason, error.detail)
-    if header.duration_s < min_duration:
-        detail = f"{header.duration_s:.3f} s, shorter than --min-duration {min_duration:g}"
-        return _reject_row(row, "too_short", detail)
     return {
         **row,
         "source_sample_rate": header.sample_rate,
@@ -157,14 +133,27 @@ def _inspect(file: AudioFile, min_duration: float) -> dict[str, Any]:
     }
 
 
-def _reject_repeated(entry: dict[str, Any], seen: set[str]) -> dict[str, Any]:
-    """Turn a good row whose id was seen before into a reject; remember the id otherwise."""
-    if "reason" in entry:
-        return entry
-    if entry["utterance_id"] in seen:
-        return _reject_row(entry, "duplicate_id", "another file of this source has the same id")
-    seen.add(entry["utterance_id"])
-    return entry
+def _check_duration(seconds: float, wanted: Durations) -> None:
+    if seconds < wanted.shortest:
+        detail = f"{seconds:.3f} s, shorter than --min-duration {wanted.shortest:g}"
+        raise AudioError("too_short", detail)
+    if wanted.longest is not None and seconds > wanted.longest:
+        detail = f"{seconds:.3f} s, longer than --max-duration {wanted.longest:g}"
+        raise AudioError("too_long", detail)
+
+
+def _separate_repeated(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the first row of each id, and the rows whose id came before; both in order."""
+    if pc.count_distinct(rows.column("utterance_id")).as_py() == rows.num_rows:
+        return rows, rows.slice(0, 0)
+    positions = pa.array(range(rows.num_rows))
+    first = rows.append_column("position", positions).group_by("utterance_id")
+    is_first = pc.is_in(positions, first.aggregate([("position", "min")]).column("position_min"))
+    return rows.filter(is_first), rows.filter(pc.invert(is_first))
+
+
+def _reject_repeated(row: dict[str, Any]) -> dict[str, Any]:
+    return _reject_row(row, "duplicate_id", "another file of this source has the same id")
 
 
 def _reject_row(row: dict[str, Any], reason: str, detail: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Which split an utterance belongs to."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -8,26 +9,49 @@ from typing import Self
 VAL_FOLDERS = ("val", "valid", "validation", "dev")
 
 
+@dataclass
+class Grouping:
+    """What utterances of one group, such as a speaker, have in common: a part of their ids.
+
+    Attributes:
+        pattern: searched in the id; its first group is the part, or without one all it matches.
+        unmatched: ids so far in which nothing was found; each is a group of its own.
+    """
+
+    pattern: re.Pattern[str]
+    unmatched: int = 0
+
+    def key(self, utterance_id: str) -> str:
+        """Return the part of an id that names its group, else the id."""
+        match = self.pattern.search(utterance_id)
+        if part := match and ((self.pattern.groups and match[1]) or match[0]):
+            return part
+        self.unmatched += 1
+        return utterance_id
+
+
 @dataclass(frozen=True)
 class SplitRule:
-    """How one source is split: by its own folders, or by a hash of the id."""
+    """How one source is split: by its own folders, or by a hash of the id or of its group."""
 
     folders: dict[str, str]
     val_ratio: float
+    grouping: Grouping | None = None
 
     @classmethod
-    def of(cls, source: Path, val_ratio: float) -> Self:
+    def of(cls, source: Path, val_ratio: float, grouping: Grouping | None = None) -> Self:
         """Keep the splits of a source that holds ``train/`` and one of ``VAL_FOLDERS``."""
         val = next((name for name in VAL_FOLDERS if (source / name).is_dir()), None)
         if val and (source / "train").is_dir():
             return cls({"train": "train", val: "val"}, val_ratio)
-        return cls({}, val_ratio)
+        return cls({}, val_ratio, grouping)
 
     def split(self, relative: Path, utterance_id: str) -> str | None:
         """Return ``train``, ``val``, or None for a file outside the source's split folders."""
         if self.folders:
             return self.folders.get(relative.parts[0])
-        return "val" if hash_fraction(utterance_id) < self.val_ratio else "train"
+        hashed = self.grouping.key(utterance_id) if self.grouping else utterance_id
+        return "val" if hash_fraction(hashed) < self.val_ratio else "train"
 
 
 def hash_fraction(text: str) -> float:

@@ -181,7 +181,7 @@ class _Part:
         self._rows = table.select(names).combine_chunks()
         self._codes = []
         for level in range(levels):
-            lists = table.column(code_column(level)).combine_chunks()
+            (lists,) = table.column(code_column(level)).chunks  # combining would copy even one
             self._codes.append((lists.offsets.to_numpy(), lists.values.to_numpy()))
 
     def utterance(self, row: int) -> CachedUtterance:

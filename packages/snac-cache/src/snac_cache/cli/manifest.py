@@ -1,5 +1,6 @@
 """``snac-manifest``: scan audio headers, assign splits, write the manifests."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -16,11 +17,27 @@ from snac_model.console import (
     progress,
 )
 
+EXAMPLE = r"""snac-manifest ~/speech/alice ~/speech/bob --min-duration 0.5
+snac-manifest ~/librispeech --group-by "^[^/]*/(\d+)/" -o - | shuf -n 1000 > some.jsonl
+"""
 
-@click.command(
-    cls=Tool,
-    example="snac-manifest ~/speech/alice ~/speech/bob --min-duration 0.5",
-)
+
+class Pattern(click.ParamType):
+    """A regular expression."""
+
+    name = "regex"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> re.Pattern[str]:
+        """Compile it, or say what is wrong with it."""
+        try:
+            return re.compile(value)
+        except re.error as error:
+            self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
+
+
+@click.command(cls=Tool, example=EXAMPLE)
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -30,7 +47,14 @@ from snac_model.console import (
 )
 @artifacts_option
 @click.option("--val-ratio", default=0.05, help="Share of utterances for validation.")
+@click.option(
+    "--group-by",
+    type=Pattern(),
+    help="What this finds in an id (its first group, if it has one) is hashed in place of the id, "
+    "so that a speaker stays in one split.",
+)
 @click.option("--min-duration", default=1.0, help="Seconds; shorter files are rejected.")
+@click.option("--max-duration", type=float, help="Seconds; longer files are rejected.")
 @click.option("--workers", default=8, help="Threads that read headers.")
 @max_reject_rate_option
 def main(
@@ -39,7 +63,9 @@ def main(
     output: str | None,
     artifacts: Path | None,
     val_ratio: float,
+    group_by: re.Pattern[str] | None,
     min_duration: float,
+    max_duration: float | None,
     workers: int,
     max_reject_rate: float,
 ) -> None:
@@ -52,16 +78,21 @@ def main(
     from collections import Counter
 
     from snac_cache.manifest import write_json_lines, write_manifest
-    from snac_cache.scan import scan
+    from snac_cache.scan import Durations, scan
+    from snac_cache.splits import Grouping
 
+    grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:
         found = scan(
             list(sources),
             val_ratio=val_ratio,
-            min_duration=min_duration,
+            durations=Durations(min_duration, max_duration),
+            grouping=grouping,
             workers=workers,
             advance=advance,
         )
+    if grouping and grouping.unmatched:
+        note(f"--group-by found nothing in {grouping.unmatched} ids: each is a group of its own")
     reasons = Counter(found.rejects.column("reason").to_pylist())
     folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(str(output))
     piped = output == "-"

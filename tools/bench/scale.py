@@ -1,0 +1,88 @@
+"""What a cache's size costs: manifest, plan, store and checks, at full size and at a tenth.
+
+    uv run python tools/bench/scale.py
+
+Each row is a process of its own. Its time is that of the work, without starting Python; its memory
+is the peak of the whole process, mapped pages included. The ratio is one of processor time, which
+depends less than the clock on what else the machine does. The files were just written, so the
+system has them in memory as far as they fit.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from snac_model.console import Tool
+
+FULL_SIZE = {"train": 3_447_109, "val": 55_419}
+STEPS = {
+    "read_manifest": "read the manifest",
+    "plan_parts": "plan the parts",
+    "open_store": "open the store, first row",
+    "rows_first": "1,000 random rows, parts not yet mapped",
+    "rows_again": "1,000 random rows again",
+    "index_of": "index_of, 1,000 ids",
+    "check": "snac-check",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step took: on the clock, and on all cores together."""
+
+    seconds: float
+    cpu_seconds: float
+    gibibytes: float
+
+
+@click.command(cls=Tool, example="bench/scale.py --folder /tmp --divide-by 10")
+@click.option("--folder", type=click.Path(exists=True, path_type=Path), help="For 8 GB of files.")
+@click.option("--divide-by", default=1, help="Measure a fraction of the full size.")
+def main(folder: Path | None, divide_by: int) -> None:
+    """Fabricate caches of N/10 and N rows, measure each step, print a Markdown table."""
+    size = {split: rows // divide_by for split, rows in FULL_SIZE.items()}
+    tenth = {split: rows // 10 for split, rows in size.items()}
+    small, large = measure(tenth, folder), measure(size, folder)
+    print_table(size, small, large)
+
+
+def print_table(size: dict[str, int], small: dict[str, Cost], large: dict[str, Cost]) -> None:
+    """Print what each step took at both sizes."""
+    print(f"A cache of {size['train']:,} train and {size['val']:,} val rows:\n")
+    print("| | a tenth, CPU s | CPU s | ratio | s | peak GiB |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for step, title in STEPS.items():
+        before, after = small[step], large[step]
+        print(
+            f"| {title} | {before.cpu_seconds:.3f} | {after.cpu_seconds:.3f} | "
+            f"{after.cpu_seconds / before.cpu_seconds:.1f} | "
+            f"{after.seconds:.3f} | {after.gibibytes:.2f} |"
+        )
+    print()
+
+
+def measure(size: dict[str, int], folder: Path | None) -> dict[str, Cost]:
+    """Fabricate a cache, and run each step over it in a process of its own."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix="snac-scale-") as root:
+        fabricate = Path(__file__).parents[1] / "fabricate_cache.py"
+        options = [f"--{split}={rows}" for split, rows in size.items()]
+        subprocess.run(
+            [sys.executable, fabricate, "-o", root, *options], check=True, stdout=sys.stderr
+        )
+        return {step: run_step(step, root) for step in STEPS}
+
+
+def run_step(step: str, root: str) -> Cost:
+    """Run one step in a process of its own, which says what it took."""
+    program = Path(__file__).with_name("scale_step.py")
+    done = subprocess.run([sys.executable, program, step, root], check=True, stdout=subprocess.PIPE)
+    return Cost(**json.loads(done.stdout))
+
+
+if __name__ == "__main__":
+    main()

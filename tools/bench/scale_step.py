@@ -1,0 +1,94 @@
+"""One step of ``scale.py``, in a process of its own: prints its cost as JSON."""
+
+import io
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+
+import numpy as np
+
+from snac_cache import CodeStore
+from snac_cache.cli.check import main as check_command
+from snac_cache.manifest import read_manifest
+from snac_cache.plan import plan_parts
+from snac_model.artifacts import Artifacts
+
+ROWS = 1000
+
+
+@contextmanager
+def measured() -> Iterator[None]:
+    """Print what the work inside took, as ``scale.Cost``."""
+    started, cpu_started = time.monotonic(), time.process_time()
+    yield
+    cost = {
+        "seconds": time.monotonic() - started,
+        "cpu_seconds": time.process_time() - cpu_started,
+        "gibibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+    print(json.dumps(cost))
+
+
+def read(places: Artifacts) -> None:
+    """Read the manifest."""
+    with measured():
+        read_manifest(places.manifests)
+
+
+def plan(places: Artifacts) -> None:
+    """Plan the parts of a manifest that was read."""
+    manifest = read_manifest(places.manifests)
+    with measured():
+        plan_parts(manifest, None)
+
+
+def open_store(places: Artifacts) -> None:
+    """Open the store and look at a row."""
+    with measured():
+        CodeStore(places.codes / "train")[0]
+
+
+def read_rows(places: Artifacts) -> None:
+    """Read the codes of random rows."""
+    store = CodeStore(places.codes / "train")
+    rows = random_rows(store)
+    with measured():
+        for row in rows:
+            store.codes(row)
+
+
+def index_of(places: Artifacts) -> None:
+    """Find random ids."""
+    store = CodeStore(places.codes / "train")
+    ids = [store[row].utterance_id for row in random_rows(store)]
+    with measured():
+        for utterance_id in ids:
+            store.index_of(utterance_id)
+
+
+def check(places: Artifacts) -> None:
+    """Run all checks."""
+    with measured(), redirect_stdout(io.StringIO()):
+        check_command.main(["--artifacts", str(places.root)], standalone_mode=False)
+
+
+def random_rows(store: CodeStore) -> list[int]:
+    """Return the same rows in every process."""
+    return np.random.default_rng(0).integers(0, len(store), ROWS).tolist()
+
+
+STEPS: dict[str, Callable[[Artifacts], None]] = {
+    "read_manifest": read,
+    "plan_parts": plan,
+    "open_store": open_store,
+    "rows_first": read_rows,
+    "rows_again": read_rows,
+    "index_of": index_of,
+    "check": check,
+}
+
+if __name__ == "__main__":
+    STEPS[sys.argv[1]](Artifacts.at(sys.argv[2]))
