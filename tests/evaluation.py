@@ -13,7 +13,8 @@ import torch
 from click.testing import Result
 from workplace import last_line, run
 
-from snac_cache.build import CacheRequest, build_cache
+from snac_cache.build import build_cache
+from snac_cache.request import CacheRequest
 from snac_cache.schema import MANIFEST
 from snac_model import SNAC, DualHeadSNAC, load, save
 
@@ -69,7 +70,7 @@ def manifest_row(path: Path, **changes: Any) -> dict[str, Any]:
 
 def cache(rows: Sequence[dict[str, Any]], model: Path, folder: Path) -> None:
     """Encode manifest rows with the real cache writer."""
-    request = CacheRequest(folder, str(model), "cpu", workers=1, part_rows=3, overwrite=False)
+    request = CacheRequest(folder, str(model), ["cpu"], part_rows=3)
     table = pa.Table.from_pylist(list(rows), schema=MANIFEST)
     build_cache({"train": table.slice(0, 0), "val": table}, request, lambda count: None)
 

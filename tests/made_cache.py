@@ -44,11 +44,13 @@ def write_cache(root: Path, rows: int = 60) -> None:
     write_manifest(manifest, REJECTS.empty_table(), root / "manifests")
     codes = root / "codes"
     for part in plan_parts(manifest, 16):
-        utterances = manifest[part.split].slice(part.start, part.stop - part.start).to_pylist()
+        source = manifest[part.split].slice(part.start, part.stop - part.start)
+        utterances = source.to_pylist()
         results = {position: _encoded(row) for position, row in enumerate(utterances)}
         write_part(
             codes,
             part,
+            source_sha256=table_sha256(source),
             rows=utterances,
             results=results,
             identity=IDENTITY,

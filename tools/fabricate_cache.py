@@ -7,22 +7,21 @@ the same options give the same rows. At full size it is about 5 GB.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snac_cache.encoder import Agreement
+from snac_cache.description import describe, totals, write_description
 from snac_cache.identity import CacheIdentity
 from snac_cache.manifest import read_manifest, table_sha256, write_manifest, write_table
-from snac_cache.parts import AGREEMENT_KEY, codes_path
+from snac_cache.parts import RECORD_KEY, PartRecord, codes_path
 from snac_cache.plan import LARGEST_PART, Part, plan_parts
 from snac_cache.schema import MANIFEST, REJECTS
 from snac_cache.schema import codes as codes_schema
@@ -30,7 +29,6 @@ from snac_model import load
 from snac_model.artifacts import SPLITS, Artifacts
 from snac_model.console import Tool, print_summary, track
 from snac_model.devices import available_cores
-from snac_model.files import write_text
 from snac_model.geometry import Geometry
 
 MODEL = "builtin:tiny"
@@ -58,10 +56,10 @@ def main(*, output: Path, train: int, val: int, part_rows: int, seed: int) -> No
     identity = CacheIdentity.of(load(MODEL), MODEL, "fp32")
     parts = plan_parts(manifest, part_rows)
     write = partial(write_codes, places.codes, manifest, identity, seed)
-    tokens = sum(track(in_parallel(write, parts), len(parts), "fabricate", "parts"))
+    records = list(track(in_parallel(write, parts), len(parts), "fabricate", "parts"))
     description = describe(manifest, identity, part_rows)
-    write_text(places.codes / "cache.json", json.dumps(description, indent=2) + "\n")
-    print_summary(train=train, val=val, parts=len(parts), tokens=tokens)
+    write_description(places.codes, {**description, **totals(records)})
+    print_summary(train=train, val=val, parts=len(parts))
 
 
 def manifest_rows(split: str, count: int, random: np.random.Generator) -> pa.Table:
@@ -81,9 +79,9 @@ def manifest_rows(split: str, count: int, random: np.random.Generator) -> pa.Tab
         "channels": pa.repeat(pa.scalar(1, pa.int32()), count),
         "num_frames": frames,
         "duration_s": frames / rates,
-        "target_path": pa.nulls(count, pa.string()),
     }
-    return pa.table(columns, schema=MANIFEST)
+    nulls = {column.name: pa.nulls(count, column.type) for column in MANIFEST if column.nullable}
+    return pa.table({**columns, **nulls}, schema=MANIFEST)
 
 
 def padded(numbers: np.ndarray, digits: int) -> pa.Array:
@@ -91,7 +89,7 @@ def padded(numbers: np.ndarray, digits: int) -> pa.Array:
     return pc.utf8_lpad(pa.array(numbers).cast(pa.string()), digits, "0")
 
 
-def in_parallel(work: Callable[[Part], int], parts: list[Part]) -> Any:
+def in_parallel(work: Callable[[Part], PartRecord], parts: list[Part]) -> Iterator[PartRecord]:
     """Do the work on all cores: random numbers and compression run without Python's lock."""
     with ThreadPoolExecutor(available_cores()) as pool:
         yield from pool.map(work, parts)
@@ -99,8 +97,8 @@ def in_parallel(work: Callable[[Part], int], parts: list[Part]) -> Any:
 
 def write_codes(
     folder: Path, manifest: dict[str, pa.Table], identity: CacheIdentity, seed: int, part: Part
-) -> int:
-    """Write one part with random codes and return the number of its tokens."""
+) -> PartRecord:
+    """Write one part with random codes."""
     rows = manifest[part.split].slice(part.start, part.stop - part.start)
     geometry = identity.codec_geometry()
     samples = num_samples(rows, geometry)
@@ -110,10 +108,10 @@ def write_codes(
     lists = [random_lists(random, size, counts[:, level]) for level in range(geometry.levels)]
     schema = codes_schema(geometry.levels)
     table = pa.Table.from_arrays([*rows.columns, pa.array(samples), *lists], schema=schema)
-    nothing_compared = json.dumps([Agreement().equal, Agreement().total])
-    metadata = {**identity.to_metadata(), AGREEMENT_KEY: nothing_compared}
+    record = PartRecord(table_sha256(rows), rows.num_rows)
+    metadata = {**identity.to_metadata(), RECORD_KEY: json.dumps(asdict(record))}
     write_table(table.replace_schema_metadata(metadata), codes_path(folder, part))
-    return int(counts.sum())
+    return record
 
 
 def num_samples(rows: pa.Table, geometry: Geometry) -> list[int]:
@@ -128,19 +126,6 @@ def random_lists(random: np.random.Generator, codebook_size: int, counts: np.nda
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     codes = random.integers(0, codebook_size, offsets[-1], np.uint16)
     return pa.ListArray.from_arrays(offsets, codes)
-
-
-def describe(
-    manifest: dict[str, pa.Table], identity: CacheIdentity, part_rows: int
-) -> dict[str, Any]:
-    """Return the content of ``cache.json``."""
-    asked = {
-        split: {"rows": table.num_rows, "sha256": table_sha256(table)}
-        for split, table in manifest.items()
-    }
-    rows = sum(table.num_rows for table in manifest.values())
-    totals = {"rows": rows, "token_agreement": Agreement().share}
-    return {**asdict(identity), "part_rows": part_rows, "manifest": asked, **totals}
 
 
 if __name__ == "__main__":

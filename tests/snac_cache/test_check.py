@@ -234,13 +234,13 @@ def test_views_have_their_columns_where_there_is_nothing(damaged: Path) -> None:
 
 def test_views_take_more_columns(damaged: Path) -> None:
     def widen(table: pa.Table) -> pa.Table:
-        return table.append_column("bandwidth_hz", pa.array([8000.0] * table.num_rows))
+        return table.append_column("signal_db", pa.array([8000.0] * table.num_rows))
 
     rewrite_part(part(damaged), widen)
     rewrite_part(damaged / "manifests" / "val.parquet", widen)
     assert {entry["result"] for entry in outcomes(damaged).values()} == {"pass"}
     for view in ("codes", "manifest"):
-        sql = f"SELECT count(bandwidth_hz) AS n, count(*) > n AS others FROM {view}"
+        sql = f"SELECT count(signal_db) AS n, count(*) > n AS others FROM {view}"
         assert ask(damaged, sql)[0]["others"] is True
 
 

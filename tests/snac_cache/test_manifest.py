@@ -65,6 +65,9 @@ def test_rows_say_what_the_file_is(tmp_path: Path) -> None:
         "num_frames": 55125,
         "duration_s": 1.25,
         "target_path": None,
+        "bandwidth_hz": None,
+        "target_lag_samples": None,
+        "target_gain_db": None,
     }
     assert second["target_path"] == second["audio_path"]
 

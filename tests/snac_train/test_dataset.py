@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from training import LENGTHS, positions_of
+from training import LENGTHS, make_cache, positions_of, write_voice
 
 from snac_cache.store import CodeStore
 from snac_model.audio import resample
@@ -104,19 +104,26 @@ def test_segments_are_the_same_whoever_reads_them(voices: Path) -> None:
         assert all(map(torch.equal, here.codes, there.codes))
 
 
+@pytest.fixture
+def one_voice(tmp_path: Path, small_codec: Path) -> Path:
+    """Codes of one train and one val utterance whose files a test may change."""
+    for split in ("train", "val"):
+        write_voice(tmp_path / f"in/{split}/0.wav", 0.3, 0)
+    return make_cache(tmp_path / "in", tmp_path / "artifacts", small_codec)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_target_that_was_replaced_is_named(tmp_path: Path, voices: Path, workers: int) -> None:
-    dataset = open_dataset(voices, "val", 20, Draws.for_validation(0))
-    soundfile.write(tmp_path / "other.wav", np.zeros(5_000), 48_000)
-    point_targets_at(dataset, tmp_path / "other.wav")
-    with pytest.raises(Failure, match=r"'val/0'.*5000 frames") as failure:
+def test_a_target_that_was_replaced_is_named(one_voice: Path, workers: int) -> None:
+    dataset = open_dataset(one_voice, "val", 20, Draws.for_validation(0))
+    write_voice(one_voice.parent.parent / "in/val/0.wav", 0.25, 0)
+    with pytest.raises(Failure, match=r"'val/0'.*12000 frames") as failure:
         next(load_batches(dataset, [[0]], workers, torch.device("cpu")))
     assert "Traceback" not in str(failure.value)
 
 
-def test_a_target_that_is_gone_is_named(tmp_path: Path, voices: Path) -> None:
-    dataset = open_dataset(voices, "val", 20, Draws.for_validation(0))
-    point_targets_at(dataset, tmp_path / "missing.wav")
+def test_a_target_that_is_gone_is_named(one_voice: Path) -> None:
+    dataset = open_dataset(one_voice, "val", 20, Draws.for_validation(0))
+    (one_voice.parent.parent / "in/val/0.wav").unlink()
     with pytest.raises(Failure, match=r"'val/0'.*no such file"):
         dataset[0]
 
@@ -126,11 +133,3 @@ def test_codes_of_another_length_are_refused(voices: Path) -> None:
     dataset.geometry = replace(dataset.geometry, hop_length=441)
     with pytest.raises((Failure, ValueError)):
         dataset[0]
-
-
-def point_targets_at(dataset: SegmentDataset, path: Path) -> None:
-    """Have the store give another target, as if the file had been replaced since."""
-    part = dataset.store._parts[0]
-    column = part._rows.column_names.index("target_path")
-    targets = [str(path)] * part._rows.num_rows
-    part._rows = part._rows.set_column(column, "target_path", [targets])

@@ -1,74 +1,58 @@
 """Making a cache: plan the parts, encode what is not finished, and sum up."""
 
-import json
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import torch
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from snac_cache.encoder import Agreement, Encoded, UtteranceEncoder
+from snac_cache.description import (
+    all_records,
+    check_same,
+    delete_cache,
+    describe,
+    read_description,
+    totals,
+    write_description,
+)
+from snac_cache.encode_parts import Todo, encode_parts
 from snac_cache.identity import CacheIdentity
 from snac_cache.manifest import table_sha256
-from snac_cache.parts import codes_path, read_finished, write_part
-from snac_cache.plan import Part, plan_parts
+from snac_cache.parts import PartRecord, finished
+from snac_cache.plan import plan_parts
+from snac_cache.request import CacheRequest
 from snac_cache.workers import run_alone, run_workers
-from snac_model.audio_header import AudioError
-from snac_model.devices import prepare_cpu_worker
 from snac_model.errors import Failure
-from snac_model.files import write_text
 from snac_model.weights import load
 
-PRECISION = "fp32"
-
-
-@dataclass(frozen=True)
-class CacheRequest:
-    """What the command was asked for."""
-
-    folder: Path
-    model: str
-    device: str
-    workers: int
-    part_rows: int | None
-    overwrite: bool
-
-
-@dataclass(frozen=True)
-class PartDone:
-    """What a worker says of a part it wrote."""
-
-    rows: int
-    reasons: list[str]
-    agreement: Agreement
+Manifest = dict[str, pa.Table]
 
 
 @dataclass
 class CacheReport:
-    """What a whole command did."""
+    """What one command did."""
 
     rows: int = 0
     skipped_rows: int = 0
+    parts_left: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
-    agreement: Agreement = field(default_factory=Agreement)
+    token_agreement: float | None = None
     audio_seconds: float = 0.0
     wall_seconds: float = 0.0
 
-    @property
-    def reject_rate(self) -> float:
-        """Share of this command's utterances that were rejected."""
-        rejected = self.rejects.total()
-        return rejected / (self.rows + rejected) if rejected else 0.0
+    def add(self, record: PartRecord) -> None:
+        """Count a part that was made."""
+        self.rows += record.rows
+        self.rejects.update(record.rejects)
 
 
 def build_cache(
-    manifest: dict[str, pa.Table], request: CacheRequest, advance: Callable[[int], object]
+    manifest: Manifest, request: CacheRequest, advance: Callable[[int], object]
 ) -> CacheReport:
     """Encode a manifest into ``request.folder``; parts that are finished are left alone.
 
@@ -80,133 +64,103 @@ def build_cache(
         Failure: if the folder holds a cache of another model or manifest, or a worker fails.
     """
     started = time.monotonic()
-    identity = CacheIdentity.of(load(request.model), request.model, PRECISION)
-    parts = plan_parts(manifest, request.part_rows)
-    description = _describe(manifest, identity, request.part_rows)
-    _prepare_folder(request, description)
+    identity = CacheIdentity.of(load(request.model), request.model, request.precision)
+    todo = _prepare(manifest, request, identity)
     report = CacheReport()
-    todo = [
-        (part, manifest[part.split].slice(part.start, part.stop - part.start))
-        for part in parts
-        if not _is_finished(request.folder, part, report, advance)
-    ]
+    mine, others = _unfinished(todo, request, identity, report, advance)
 
-    def receive(message: int | PartDone) -> None:
+    def receive(message: int | PartRecord) -> None:
         if isinstance(message, int):
             advance(message)
         else:
-            report.rows += message.rows
-            report.rejects.update(message.reasons)
-            report.agreement += message.agreement
+            report.add(message)
 
-    workers = min(request.workers, len(todo))
-    task = partial(_encode_parts, request=request, identity=identity)
+    task = partial(encode_parts, request=request, identity=identity)
+    workers = min(len(request.devices), len(mine))
     if workers > 1:
-        run_workers(task, todo, receive, workers)
-    elif todo:
-        run_alone(task, todo, receive)
-    report.audio_seconds = sum(_seconds(rows) for _, rows in todo)
+        run_workers(task, mine, receive, workers)
+    elif mine:
+        run_alone(task, mine, receive)
+    report.audio_seconds = sum(pc.sum(item.rows["duration_s"]).as_py() for item in mine)
     report.wall_seconds = time.monotonic() - started
-    totals = {"rows": report.rows + report.skipped_rows, "token_agreement": report.agreement.share}
-    _write_description(request.folder, {**description, **totals})
+    report.parts_left = sum(
+        finished(request.folder, item.part, item.sha256, identity) is None for item in others
+    )
+    if not report.parts_left:
+        report.token_agreement = _finish(request.folder)
     return report
 
 
-def _encode_parts(
-    number: int,
-    items: Iterator[tuple[Part, pa.Table]],
-    send: Callable[[Any], None],
-    *,
+def _prepare(manifest: Manifest, request: CacheRequest, identity: CacheIdentity) -> list[Todo]:
+    """Start, carry on or extend the cache in the folder; return all parts that it should have."""
+    if request.rank.world > 1 and (request.overwrite or request.append):
+        raise Failure("--overwrite and --append are for one process: run them alone first")
+    if request.overwrite:
+        delete_cache(request.folder)
+    asked = describe(manifest, identity, request.part_rows)
+    existing = read_description(request.folder)
+    append = request.append or bool(existing and existing["appended"])
+    if existing:
+        check_same(request.folder, existing, asked, append=request.append)
+    first = None
+    if append and existing:
+        manifest, first = _not_held(manifest, request.folder)
+        asked = {**asked, "appended": True}
+    write_description(request.folder, asked)
+    parts = plan_parts(manifest, request.part_rows, first)
+    slices = (manifest[part.split].slice(part.start, part.stop - part.start) for part in parts)
+    return [Todo(part, rows, table_sha256(rows)) for part, rows in zip(parts, slices, strict=True)]
+
+
+def _unfinished(
+    todo: list[Todo],
     request: CacheRequest,
     identity: CacheIdentity,
-) -> None:
-    """Run in each worker: load the model once, then encode part after part."""
-    device = torch.device(request.device)
-    if device.type == "cpu":
-        prepare_cpu_worker()
-    else:
-        # float32 means float32: cuDNN would otherwise round the convolutions' inputs to TF32
-        torch.backends.cudnn.allow_tf32 = False
-    encoder = UtteranceEncoder(load(request.model), device)
-    for part, table in items:
-        rows = table.to_pylist()
-        results: dict[int, Encoded | AudioError] = {}
-        for position, result in encoder.encode(rows):
-            results[position] = result
-            send(1)
-        agreement = _compare(encoder, rows, results)
-        cached, reasons = write_part(
-            request.folder,
-            part,
-            rows=rows,
-            results=results,
-            identity=identity,
-            agreement=agreement,
-        )
-        send(PartDone(cached, reasons, agreement))
+    report: CacheReport,
+    advance: Callable[[int], object],
+) -> tuple[list[Todo], list[Todo]]:
+    """Return the unfinished parts of this rank, and those of the others."""
+    mine, others = [], []
+    for number, item in enumerate(todo):
+        record = finished(request.folder, item.part, item.sha256, identity)
+        if number % request.rank.world != request.rank.number:
+            if record is None:
+                others.append(item)
+        elif record is None:
+            mine.append(item)
+        else:
+            report.skipped_rows += record.rows
+            advance(item.rows.num_rows)
+    return mine, others
 
 
-def _compare(
-    encoder: UtteranceEncoder, rows: list[dict[str, Any]], results: dict[int, Encoded | AudioError]
-) -> Agreement:
-    """On a GPU, compare a sample with encoding alone; on a CPU that is what was done."""
-    if encoder.device.type == "cpu":
-        return Agreement()
-    encoded = {key: value for key, value in results.items() if isinstance(value, Encoded)}
-    return encoder.compare_alone(rows, encoded)
-
-
-def _is_finished(
-    folder: Path, part: Part, report: CacheReport, advance: Callable[[int], object]
-) -> bool:
-    """Count and skip a part that an earlier command finished."""
-    path = codes_path(folder, part)
-    if not path.exists():
-        return False
-    _, rows, agreement = read_finished(path)
-    report.skipped_rows += rows
-    report.agreement += agreement
-    advance(part.stop - part.start)
-    return True
-
-
-def _describe(
-    manifest: dict[str, pa.Table], identity: CacheIdentity, part_rows: int | None
-) -> dict[str, Any]:
-    """Return what a cache must have in common with the command that carries it on."""
-    return {
-        **asdict(identity),
-        "part_rows": part_rows,
-        "manifest": {
-            split: {"rows": table.num_rows, "sha256": table_sha256(table)}
-            for split, table in manifest.items()
-        },
+def _not_held(manifest: Manifest, folder: Path) -> tuple[Manifest, dict[str, int]]:
+    """Return the rows that the cache neither holds nor rejected, and each split's next number."""
+    files = {split: sorted((folder / split).glob("part-*.parquet")) for split in manifest}
+    rejects = sorted((folder / "rejects").glob("*.parquet"))
+    known = _ids([*(file for listed in files.values() for file in listed), *rejects])
+    rows = {
+        split: table.filter(pc.invert(pc.is_in(table["utterance_id"], value_set=known)))
+        for split, table in manifest.items()
     }
+    following = {
+        split: int(listed[-1].stem.removeprefix("part-")) + 1 if listed else 0
+        for split, listed in files.items()
+    }
+    return rows, following
 
 
-def _prepare_folder(request: CacheRequest, description: dict[str, Any]) -> None:
-    """Start a cache, or make sure that the one that is there is this one."""
-    path = request.folder / "cache.json"
-    if request.overwrite:
-        for name in ("train", "val", "rejects"):
-            shutil.rmtree(request.folder / name, ignore_errors=True)
-        path.unlink(missing_ok=True)
-    if path.exists():
-        existing = json.loads(path.read_text(encoding="utf-8"))
-        asked = json.loads(json.dumps(description))
-        names = ("tokenizer_sha256", "config", "precision", "part_rows", "manifest")
-        different = [name for name in names if existing.get(name) != asked[name]]
-        if different:
-            raise Failure(
-                f"{request.folder} holds another cache: it differs in {', '.join(different)}. "
-                "Give --overwrite to make it anew, or another --codes folder."
-            )
-    _write_description(request.folder, description)
+def _ids(files: Iterable[Path]) -> pa.Array:
+    """Read the ids in several parquet files."""
+    columns = [pq.read_table(file, columns=["utterance_id"])["utterance_id"] for file in files]
+    return pa.chunked_array(columns, pa.string()).combine_chunks()
 
 
-def _write_description(folder: Path, description: dict[str, Any]) -> None:
-    write_text(folder / "cache.json", json.dumps(description, indent=2) + "\n")
-
-
-def _seconds(rows: pa.Table) -> float:
-    return sum(rows.column("duration_s").to_pylist())
+def _finish(folder: Path) -> float | None:
+    """Write a finished cache's totals into ``cache.json``; return its share of equal tokens."""
+    summed = totals(all_records(folder))
+    description = read_description(folder)
+    assert description is not None
+    write_description(folder, {**description, **summed})
+    share: float | None = summed["token_agreement"]
+    return share

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 
 from snac_cache.plan import plan_batches
+from snac_cache.precision import arithmetic
+from snac_cache.request import Precision
 from snac_model.audio import read_mono, resample
 from snac_model.audio_header import AudioError
 from snac_model.codec import SNAC
 
-GPU_BATCH_SECONDS = 480.0
+GPU_BATCH_SECONDS = 240.0
 READING_THREADS = 4
 COMPARED_ALONE = 8
 
@@ -49,12 +51,18 @@ class UtteranceEncoder:
     slower. Each is padded only as the codec itself pads it, so its codes depend on nothing else.
     """
 
-    def __init__(self, model: SNAC, device: torch.device) -> None:
+    def __init__(self, model: SNAC, device: torch.device, precision: Precision = "fp32") -> None:
         self.model = model.to(device).fold_weight_norm()
         self.device = device
+        self.precision = precision
         self.geometry = model.geometry
         rate = self.geometry.sample_rate
         self.batch_samples = int(GPU_BATCH_SECONDS * rate) if device.type == "cuda" else 1
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether codes are as if encoded one at a time in float32, for that is what is done."""
+        return self.device.type == "cpu" and self.precision == "fp32"
 
     def encode(self, rows: list[dict[str, Any]]) -> Iterator[tuple[int, Encoded | AudioError]]:
         """Encode manifest rows; yields each row's position once, in no particular order."""
@@ -68,15 +76,16 @@ class UtteranceEncoder:
                 yield from self._encode_batch(batch, loaded)
 
     def compare_alone(self, rows: list[dict[str, Any]], encoded: dict[int, Encoded]) -> Agreement:
-        """Encode a few utterances again one at a time and count equal tokens.
+        """Encode a few utterances again one at a time, in float32, and count equal tokens.
 
-        On a GPU the convolution algorithm changes with the batch; this says how much it matters.
+        On a GPU the convolution algorithm changes with the batch; this says how much that and a
+        lower precision matter.
         """
         agreement = Agreement()
         for position in sorted(encoded)[:COMPARED_ALONE]:
             audio = load_utterance(rows[position], self.geometry.sample_rate)
             assert isinstance(audio, torch.Tensor)
-            alone = self._encode_tensor(audio[None])
+            alone = self._encode_tensor(audio[None], "fp32")
             for level, codes in zip(alone, encoded[position].codes, strict=True):
                 agreement += Agreement(int((level[0] == codes).sum()), len(codes))
         return agreement
@@ -93,14 +102,21 @@ class UtteranceEncoder:
         if not good:
             return
         padded = torch.nn.utils.rnn.pad_sequence([audio for _, audio in good], batch_first=True)
-        levels = self._encode_tensor(padded)
+        levels = self._encode_tensor(padded, self.precision)
         for index, (position, audio) in enumerate(good):
             yield position, Encoded(len(audio), [level[index] for level in levels])
 
     @torch.inference_mode()
-    def _encode_tensor(self, audio: torch.Tensor) -> list[np.ndarray]:
-        """Encode ``[B, T]``; returns uint16 ``[B, tokens]`` a level."""
-        codes = self.model.encode(audio[:, None].to(self.device))
+    def _encode_tensor(self, audio: torch.Tensor, precision: Precision) -> list[np.ndarray]:
+        """Encode ``[B, T]``; returns uint16 ``[B, tokens]`` a level.
+
+        The quantizer works in float32 at any precision: it compares distances that nearly tie.
+        """
+        padded = self.model.preprocess(audio[:, None].to(self.device))
+        with arithmetic(precision, self.device):
+            latents = self.model.encoder(padded)
+        with arithmetic("fp32", self.device):
+            _, codes = self.model.quantizer(latents.float())
         return [level.to("cpu", torch.int32).numpy().astype(np.uint16) for level in codes]
 
 

@@ -1,8 +1,10 @@
-"""Writing one finished part: its codes, and the rejects beside them."""
+"""One finished part: its codes, the rejects beside them, and what it says of itself."""
 
 import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,8 +15,34 @@ from snac_cache.identity import KEY_PREFIX, CacheIdentity
 from snac_cache.manifest import write_table
 from snac_cache.plan import Part
 from snac_model.audio_header import AudioError
+from snac_model.errors import Failure
 
-AGREEMENT_KEY = KEY_PREFIX + "agreement"
+RECORD_KEY = KEY_PREFIX + "part"
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """What a part carries about itself.
+
+    Attributes:
+        source_sha256: of the manifest rows that it was made from.
+        rows: cached.
+        rejects: how many rows were rejected, by reason.
+        agreement: equal and all tokens of those that were encoded again one at a time.
+    """
+
+    source_sha256: str
+    rows: int
+    rejects: dict[str, int] = field(default_factory=dict)
+    agreement: Agreement = field(default_factory=Agreement)
+
+    @classmethod
+    def read(cls, path: Path) -> tuple[Self, CacheIdentity]:
+        """Read a part's footer; raises KeyError, ValueError, OSError or ArrowException if torn."""
+        metadata = pq.read_metadata(path).metadata or {}
+        values = json.loads(metadata[RECORD_KEY.encode()])
+        agreement = Agreement(**values.pop("agreement"))
+        return cls(**values, agreement=agreement), CacheIdentity.from_metadata(metadata)
 
 
 def codes_path(folder: Path, part: Part) -> Path:
@@ -31,36 +59,55 @@ def write_part(
     folder: Path,
     part: Part,
     *,
+    source_sha256: str,
     rows: list[dict[str, Any]],
     results: dict[int, Encoded | AudioError],
     identity: CacheIdentity,
     agreement: Agreement,
-) -> tuple[int, list[str]]:
+) -> PartRecord:
     """Write rejects, then codes: a part whose codes are there is finished.
 
-    Returns:
-        The number of cached rows, and the reason of each reject.
+    Raises:
+        Failure: if the disk is full or cannot be written to; nothing torn is left.
     """
-    rejected = [
-        _reject_row(rows[position], error)
-        for position, error in sorted(results.items())
-        if isinstance(error, AudioError)
-    ]
-    if rejected:
-        table = pa.Table.from_pylist(rejected, schema=schema.REJECTS)
-        write_table(table, rejects_path(folder, part))
-    cached = {
-        position: encoded
-        for position, encoded in sorted(results.items())
-        if isinstance(encoded, Encoded)
-    }
+    cached = {key: value for key, value in sorted(results.items()) if isinstance(value, Encoded)}
+    errors = {key: value for key, value in sorted(results.items()) if isinstance(value, AudioError)}
+    reasons = Counter(error.reason for error in errors.values())
+    record = PartRecord(source_sha256, len(cached), dict(sorted(reasons.items())), agreement)
     table = _codes_table(rows, cached, len(identity.config["vq_strides"]))
-    metadata = {
-        **identity.to_metadata(),
-        AGREEMENT_KEY: json.dumps([agreement.equal, agreement.total]),
-    }
-    write_table(table.replace_schema_metadata(metadata), codes_path(folder, part))
-    return len(cached), [row["reason"] for row in rejected]
+    metadata = {**identity.to_metadata(), RECORD_KEY: json.dumps(asdict(record))}
+    try:
+        _write_rejects(
+            [_reject_row(rows[key], error) for key, error in errors.items()],
+            rejects_path(folder, part),
+        )
+        write_table(table.replace_schema_metadata(metadata), codes_path(folder, part))
+    except OSError as error:
+        raise Failure(
+            f"cannot write {codes_path(folder, part)}: {error}. Finished parts are kept; make room "
+            "and give the same command again."
+        ) from error
+    return record
+
+
+def finished(
+    folder: Path, part: Part, source_sha256: str, identity: CacheIdentity
+) -> PartRecord | None:
+    """Return a part's record if it is whole and of these rows and this codec, else None.
+
+    Whole means read to its last byte, with the checksum of every page.
+    """
+    path = codes_path(folder, part)
+    try:
+        record, made_with = PartRecord.read(path)
+        pq.read_table(path, page_checksum_verification=True)
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException):
+        return None
+    if record.source_sha256 != source_sha256 or identity.differences(made_with):
+        return None
+    if record.rejects and not rejects_path(folder, part).is_file():
+        return None
+    return record
 
 
 def _codes_table(rows: list[dict[str, Any]], cached: dict[int, Encoded], levels: int) -> pa.Table:
@@ -74,12 +121,12 @@ def _codes_table(rows: list[dict[str, Any]], cached: dict[int, Encoded], levels:
     return pa.Table.from_arrays([*manifest.columns, lengths, *lists], schema=schema.codes(levels))
 
 
-def read_finished(path: Path) -> tuple[CacheIdentity, int, Agreement]:
-    """Read what a finished part says of itself: identity, rows, agreement."""
-    file = pq.ParquetFile(path)
-    metadata = file.schema_arrow.metadata or {}
-    equal, total = json.loads(metadata[AGREEMENT_KEY.encode()])
-    return CacheIdentity.from_metadata(metadata), file.metadata.num_rows, Agreement(equal, total)
+def _write_rejects(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write the rejects of a part, or remove those of an earlier try that had some."""
+    if rows:
+        write_table(pa.Table.from_pylist(rows, schema=schema.REJECTS), path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _reject_row(row: dict[str, Any], error: AudioError) -> dict[str, Any]:

@@ -31,12 +31,15 @@ def usual_part_rows(num_rows: int) -> int:
     return min(LARGEST_PART, max(SMALLEST_PART, -(-num_rows // USUAL_PARTS)))
 
 
-def plan_parts(manifest: dict[str, pa.Table], part_rows: int | None) -> list[Part]:
-    """Cut each split into parts by position."""
+def plan_parts(
+    manifest: dict[str, pa.Table], part_rows: int | None, first: dict[str, int] | None = None
+) -> list[Part]:
+    """Cut each split into parts by position, numbered from ``first[split]`` or 0."""
     parts = []
     for split, table in manifest.items():
         size = part_rows or usual_part_rows(table.num_rows)
-        for number, start in enumerate(range(0, table.num_rows, size)):
+        offset = first[split] if first else 0
+        for number, start in enumerate(range(0, table.num_rows, size), start=offset):
             parts.append(Part(split, number, start, min(start + size, table.num_rows)))
     return parts
 

@@ -14,6 +14,10 @@ MANIFEST = pa.schema(
         pa.field("num_frames", pa.int64(), nullable=False),
         pa.field("duration_s", pa.float64(), nullable=False),
         pa.field("target_path", pa.string()),
+        # by snac-upsample: the source's bandwidth, and what was corrected in a target it made
+        pa.field("bandwidth_hz", pa.float64()),
+        pa.field("target_lag_samples", pa.int32()),
+        pa.field("target_gain_db", pa.float64()),
     ]
 )
 

@@ -34,6 +34,9 @@ class CachedUtterance:
     num_frames: int
     duration_s: float
     target_path: str | None
+    bandwidth_hz: float | None
+    target_lag_samples: int | None
+    target_gain_db: float | None
     num_samples: int
 
 

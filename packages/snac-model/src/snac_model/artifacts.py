@@ -25,6 +25,11 @@ class Artifacts:
         return self.root / "manifests"
 
     @property
+    def audio48k(self) -> Path:
+        """Folder of the 48 kHz targets, ``{train,val}/<utterance_id>.flac``."""
+        return self.root / "audio48k"
+
+    @property
     def codes(self) -> Path:
         """Folder of ``train/``, ``val/``, ``rejects/`` and ``cache.json``."""
         return self.root / "codes"

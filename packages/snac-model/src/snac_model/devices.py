@@ -26,6 +26,50 @@ def choose_device(device: str) -> str:
     return device
 
 
+def choose_workers(
+    device: str, gpus: str | None, workers: int | None, *, local_rank: int = 0, alone: bool = True
+) -> list[str]:
+    """Return the device of each worker process: one a GPU, or CPU workers.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        gpus: such as ``0,1,2,3``.
+        workers: CPU processes; one a core by default.
+        local_rank: number of this process on its machine, where a launcher started several.
+        alone: whether it is the only one.
+
+    Raises:
+        BadInput: if a GPU does not exist, naming those that do, or the options contradict.
+    """
+    if gpus is not None:
+        if device == "cpu" or workers is not None:
+            raise BadInput("--gpus goes with neither --device cpu nor --workers")
+        return [f"cuda:{number}" for number in parse_gpus(gpus)]
+    if choose_device(device) == "cpu":
+        return ["cpu"] * (workers or (available_cores() if alone else 1))
+    import torch
+
+    count = torch.cuda.device_count()
+    if alone and count > 1:
+        note(f"using one GPU of {count}; --gpus {','.join(map(str, range(count)))} takes all")
+    return [f"cuda:{local_rank % count}"]
+
+
+def parse_gpus(text: str) -> list[int]:
+    """Read ``0,1,2``; raises BadInput if that is no list of GPUs that exist, each once."""
+    import torch
+
+    count = torch.cuda.device_count()
+    present = ", ".join(map(str, range(count))) or "none"
+    try:
+        numbers = [int(number) for number in text.split(",")]
+    except ValueError:
+        raise BadInput(f"--gpus {text}: write it as 0,1,2. GPUs here: {present}") from None
+    if len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(count)):
+        raise BadInput(f"--gpus {text}: no such list of GPUs. GPUs here: {present}")
+    return numbers
+
+
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from snac_cache.ranks import this_rank
+from snac_cache.request import CacheRequest, Precision
 from snac_model.artifacts import Artifacts
 from snac_model.console import (
     Tool,
@@ -18,7 +20,7 @@ from snac_model.console import (
 from snac_model.places import DEFAULT_MODEL
 
 
-@click.command(cls=Tool, example="snac-cache --model builtin:tiny --device cpu --workers 2")
+@click.command(cls=Tool, example="snac-cache --gpus 0,1,2,3")
 @artifacts_option
 @click.option(
     "--manifest",
@@ -33,7 +35,14 @@ from snac_model.places import DEFAULT_MODEL
 )
 @click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")
 @device_option
+@click.option("--gpus", metavar="0,1,...", help="One worker process on each of these GPUs.")
 @click.option("--workers", type=click.IntRange(1), help="CPU processes. [default: one a core]")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "tf32", "bf16"]),
+    default="fp32",
+    help="Of the encoder; the share of tokens equal to fp32 is measured.",
+)
 @click.option(
     "--part-rows",
     type=click.IntRange(1),
@@ -42,6 +51,7 @@ from snac_model.places import DEFAULT_MODEL
 @click.option("--limit", type=click.IntRange(0), help="Only the first N train rows.")
 @click.option("--val-limit", type=click.IntRange(0), help="Only the first N val rows.")
 @click.option("--overwrite", is_flag=True, help="Delete the cache that is there.")
+@click.option("--append", is_flag=True, help="Encode only ids that the cache does not hold.")
 @max_reject_rate_option
 def main(
     *,
@@ -50,33 +60,39 @@ def main(
     codes: Path | None,
     model: str,
     device: str,
+    gpus: str | None,
     workers: int | None,
+    precision: Precision,
     part_rows: int | None,
     limit: int | None,
     val_limit: int | None,
     overwrite: bool,
+    append: bool,
     max_reject_rate: float,
 ) -> None:
     """Encode every utterance of the manifests once, into parquet that DuckDB queries.
 
-    Run again after an interruption: finished parts are kept. Files that cannot be encoded are rows
-    of codes/rejects with their reason.
+    Run again after an interruption: finished parts are verified and kept. Files that cannot be
+    encoded are rows of codes/rejects with their reason. Under torchrun, accelerate launch or srun,
+    the processes share the parts, on one machine or on several.
     """
-    from snac_cache.build import CacheRequest, build_cache
+    from snac_cache.build import build_cache
     from snac_cache.manifest import read_manifest
-    from snac_model.devices import available_cores, choose_device
+    from snac_model.devices import choose_workers
 
     places = Artifacts.at(artifacts)
     rows = read_manifest(manifest or places.manifests)
     rows = {"train": rows["train"].slice(0, limit), "val": rows["val"].slice(0, val_limit)}
-    chosen = choose_device(device)
+    rank = this_rank()
     request = CacheRequest(
         folder=codes or places.codes,
         model=model,
-        device=chosen,
-        workers=(workers or available_cores()) if chosen == "cpu" else 1,
+        devices=choose_workers(device, gpus, workers, local_rank=rank.local, alone=rank.world == 1),
+        precision=precision,
         part_rows=part_rows,
+        rank=rank,
         overwrite=overwrite,
+        append=append,
     )
     total = sum(table.num_rows for table in rows.values())
     with progress(total, "encode", "utterances") as advance:
@@ -88,8 +104,9 @@ def main(
         hours=round(report.audio_seconds / 3600, 3),
         rejects=dict(report.rejects),
         audio_seconds_per_second=round(report.audio_seconds / report.wall_seconds, 1),
-        token_agreement=report.agreement.share,
-        device=chosen,
+        token_agreement=report.token_agreement,
+        workers=request.devices,
+        parts_left_to_other_ranks=report.parts_left,
     )
     check_reject_rate(report.rejects.total(), report.rows, max_reject_rate)
 

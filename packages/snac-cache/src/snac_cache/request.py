@@ -1,0 +1,30 @@
+"""What a caching command was asked for."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from snac_cache.ranks import Rank
+
+Precision = Literal["fp32", "tf32", "bf16"]
+
+
+@dataclass(frozen=True)
+class CacheRequest:
+    """What the command was asked for.
+
+    Attributes:
+        devices: one worker process each.
+        part_rows: rows in a part; by default decided by the size of the split.
+        rank: which of the processes that share the work this is.
+        append: encode only ids that the cache does not hold, into new parts.
+    """
+
+    folder: Path
+    model: str
+    devices: list[str]
+    precision: Precision = "fp32"
+    part_rows: int | None = None
+    rank: Rank = field(default_factory=Rank)
+    overwrite: bool = False
+    append: bool = False

@@ -1,0 +1,124 @@
+"""What an existing cache allows: carrying on, appending, mending; never mixing."""
+
+import resource
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from workplace import command, query, run, snapshot, succeed, write_tone
+
+CACHE = "snac_cache.cli.cache"
+MANIFEST = "snac_cache.cli.manifest"
+
+
+def options(model: Path, manifest: Path, codes: Path) -> list[object]:
+    """Return what every run of snac-cache in these tests is given."""
+    folders = ["--model", model, "--manifest", manifest, "--codes", codes]
+    return [*folders, "--device", "cpu", "--part-rows", 3]
+
+
+def ids(codes: Path) -> list[str]:
+    """Return the ids of all cached rows."""
+    rows = query(f"SELECT utterance_id FROM '{codes}/*/part-*.parquet' ORDER BY ALL")
+    return [utterance_id for (utterance_id,) in rows]
+
+
+@pytest.mark.parametrize("damage", ["flipped byte", "torn", "empty", "another part's rows"])
+def test_a_damaged_part_is_made_anew(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path, damage: str
+) -> None:
+    where = options(model_folder, manifest_folder, tmp_path)
+    succeed(CACHE, *where)
+    whole = snapshot(tmp_path)
+    part = tmp_path / "train" / "part-00001.parquet"
+    content = bytearray(part.read_bytes())
+    if damage == "flipped byte":
+        content[60] ^= 1
+    elif damage == "another part's rows":
+        content = bytearray((tmp_path / "train" / "part-00000.parquet").read_bytes())
+    part.write_bytes(content[: {"torn": 500, "empty": 0}.get(damage, len(content))])
+    assert succeed(CACHE, *where)["rows"] == 3
+    assert snapshot(tmp_path) == whole
+
+
+@pytest.mark.parametrize("changed", ["manifest", "part_rows", "precision"])
+def test_another_plan_over_a_cache_is_refused_and_named(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path, changed: str
+) -> None:
+    where = options(model_folder, manifest_folder, tmp_path)
+    succeed(CACHE, *where)
+    before = snapshot(tmp_path)
+    other: dict[str, list[object]] = {
+        "manifest": ["--limit", 4],
+        "part_rows": ["--part-rows", 5],
+        "precision": ["--precision", "bf16"],
+    }
+    refused = run(CACHE, *where, *other[changed])
+    assert refused.exit_code == 1
+    assert f"It differs in {changed}" in refused.stderr
+    assert snapshot(tmp_path) == before
+
+
+def test_append_encodes_only_what_is_new(tmp_path: Path, model_folder: Path) -> None:
+    art = ["-o", tmp_path / "manifests", "--val-ratio", 0.2]
+    for number in range(6):
+        write_tone(tmp_path / "in" / f"{number}.wav", 1.0 + number / 10)
+    succeed(MANIFEST, tmp_path / "in", *art)
+    where = options(model_folder, tmp_path / "manifests", tmp_path / "codes")
+    succeed(CACHE, *where)
+    before = snapshot(tmp_path / "codes")
+    for number in range(6, 11):
+        write_tone(tmp_path / "in" / f"{number:02}.wav", 1.0 + number / 10)
+    succeed(MANIFEST, tmp_path / "in", *art)
+    assert "--append" in run(CACHE, *where).stderr
+    assert succeed(CACHE, *where, "--append")["rows"] == 5
+    assert len(ids(tmp_path / "codes")) == len(set(ids(tmp_path / "codes"))) == 11
+    after = snapshot(tmp_path / "codes")
+    assert {name: after[name] for name in before if "part" in name} == {
+        name: content for name, content in before.items() if "part" in name
+    }
+    for again in ([], ["--append"]):
+        assert succeed(CACHE, *where, *again)["rows"] == 0
+    assert snapshot(tmp_path / "codes") == after
+
+
+def test_what_was_rejected_is_not_tried_again_by_append(tmp_path: Path, model_folder: Path) -> None:
+    for number in range(3):
+        write_tone(tmp_path / "in" / f"{number}.wav", 1.5)
+    succeed(MANIFEST, tmp_path / "in", "-o", tmp_path / "manifests", "--val-ratio", 0)
+    (tmp_path / "in" / "1.wav").unlink()
+    where = options(model_folder, tmp_path / "manifests", tmp_path / "codes")
+    assert run(CACHE, *where).exit_code == 1
+    assert succeed(CACHE, *where, "--append")["rows"] == 0
+    assert ids(tmp_path / "codes") == ["0", "2"]
+    reasons = pq.read_table(tmp_path / "codes" / "rejects")["reason"].to_pylist()
+    assert reasons == ["unreadable"]
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_no_torn_part(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    """A limit on the size of files stands in for the full disk: writing fails half way."""
+    where = options(model_folder, manifest_folder, tmp_path)
+    stopped = subprocess.run(
+        command(CACHE, *where, "--workers", 2),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)),
+    )
+    assert stopped.returncode == 1
+    assert "cannot write" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert not list(tmp_path.rglob("part-*.parquet"))
+    assert not list(tmp_path.rglob("*.partial"))
+    assert succeed(CACHE, *where)["rows"] == 12
+
+
+def test_bf16_measures_the_share_of_equal_tokens(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    where = options(model_folder, manifest_folder, tmp_path)
+    cached = succeed(CACHE, *where, "--precision", "bf16")
+    assert 0.3 < cached["token_agreement"] < 1
