@@ -108,7 +108,7 @@ def test_nothing_sticks_out_of_the_page(
 def test_names_are_text_and_the_run_is_drawn(browser: webdriver.Chrome, report: Path) -> None:
     open_page(browser, report)
     assert browser.find_element(By.TAG_NAME, "h1").text == "<b>bold"
-    assert "main from 3" in (
+    assert "main after 2" in (
         browser.find_element(By.TAG_NAME, "body").get_attribute("textContent") or ""
     )
 

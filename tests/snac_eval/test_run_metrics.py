@@ -64,6 +64,6 @@ def test_thinning_averages_every_value_once(count: int) -> None:
 def test_a_drawing_takes_its_colours_from_the_page() -> None:
     steps = np.arange(10)
     drawing = loss_figure({"train": (steps, 1.0 / (steps + 1))}, {"warmup": 0, "main": 5})
-    assert "main from 5" in drawing
+    assert "main after 5" in drawing
     assert "currentColor" in drawing
     assert "#0" not in drawing
