@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # From nothing to a report: tools/quickstart.sh [FOLDER]
-# FOLDER holds speech (wav, flac, ogg, mp3); without one, speech-like audio is made.
+# FOLDER holds speech (wav, flac, ogg, mp3), of which a first part is used; without one,
+# speech-like audio is made.
 # Results go to quickstart/ under $SNAC_ARTIFACTS, else ./artifacts; those of an earlier
 # quick start on the same audio are cleared.
 set -euo pipefail
 
 model=builtin:tiny
 run=tiny
+taste=(--limit 64 --val-limit 16) # of a large FOLDER, so that it stays quick
 training=(--epochs 6 --warmup-epochs 2 --batch-size 4 --segment-schedule 1.0,1.0,1.0,1.0 --batch-multiplier 1,1,1,1
     --lr 5e-3 --main-lr 2e-3 --lr-24k-final-conv 2e-3)
 
@@ -39,7 +41,7 @@ if [ -z "$audio" ]; then
 fi
 
 step snac-manifest "$audio"
-step snac-cache --model "$model"
+step snac-cache --model "$model" "${taste[@]}"
 step snac-train --phase 12 --run "$run" "${training[@]}"
 step snac-eval "$run"
 
