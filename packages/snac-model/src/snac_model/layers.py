@@ -97,7 +97,7 @@ class ResidualUnit(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``[B, C, T]`` to the same shape."""
-        return x + self.block(x)
+        return self.block(x).add_(x)  # into the convolution's output, which nothing else needs
 
 
 def residual_units(channels: int, groups: int) -> list[nn.Module]:
