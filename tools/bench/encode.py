@@ -53,19 +53,23 @@ def main(folder: Path, device: str, limit: int) -> None:
         official = timed(
             sys.executable, Path(__file__).with_name("encode_official.py"), work, device
         )
-        options = ["--manifest", work / "manifests", "--codes", work / "codes"]
-        options += ["--model", work / "model", "--device", device]
+        options = ["--manifest", work / "manifests", "--model", work / "model", "--device", device]
         options += ["--limit", limit, "--val-limit", 0]
-        ours = timed(sys.executable, "-m", "snac_cache.cli.cache", *options)
-        equal = share_of_equal_tokens(work)
+        ours = {}
+        for precision in ["fp32", "tf32", "bf16"] if device == "cuda" else ["fp32"]:
+            made = ["--codes", work / precision, "--precision", precision]
+            seconds = timed(sys.executable, "-m", "snac_cache.cli.cache", *options, *made)
+            ours[precision] = seconds, share_of_equal_tokens(work, precision)
 
     print(f"Encoding {rows.num_rows} files, {audio_seconds:.0f} s of audio, {device}:\n")
     print("| | audio s / s | ratio | equal tokens |\n| --- | ---: | ---: | ---: |")
     print(f"| official package, one file at a time | {audio_seconds / official:.1f} | 1.0 | |")
-    print(
-        f"| snac-cache, {available_cores()} cores | {audio_seconds / ours:.1f} | "
-        f"{official / ours:.2f} | {equal:.6f} |\n"
-    )
+    for precision, (seconds, equal) in ours.items():
+        print(
+            f"| snac-cache, {precision}, {available_cores()} cores | {audio_seconds / seconds:.1f} "
+            f"| {official / seconds:.2f} | {equal:.6f} |"
+        )
+    print()
 
 
 def seeded_model(folder: Path) -> None:
@@ -88,9 +92,9 @@ def timed(*arguments: object) -> float:
     return time.monotonic() - started
 
 
-def share_of_equal_tokens(work: Path) -> float:
+def share_of_equal_tokens(work: Path, precision: str) -> float:
     """Compare both commands' tokens, over all levels."""
-    store = CodeStore(work / "codes" / "train")
+    store = CodeStore(work / precision / "train")
     official = np.load(work / "official.npz")
     equal = total = 0
     for index in range(len(store)):
