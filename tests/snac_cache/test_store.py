@@ -102,17 +102,18 @@ def test_workers_read_what_the_parent_reads(codes: Path, method: str) -> None:
             np.testing.assert_array_equal(part, mine)
 
 
-def test_a_part_made_anew_is_mapped_anew(
+def test_a_part_that_was_replaced_is_mapped_anew(
     tmp_path: Path, model_folder: Path, manifest_folder: Path
 ) -> None:
-    folder = make(tmp_path / "codes", model_folder, manifest_folder)
-    before = CodeStore(folder / "train")
-    assert before.codes(0)[0].tolist() == before.codes(0)[0].tolist()
+    folder = make(tmp_path / "codes", model_folder, manifest_folder) / "train"
+    before = CodeStore(folder).codes(0)[2].tolist()
     save(seeded(NARROW["24k"], seed=3), tmp_path / "other")
-    where = ["--model", tmp_path / "other", "--manifest", manifest_folder, "--codes", folder]
-    succeed("snac_cache.cli.cache", *where, "--part-rows", 4, "--overwrite", "--device", "cpu")
-    after = CodeStore(folder / "train")
-    assert before.codes(0)[2].tolist() != after.codes(0)[2].tolist()
+    other = make(tmp_path / "others", tmp_path / "other", manifest_folder) / "train"
+    for part in other.glob("part-*.parquet"):
+        part.replace(folder / part.name)
+    after = CodeStore(folder).codes(0)[2].tolist()
+    assert after != before
+    assert after == pq.read_table(folder / "part-00000.parquet")["codes_2"][0].as_py()
 
 
 def test_a_damaged_part_is_named(tmp_path: Path, model_folder: Path, manifest_folder: Path) -> None:
