@@ -119,14 +119,14 @@ def _unfinished(
     report: CacheReport,
     advance: Callable[[int], object],
 ) -> tuple[list[Todo], list[Todo]]:
-    """Return the unfinished parts of this rank, and those of the others."""
+    """Return the unfinished parts of this rank, and all parts of the others."""
     mine, others = [], []
     for number, item in enumerate(todo):
-        record = finished(request.folder, item.part, item.sha256, identity)
         if number % request.rank.world != request.rank.number:
-            if record is None:
-                others.append(item)
-        elif record is None:
+            others.append(item)
+            continue
+        record = finished(request.folder, item.part, item.sha256, identity)
+        if record is None:
             mine.append(item)
         else:
             report.skipped_rows += record.rows

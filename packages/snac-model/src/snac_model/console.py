@@ -74,6 +74,25 @@ def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def codes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--codes`` to a command."""
+    return click.option(
+        "--codes",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Cached codes, with train/ and val/. [default: ARTIFACTS/codes]",
+    )(command)
+
+
+def manifest_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--manifest`` to a command that reads one in any of its forms."""
+    return click.option(
+        "--manifest",
+        metavar="PATH",
+        help="Folder of manifests, one file, or - for JSON lines. [default: ARTIFACTS/manifests]",
+    )(command)
+
+
 def max_reject_rate_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--max-reject-rate`` to a command."""
     return click.option(

@@ -11,7 +11,9 @@ from snac_model.console import (
     Tool,
     artifacts_option,
     check_reject_rate,
+    codes_option,
     device_option,
+    manifest_option,
     max_reject_rate_option,
     note,
     print_summary,
@@ -22,17 +24,8 @@ from snac_model.places import DEFAULT_MODEL
 
 @click.command(cls=Tool, example="snac-cache --gpus 0,1,2,3")
 @artifacts_option
-@click.option(
-    "--manifest",
-    metavar="PATH",
-    help="Folder of manifests, one file, or - for JSON lines. [default: ARTIFACTS/manifests]",
-)
-@click.option(
-    "--codes",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where the codes go. [default: ARTIFACTS/codes]",
-)
+@manifest_option
+@codes_option
 @click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")
 @device_option
 @click.option("--gpus", metavar="0,1,...", help="One worker process on each of these GPUs.")

@@ -11,6 +11,7 @@ from snac_model.console import (
     artifacts_option,
     check_reject_rate,
     device_option,
+    manifest_option,
     max_reject_rate_option,
     note,
     print_summary,
@@ -20,11 +21,7 @@ from snac_model.console import (
 
 @click.command(cls=Tool, example="snac-upsample --engine resample --device cpu --workers 4")
 @artifacts_option
-@click.option(
-    "--manifest",
-    metavar="PATH",
-    help="Folder of manifests, one file, or - for JSON lines. [default: ARTIFACTS/manifests]",
-)
+@manifest_option
 @click.option(
     "-o",
     "--output",

@@ -5,19 +5,21 @@ from pathlib import Path
 import click
 
 from snac_model.artifacts import SPLITS, Artifacts
-from snac_model.console import Tool, artifacts_option, device_option, note, print_summary
+from snac_model.console import (
+    Tool,
+    artifacts_option,
+    codes_option,
+    device_option,
+    note,
+    print_summary,
+)
 
 
 @click.command(cls=Tool, example="snac-eval my-run --samples 6")
 @click.argument("models", nargs=-1, metavar="[RUN_OR_MODEL]...")
 @click.option("--base", metavar="MODEL", help="Compare with this. [default: the codes' own model]")
 @artifacts_option
-@click.option(
-    "--codes",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Cached codes, with a folder for each split. [default: ARTIFACTS/codes]",
-)
+@codes_option
 @click.option("--name", help="Folder of the results below ARTIFACTS/eval. [default: the run's]")
 @click.option("--split", type=click.Choice(SPLITS), default="val", help="Utterances to judge on.")
 @click.option(

@@ -6,19 +6,14 @@ from pathlib import Path
 import click
 
 from snac_model.artifacts import Artifacts
-from snac_model.console import Tool, artifacts_option, device_option, print_summary
+from snac_model.console import Tool, artifacts_option, codes_option, device_option, print_summary
 from snac_train.cli.options import recipe_options, recipe_overrides
 
 
 @click.command(cls=Tool, example="snac-train --phase 12 --run first --batch-size 32 --epochs 6")
 @click.option("--phase", type=int, required=True, help="Which recipe: 12 trains 24 and 48 kHz.")
 @artifacts_option
-@click.option(
-    "--codes",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Cached codes, with train/ and val/. [default: ARTIFACTS/codes]",
-)
+@codes_option
 @click.option("--run", metavar="NAME", help="Name of the run. [default: phase and time]")
 @device_option
 @click.option(
