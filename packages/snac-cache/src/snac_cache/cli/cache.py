@@ -41,8 +41,8 @@ from snac_model.places import DEFAULT_MODEL
     type=click.IntRange(1),
     help="Rows in a part. [default: a 16th of the split, 32 to 4096]",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only the first N train rows.")
-@click.option("--val-limit", type=click.IntRange(1), help="Only the first N val rows.")
+@click.option("--limit", type=click.IntRange(0), help="Only the first N train rows.")
+@click.option("--val-limit", type=click.IntRange(0), help="Only the first N val rows.")
 @click.option("--overwrite", is_flag=True, help="Delete the cache that is there.")
 @click.option("--append", is_flag=True, help="Encode only ids that the cache does not hold.")
 @max_reject_rate_option
