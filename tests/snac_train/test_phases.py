@@ -198,7 +198,7 @@ def test_without_targets_phase_10_may_train_on_the_sources(
         for number in range(count):
             write_voice(tmp_path / f"in/{split}/{number}.wav", 0.5, number, 22_050)
     codes = make_cache(tmp_path / "in", tmp_path / "artifacts", small_codec)
-    with pytest.raises(Failure, match="data.reference=source"):
+    with pytest.raises(Failure, match=r"data\.reference=source"):
         run(recipe_of(10), codes, tmp_path / "run")
     summary = run(recipe_of(10, data__reference="source"), codes, tmp_path / "run")
     assert summary["train"] == 3
