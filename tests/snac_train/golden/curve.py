@@ -27,9 +27,8 @@ PORTABLE = {
 def write_saws(path: Path, frames: int, seed: int) -> None:
     """Write a few saws of rising pitch, in whole numbers."""
     time = np.arange(frames, dtype=np.int64)
-    saws = [
-        (time * (400 + 7 * seed + time // (90 + pitch)) * pitch) % 65_536 for pitch in (1, 2, 5)
-    ]
+    phases = [time * (400 + 7 * seed + time // (90 + pitch)) * pitch for pitch in (1, 2, 5)]
+    saws = np.sum([phase % 65_536 for phase in phases], axis=0)
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, ((saws - 98_304) // 8).astype(np.int16), 48_000, subtype="PCM_16")
 
