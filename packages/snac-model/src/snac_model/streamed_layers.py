@@ -26,6 +26,10 @@ class StreamedLayer(Protocol):
         """Take the next ``[B, C, T]`` of the input; return what is final of the output."""
         ...
 
+    def restart(self) -> None:
+        """Forget the stream."""
+        ...
+
 
 class Pointwise:
     """A layer that looks at one position at a time: Snake, tanh."""
@@ -37,6 +41,9 @@ class Pointwise:
         """Apply the layer."""
         return self.layer(x)
 
+    def restart(self) -> None:
+        """Forget nothing: there is no state."""
+
 
 class Convolution:
     """A convolution of stride 1, which sees ``padding`` positions to each side of its own."""
@@ -47,6 +54,10 @@ class Convolution:
         self.padding = int(layer.padding[0])
         self.dilation = layer.dilation
         self.groups = layer.groups
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
         self.tail: torch.Tensor | None = None
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
@@ -75,6 +86,10 @@ class Upsampling:
         now, before = layer.weight.detach().split(self.stride, dim=-1)
         self.weight = rearrange(torch.cat((before, now)), "i o s -> (o s) i").contiguous()
         self.bias = layer.bias.detach().repeat_interleave(self.stride)  # type: ignore[union-attr]
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
         self.tail: torch.Tensor | None = None
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
@@ -98,6 +113,10 @@ class Noise:
         self.linear = Convolution(layer.linear)
         self.source = source
         self.block = block
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
         self.position = 0
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
@@ -113,7 +132,13 @@ class Shortcut:
 
     def __init__(self, layers: Sequence[StreamedLayer]) -> None:
         self.layers = layers
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
         self.waiting: torch.Tensor | None = None
+        for layer in self.layers:
+            layer.restart()
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
         """Add the input to what the layers make of it."""

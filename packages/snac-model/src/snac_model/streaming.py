@@ -1,6 +1,7 @@
 """Decoding while the codes are still coming."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import torch
 
@@ -51,7 +52,14 @@ class StreamingDecoder:
             raise Failure(f"the model decodes to {tuple(model.heads)} Hz, not to {unknown} Hz")
         self.noise = noise or RandomNoise()
         self.look_ahead = look_ahead
+        self.trunk = self._trunk_layers()
+        self.heads = {rate: streamed(model.heads[rate], self.noise) for rate in self.rates}
         self._start()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the codes must be."""
+        return self.model.quantizer.levels[0].codebook.weight.device
 
     @torch.inference_mode()
     def push(self, codes: Sequence[torch.Tensor]) -> Audio:
@@ -94,11 +102,19 @@ class StreamingDecoder:
         self._start()
         return audio
 
+    def decode(self, codes: Sequence[torch.Tensor], tokens: int) -> Iterator[Audio]:
+        """Decode codes of known length, so many coarse tokens at a time, from start to end."""
+        geometry = self.model.geometry
+        for start in range(0, codes[0].shape[-1], tokens):
+            spans = [geometry.token_span(n, start, tokens) for n in range(geometry.levels)]
+            yield self.push([level[:, span] for level, span in zip(codes, spans, strict=True)])
+        yield self.finish()
+
     def _start(self) -> None:
         """Be at the beginning of a stream."""
+        for layer in (*self.trunk, *chain.from_iterable(self.heads.values())):
+            layer.restart()
         self.tokens = 0
-        self.trunk = self._trunk_layers()
-        self.heads = {rate: streamed(self.model.heads[rate], self.noise) for rate in self.rates}
         self.final = dict.fromkeys(self.rates, 0)
         self.given = dict.fromkeys(self.rates, 0)
 
@@ -128,8 +144,7 @@ class StreamingDecoder:
 
     def _silence(self, batch: int) -> Audio:
         """Return no audio at all, ``[B, 1, 0]``."""
-        device = self.model.quantizer.levels[0].codebook.weight.device
-        return {rate: torch.zeros(batch, 1, 0, device=device) for rate in self.rates}
+        return {rate: torch.zeros(batch, 1, 0, device=self.device) for rate in self.rates}
 
     def _give(self, rate: int, audio: torch.Tensor, start: int) -> torch.Tensor:
         """Return what of ``audio``, which starts at sample ``start``, is to be given now."""
