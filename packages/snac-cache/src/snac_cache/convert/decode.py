@@ -73,7 +73,7 @@ class UtteranceDecoder:
         self.request = request
         self.noise = request.noise_source()
         self.streaming: StreamingDecoder | None = None
-        if model.geometry.decoder_context is not None:
+        if request.stream or model.geometry.decoder_context is not None:
             self.streaming = StreamingDecoder(
                 model, rates=request.rates, noise=self.noise, look_ahead=request.look_ahead
             )
