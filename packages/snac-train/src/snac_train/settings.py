@@ -3,10 +3,10 @@
 import difflib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from snac_model.errors import BadInput
 
@@ -46,7 +46,8 @@ def parse_value(text: str, kind: Any) -> Any:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-    return text if plain is str and not isinstance(value, str) else value
+    wants_text = plain is str or get_origin(plain) is Literal
+    return text if wants_text and not isinstance(value, str) else value
 
 
 def override(tables: dict[str, dict[str, Any]], name: str, text: str, kind: type) -> None:
@@ -57,7 +58,7 @@ def override(tables: dict[str, dict[str, Any]], name: str, text: str, kind: type
     """
     known = fields_of(kind)
     if name not in known:
-        raise BadInput(_unknown("field", name, known))
+        raise BadInput(unknown("the recipe", "field", name, known))
     table, field = name.split(".")
     tables[table][field] = parse_value(text, known[name])
 
@@ -72,10 +73,10 @@ def build(kind: type[Settings], tables: Mapping[str, Any]) -> Settings:
     table_kinds = get_type_hints(kind)
     for table, values in tables.items():
         if table not in table_kinds or not isinstance(values, Mapping):
-            raise BadInput(_unknown("table", table, table_kinds))
+            raise BadInput(unknown("the recipe", "table", table, table_kinds))
         for field in values:
             if f"{table}.{field}" not in known:
-                raise BadInput(_unknown("field", f"{table}.{field}", known))
+                raise BadInput(unknown("the recipe", "field", f"{table}.{field}", known))
     built = {name: _table(table_kinds[name], name, tables, known) for name in table_kinds}
     return kind(**built)
 
@@ -94,6 +95,10 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
     plain, limits = _split_kind(kind)
     if get_origin(plain) is tuple and isinstance(value, list):
         return tuple(_convert(item, get_args(plain)[0], name) for item in value)
+    if get_origin(plain) is Literal:
+        if value not in get_args(plain):
+            raise BadInput(f"{name} cannot be {value!r}: it must be {_describe(kind)}")
+        return value
     if plain is float and type(value) is int:
         value = float(value)
     if type(value) is not plain or (limits and not limits.low <= value <= limits.high):
@@ -113,9 +118,12 @@ def _describe(kind: Any) -> str:
     plain, limits = _split_kind(kind)
     if get_origin(plain) is tuple:
         return f"a list, each item {_describe(get_args(plain)[0])}"
+    if get_origin(plain) is Literal:
+        return "one of " + ", ".join(get_args(plain))
     return f"{_WORDS[plain]}, {limits}" if limits else _WORDS[plain]
 
 
-def _unknown(what: str, name: str, known: Mapping[str, Any]) -> str:
+def unknown(owner: str, what: str, name: str, known: Iterable[str]) -> str:
+    """Say that there is no such thing, and which is the nearest."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
-    return f"the recipe has no {what} {name!r}; the nearest is {nearest!r}"
+    return f"{owner} has no {what} {name!r}; the nearest is {nearest!r}"
