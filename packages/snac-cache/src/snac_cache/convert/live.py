@@ -44,10 +44,8 @@ def decode_live(
 
     for frame in read_frames(file, reader):
         if frame is not None:
-            levels = reader.layout.to_levels([frame])
-            give(
-                decoder.push([torch.from_numpy(level)[None].to(decoder.device) for level in levels])
-            )
+            levels = map(torch.from_numpy, reader.layout.to_levels([frame]))
+            give(decoder.push([tokens[None].to(decoder.device) for tokens in levels]))
             frames += 1
         elif frames:
             give(decoder.finish())
