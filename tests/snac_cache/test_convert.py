@@ -18,9 +18,9 @@ from workplace import last_line, query, run, snapshot, succeed, write_tone
 from snac_cache import CodeStore
 from snac_cache.convert.ahead import map_ahead
 from snac_cache.convert.audio_out import to_pcm
-from snac_cache.convert.decode import PIECE, DecodeRequest, UtteranceDecoder
 from snac_cache.convert.formats import parse_line, to_json, to_text
 from snac_cache.convert.live import decode_live
+from snac_cache.convert.utterance_decoder import PIECE, DecodeRequest, UtteranceDecoder
 from snac_cache.schema import MANIFEST
 from snac_model import ORPHEUS, DualHeadSNAC, load, save
 from snac_model.noise import SeededNoise

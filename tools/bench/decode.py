@@ -17,8 +17,9 @@ import torch
 from encode import CONFIG_24KHZ  # type: ignore[import-not-found]
 
 from snac_cache.convert.audio_out import AudioOutput
-from snac_cache.convert.decode import DecodeRequest, decode_utterances
+from snac_cache.convert.decode import decode_utterances
 from snac_cache.convert.rejects import Rejects
+from snac_cache.convert.utterance_decoder import DecodeRequest
 from snac_cache.find import find_audio
 from snac_model import SNAC, DualHeadSNAC, StreamingDecoder
 from snac_model.audio_header import read_header

@@ -119,9 +119,9 @@ def main(
     from time import monotonic
 
     from snac_cache.convert.audio_out import AudioOutput
-    from snac_cache.convert.decode import DecodeRequest
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
     from snac_cache.convert.sources import BadTokens, choose_rates, decode_sources
+    from snac_cache.convert.utterance_decoder import DecodeRequest
     from snac_model.devices import available_cores, choose_device
     from snac_model.token_text import TokenReader
     from snac_model.tokens import token_layout

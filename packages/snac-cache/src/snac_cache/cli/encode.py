@@ -12,6 +12,7 @@ from snac_model.console import (
     print_summary,
     progress,
 )
+from snac_model.errors import BadInput
 from snac_model.places import DEFAULT_MODEL
 
 EXAMPLE = """snac-encode ~/speech -o codes.parquet
@@ -63,6 +64,8 @@ def main(
     and rate of the audio, and a column of tokens a level, between tabs. All but tokens know the
     audio's length, and decode to it.
     """
+    if tokens and how:
+        raise BadInput("--tokens is a format of its own: leave out --format")
     from time import monotonic
 
     from snac_cache.convert.encode import encode_files

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from snac_cache.convert.audio_out import WriteSamples, to_pcm
-from snac_cache.convert.decode import DecodeRequest, Decoding
+from snac_cache.convert.decode import Decoding
 from snac_cache.convert.read import read_frames
+from snac_cache.convert.utterance_decoder import DecodeRequest
 from snac_model.codec import SNAC
 from snac_model.streaming import Audio, StreamingDecoder
 from snac_model.token_text import TokenReader

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from snac_cache.convert.audio_out import AudioOutput
-from snac_cache.convert.decode import DecodeRequest, Decoding, decode_utterances
+from snac_cache.convert.decode import Decoding, decode_utterances
 from snac_cache.convert.live import decode_live
 from snac_cache.convert.read import Row, find_codes, read_lines, read_parquet, read_token_lines
 from snac_cache.convert.rejects import Rejects, Unusable
+from snac_cache.convert.utterance_decoder import DecodeRequest
 from snac_model.codec import SNAC
 from snac_model.console import note
 from snac_model.devices import prepare_cpu_worker
