@@ -10,12 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import NARROW, seeded
 from workplace import last_line, query, run, snapshot, succeed, write_tone
 
 from snac_cache import CodeStore
+from snac_cache.cli.encode import main as encode_command
 from snac_cache.convert.ahead import map_ahead
 from snac_cache.convert.audio_out import to_pcm
 from snac_cache.convert.formats import parse_line, to_json, to_text
@@ -259,6 +261,16 @@ def test_files_beside_each_other_keep_their_paths_as_ids(speech_folder: Path) ->
     assert ids == [str(source.with_suffix("")).lstrip("/") for source in sources]
 
 
+def test_standard_input_is_named_as_it_was_given(codes: Path, speech_folder: Path) -> None:
+    audio = (speech_folder / "a.wav").read_bytes()
+    made = CliRunner().invoke(encode_command, ["-", "-o", "-", *TINY], input=audio)
+    (row,) = map(json.loads, made.stdout.splitlines())
+    names = {"utterance_id": "stdin", "audio_path": "-", "target_path": None}
+    assert row == {**rows(codes / "codes.jsonl")[0], **names}
+    beside = run(ENCODE, "-", speech_folder, "-o", "-", *TINY)
+    assert (beside.exit_code, "by itself" in beside.stderr) == (2, True)
+
+
 def test_codes_of_another_tokenizer_are_refused(codes: Path, tmp_path: Path) -> None:
     save(seeded(NARROW["24k"]), tmp_path / "other")
     options = ["--model", tmp_path / "other", "--device", "cpu", "-o", tmp_path / "out"]
@@ -299,9 +311,17 @@ def test_several_utterances_do_not_fit_in_one_file(codes: Path, tmp_path: Path) 
     assert "give a folder" in refused.stderr
 
 
-@pytest.mark.parametrize("output", ["-", "codes.unknown"])
-def test_a_place_that_tells_no_format_is_a_usage_error(speech_folder: Path, output: str) -> None:
-    options = ["--format", "parquet"] if output == "-" else []
+@pytest.mark.parametrize(
+    ("output", "options"),
+    [
+        ("-", ["--format", "parquet"]),
+        ("codes.unknown", []),
+        ("-", ["--format", "text", "--tokens", "orpheus"]),
+    ],
+)
+def test_a_format_that_cannot_be_is_a_usage_error(
+    speech_folder: Path, output: str, options: list[str]
+) -> None:
     assert run(ENCODE, speech_folder, "-o", output, *options, *TINY).exit_code == 2
 
 

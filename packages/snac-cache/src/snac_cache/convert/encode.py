@@ -66,7 +66,7 @@ def encode_files(
         groups = _groups(_scan(files, rejects), ROWS_AT_ONCE[device])
         for rows, results in map_ahead(lambda rows: _encode(encoder, rows), groups, threads):
             if files != sources:
-                rows[0]["audio_path"] = "-"  # as it was given, not where it was kept
+                rows[0] |= {"audio_path": "-", "target_path": None}  # not where it was kept
             encoded = {}
             for key, result in results.items():
                 if isinstance(result, Encoded):
