@@ -73,6 +73,8 @@ NEWEST = "newest"
     help="Override any field of the recipe; may be repeated.",
 )
 @click.option("--show-recipe", is_flag=True, help="Print the resolved recipe and stop.")
+@click.option("--preflight", is_flag=True, help="Check all that a long run needs, and stop.")
+@click.option("--detach", is_flag=True, help="Check it, then train apart from this terminal.")
 @recipe_options
 def main(
     *,
@@ -90,6 +92,8 @@ def main(
     wandb: str,
     settings: tuple[str, ...],
     show_recipe: bool,
+    preflight: bool,
+    detach: bool,
     **options: str | None,
 ) -> None:
     """Fine-tune the decoder on cached codes; encoder and quantizer stay as they are.
@@ -109,13 +113,13 @@ def main(
         click.echo(recipe.to_toml(), nl=False)
         return
     folder = folder or places.run(f"phase{phase}-{datetime.now():%Y%m%d-%H%M%S}")
-    if gpus is not None and "RANK" not in os.environ:
-        _launch(gpus, folder.name)
+    from snac_model.devices import parse_gpus
     from snac_train.beginning import Start
-    from snac_train.launch import end_with_launcher
+    from snac_train.detach import claimed, start_detached
+    from snac_train.launch import end_with_launcher, launch
+    from snac_train.preflight import check_before
     from snac_train.session import Request, train
 
-    end_with_launcher()
     request = Request(
         codes=codes or places.codes,
         manifest=manifest or str(places.manifests),
@@ -125,6 +129,19 @@ def main(
         start=Start(resume is not None, _checkpoint(resume), allow_changed, wandb),
         skip_non_finite=skip_non_finite,
     )
+    if preflight:
+        print_summary(**check_before(recipe, request, gpus))
+        return
+    arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+    arguments += ["--run", folder.name]
+    if detach:
+        with claimed(folder) as claim:
+            check_before(recipe, request, gpus)
+            print_summary(**start_detached(arguments, folder, claim))
+        return
+    if gpus is not None and "RANK" not in os.environ:
+        raise SystemExit(launch(arguments, parse_gpus(gpus)))
+    end_with_launcher()
     summary = train(recipe, request)
     if summary is not None:
         print_summary(**summary)
@@ -132,14 +149,6 @@ def main(
 
 def _checkpoint(resume: str | None) -> Path | None:
     return Path(resume) if resume not in (None, NEWEST) else None
-
-
-def _launch(gpus: str, run: str) -> None:
-    """Start the same command once a GPU, and exit as it does."""
-    from snac_model.devices import parse_gpus
-    from snac_train.launch import launch
-
-    raise SystemExit(launch([*sys.argv[1:], "--run", run], parse_gpus(gpus)))
 
 
 if __name__ == "__main__":
