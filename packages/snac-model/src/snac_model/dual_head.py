@@ -104,8 +104,12 @@ def copy_leading_channels(source: nn.Module, target: nn.Module) -> None:
 
 
 def _leading(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Return the leading part of ``source`` that has the shape of ``target``."""
-    return source[tuple(slice(size) for size in target.shape)]
+    """Return the leading part of ``source`` that has the shape of ``target``.
+
+    A copy, not a view: torch's fused optimizers take a parameter's memory to have no gaps, and
+    update a view wrongly without a word.
+    """
+    return source[tuple(slice(size) for size in target.shape)].clone()
 
 
 def model_class(config: CodecConfig) -> type[SNAC]:

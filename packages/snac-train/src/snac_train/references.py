@@ -93,9 +93,11 @@ def _length_at(rate: int, utterance: CachedUtterance) -> int:
 def _read(name: str, path: str, expected: tuple[int, int], start: int, stop: int) -> torch.Tensor:
     """Read a slice of a file that must have the ``expected`` sample rate and length."""
     rate, frames = expected
-    first, last = max(start, 0), max(0, min(stop, frames))
+    first, last = max(start, 0), min(stop, frames)
+    if first >= last:
+        first, last = 0, 0
     try:
-        audio, header = read_with_header(path, min(first, last), max(0, last - first))
+        audio, header = read_with_header(path, first, last - first)
     except AudioError as error:
         raise Failure(f"{name} ({path}): {error.detail}") from error
     if (header.sample_rate, header.num_frames) != expected:
@@ -104,4 +106,6 @@ def _read(name: str, path: str, expected: tuple[int, int], start: int, stop: int
             f"{frames} frames at {rate} Hz belong to its codes: it is not the audio that was "
             "encoded. Run snac-manifest and snac-cache again."
         )
-    return F.pad(audio, (min(first, last) - start, stop - last))
+    if last == 0:
+        return torch.zeros(stop - start)
+    return F.pad(audio, (first - start, stop - last))

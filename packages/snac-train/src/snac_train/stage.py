@@ -1,6 +1,7 @@
 """A stage of a run: what it trains, and one step of it."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from snac_train.optimization import (
 from snac_train.processes import Processes
 from snac_train.recipe import Recipe
 from snac_train.segments import Batch
+
+# a step that is skipped moves the schedule all the same, so that it spans its stage
+warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before")
 
 
 @dataclass(frozen=True)
