@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from workplace import last_line, run, succeed
 
+from snac_train import stop
 from snac_train.run_folder import METRICS, STATE, RunFolder, process_started
 from snac_train.status import find_runs, log_tail, read_status
 from snac_train.status_table import duration, write_details, write_overview
@@ -91,6 +92,7 @@ def test_a_process_that_got_the_number_later_is_not_the_run(tmp_path: Path) -> N
     assert read_status(tmp_path / "one").state == "dead"
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 400), st.binary(max_size=40))
 def test_no_cut_and_no_rubbish_in_the_files_is_fatal(cut: int, rubbish: bytes) -> None:
     with place() as path:
@@ -103,13 +105,14 @@ def test_no_cut_and_no_rubbish_in_the_files_is_fatal(cut: int, rubbish: bytes) -
         write_details(status, io.StringIO())
 
 
+@settings(max_examples=50)
 @given(st.recursive(st.none() | st.integers() | st.text() | st.floats(), st.lists, max_leaves=3))
 def test_no_value_of_another_type_is_fatal(value: object) -> None:
     with place() as path:
         folder = write_run(path)
         for line in (TRAIN, VAL):
             with (path / METRICS).open("a") as file:
-                file.write(json.dumps({name: value for name in line} | {"kind": "train"}) + "\n")
+                file.write(json.dumps(dict.fromkeys(line, value) | {"kind": "train"}) + "\n")
         (path / STATE).write_text(json.dumps(dict.fromkeys(folder.state, value)))
         status = read_status(path)
         write_overview([status], 80, io.StringIO())
@@ -131,7 +134,14 @@ def test_it_answers_without_torch(tmp_path: Path) -> None:
     call += "try: main(sys.argv[1:])\n"
     call += "finally: assert not {{'torch', 'pyarrow', 'numpy', 'wandb'}} & set(sys.modules)"
     for name, arguments in {"status": ["--log"], "stop": ["two"]}.items():
-        command = [sys.executable, "-c", call.format(name), *arguments, "--artifacts", tmp_path]
+        command = [
+            sys.executable,
+            "-c",
+            call.format(name),
+            *arguments,
+            "--artifacts",
+            str(tmp_path),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "AssertionError" not in done.stderr
 
@@ -210,7 +220,10 @@ def test_a_process_that_only_has_the_number_is_left_alone(tmp_path: Path) -> Non
         process.kill()
 
 
-def test_a_process_that_hears_nothing_is_killed_at_once_when_asked(tmp_path: Path) -> None:
+def test_a_process_that_hears_nothing_is_killed_when_it_must_end_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop, "AT_ONCE", [(number, 0.2) for number, _ in stop.AT_ONCE])
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)\n"
     deaf += "time.sleep(60)"
     command = [sys.executable, "-c", deaf]
