@@ -84,5 +84,6 @@ def test_a_signal_in_a_validation_stops_at_once(
     function, call = "snac_train.validation:not_finite", VALIDATIONS + 4
     moment = Moment(function, call, number=signal.SIGTERM)
     assert killing.run(arguments(tmp_path, voices), moment, log=log) == 143
+    assert {line["kind"] for line in result(tmp_path)["metrics"]} == {"baseline", "train"}
     assert killing.run(arguments(tmp_path, voices, "--resume"), log=log) == 0, log.read_text()
     assert result(tmp_path) == uninterrupted
