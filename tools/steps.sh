@@ -7,12 +7,13 @@ timings=$(printf '%-14s %5d s' set-up $SECONDS)
 step() { # step COMMAND ARGUMENT...
     local began=$SECONDS status=0
     printf '\n== %s\n' "$*" >&2
-    uv run --no-sync --project "$root" "$@" &
-    # Bash would not hear a signal before the command ends by itself: wait beside it, pass it on.
-    trap "kill -TERM $! 2>/dev/null" INT TERM
+    set -m # a process group of its own: Ctrl-C reaches this script, which passes it on once
+    uv run --no-sync --project "$root" "$@" </dev/null &
+    set +m
+    trap "kill -TERM $! 2>/dev/null" INT TERM HUP
     wait $! || status=$?
     while kill -0 $! 2>/dev/null; do wait $! || status=$?; done
-    trap - INT TERM
+    trap - INT TERM HUP
     timings+=$(printf '\n%-14s %5d s' "${1##*/}" $((SECONDS - began)))
     return $status
 }

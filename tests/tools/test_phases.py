@@ -37,6 +37,7 @@ def start(artifacts: Path, *arguments: object, script: str = "phase12.sh") -> su
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -67,7 +68,7 @@ def test_phase_12_goes_on_where_it_was(tmp_path: Path) -> None:
     metrics = artifacts / "runs/phase12/metrics.jsonl"
     while process.poll() is None and not metrics.exists():
         time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
     code, _, errors = finish(process)
     run = json.loads((artifacts / "runs/phase12/run.json").read_text())
     assert (code, run["state"]) == (143, "stopped"), errors
@@ -77,6 +78,7 @@ def test_phase_12_goes_on_where_it_was(tmp_path: Path) -> None:
     assert code == 0, errors
     run = json.loads((artifacts / "runs/phase12/run.json").read_text())
     assert (run["state"], run["counts"]["train"], run["counts"]["val"]) == ("finished", 6, 2)
+    assert "== snac-manifest" not in errors
     assert "going on after step 0" in errors
     assert made == written(artifacts / "codes")
     assert output.splitlines()[-1] == f"report: {artifacts}/eval/phase12/report.html"
