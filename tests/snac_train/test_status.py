@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from workplace import last_line, run, succeed
 
@@ -93,6 +94,7 @@ def test_a_process_that_got_the_number_later_is_not_the_run(tmp_path: Path) -> N
 
 
 @settings(max_examples=50)
+@example(cut=0, rubbish=b"17\n")
 @given(st.integers(0, 400), st.binary(max_size=40))
 def test_no_cut_and_no_rubbish_in_the_files_is_fatal(cut: int, rubbish: bytes) -> None:
     with place() as path:
@@ -211,13 +213,15 @@ def test_what_does_not_run_cannot_be_stopped(tmp_path: Path) -> None:
     assert run("snac_train.cli.stop", "two", "--artifacts", tmp_path).exit_code == 2
 
 
-def test_a_process_that_only_has_the_number_is_left_alone(tmp_path: Path) -> None:
+def test_a_process_that_only_has_the_number_is_left_alone() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        folder = write_run(tmp_path / "runs/one", pid=process.pid)
-        folder.update(process_started=folder.state["process_started"] - 1)
-        stopped = succeed("snac_train.cli.stop", "one", "--now", "--artifacts", tmp_path)
-        assert (stopped["state"], process.poll()) == ("dead", None)
-        process.kill()
+        started = process_started(process.pid)
+        assert started
+        stop.end_process(process.pid, started - 1, stop.GENTLY)
+        assert process.poll() is None
+        stop.end_process(process.pid, started, stop.GENTLY)
+        assert process.wait() == -signal.SIGTERM
+    stop.end_process(process.pid, started, stop.GENTLY)
 
 
 def test_a_process_that_hears_nothing_is_killed_when_it_must_end_at_once(
@@ -232,4 +236,4 @@ def test_a_process_that_hears_nothing_is_killed_when_it_must_end_at_once(
         process.stdout.readline()
         write_run(tmp_path / "runs/one", pid=process.pid)
         stopped = succeed("snac_train.cli.stop", "one", "--now", "--artifacts", tmp_path)
-    assert (stopped["state"], process.returncode) == ("dead", -9)
+    assert (stopped["state"], process.returncode) == ("dead", -signal.SIGKILL)

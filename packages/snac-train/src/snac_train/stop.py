@@ -11,8 +11,9 @@ from snac_train.run_folder import process_started
 from snac_train.status import Status, read_state, read_status
 
 # signals, and the seconds that each is given to end the process
-GENTLY: Sequence[tuple[signal.Signals, float | None]] = ((signal.SIGTERM, None),)
-AT_ONCE = ((signal.SIGTERM, 2.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, None))
+Signals = Sequence[tuple[signal.Signals, float | None]]
+GENTLY: Signals = ((signal.SIGTERM, None),)
+AT_ONCE: Signals = ((signal.SIGTERM, 2.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, None))
 
 
 def stop(run: Path, say: Callable[[str], object], *, at_once: bool = False) -> Status:
@@ -38,22 +39,25 @@ def stop(run: Path, say: Callable[[str], object], *, at_once: bool = False) -> S
     if status.host != os.uname().nodename:
         raise Failure(f"{run.name} is trained on {status.host}: stop it there")
     say(f"asking process {status.pid} to {'end' if at_once else 'save and end'}")
-    _signal(run, AT_ONCE if at_once else GENTLY)
+    state = read_state(run)
+    end_process(state["pid"], state["process_started"], AT_ONCE if at_once else GENTLY)
     return _say_how_it_ended(read_status(run), say)
 
 
-def _signal(run: Path, signals: Sequence[tuple[signal.Signals, float | None]]) -> None:
-    """Send signals one after the other until the run's process has ended.
+def end_process(pid: int, started: int, signals: Signals) -> None:
+    """Send signals one after the other until a process has ended.
 
     The handle is of one process for good: what gets its number later cannot be hit.
+
+    Args:
+        started: as ``process_started`` says; another process with this number is left alone.
     """
-    state = read_state(run)
     try:
-        handle = os.pidfd_open(state["pid"])
+        handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
-        if process_started(state["pid"]) != state["process_started"]:
+        if process_started(pid) != started:
             return
         for number, patience in signals:
             signal.pidfd_send_signal(handle, number)
