@@ -14,7 +14,10 @@ from typing import IO, Any
 from snac_model.artifacts import Artifacts
 from snac_model.console import note
 from snac_model.errors import Failure
+from snac_train.preflight import check_before
+from snac_train.recipe import Recipe
 from snac_train.run_folder import is_running
+from snac_train.session import Request
 from snac_train.status import detached_log, log_tail, read_state
 
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -26,8 +29,37 @@ def pid_file(run: Path) -> Path:
     return run.with_name(f"{run.name}.pid")
 
 
+def check_and_start(
+    arguments: Sequence[str], recipe: Recipe, request: Request, gpus: str | None
+) -> dict[str, Any]:
+    """Check what a run needs, then run ``python -m snac_train`` apart from the terminal.
+
+    Returns when it trains.
+
+    Args:
+        arguments: of the command to be run.
+        gpus: as ``check_before`` takes them.
+
+    Returns:
+        The command's summary.
+
+    Raises:
+        Failure: if the run should not be started, has been, or ends before it trains.
+    """
+    with _claimed(request.run) as claim:
+        check_before(recipe, request, gpus)
+        process = _start(arguments, request.run, claim)
+    _say_how_to_watch(request.run)
+    return {
+        "run": str(request.run),
+        "pid": process.pid,
+        "pid_file": str(pid_file(request.run)),
+        "log": str(detached_log(request.run)),
+    }
+
+
 @contextmanager
-def claimed(run: Path) -> Iterator[IO[str]]:
+def _claimed(run: Path) -> Iterator[IO[str]]:
     """Yield the run's pid file, locked; processes that inherit it hold the lock until they end.
 
     Raises:
@@ -46,20 +78,13 @@ def claimed(run: Path) -> Iterator[IO[str]]:
         yield file
 
 
-def start_detached(arguments: Sequence[str], run: Path, claim: IO[str]) -> dict[str, Any]:
-    """Run ``python -m snac_train`` with ``arguments`` in a session of its own, until it trains.
-
-    Args:
-        claim: the pid file, from ``claimed``.
-
-    Returns:
-        The command's summary.
+def _start(arguments: Sequence[str], run: Path, claim: IO[str]) -> subprocess.Popen:
+    """Start the process in a session of its own, and wait until it trains.
 
     Raises:
-        Failure: if it ends before it trains; with the end of its log.
+        Failure: if it ends before; with the end of its log.
     """
-    log = detached_log(run)
-    with log.open("ab") as output:
+    with detached_log(run).open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "snac_train", *arguments],
             stdin=subprocess.DEVNULL,
@@ -76,8 +101,7 @@ def start_detached(arguments: Sequence[str], run: Path, claim: IO[str]) -> dict[
     except BaseException:
         process.terminate()
         raise
-    _say_how_to_watch(run)
-    return {"run": str(run), "pid": process.pid, "log": str(log), "pid_file": str(pid_file(run))}
+    return process
 
 
 def _wait_until_it_trains(process: subprocess.Popen, run: Path) -> None:
