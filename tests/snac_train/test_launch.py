@@ -8,7 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from whole_runs import arguments
+
+from snac_train import launch
 
 LAUNCH = "import sys; from snac_train.launch import launch; sys.exit(launch(sys.argv[1:], [0, 1]))"
 
@@ -47,3 +50,10 @@ def test_a_process_that_dies_takes_the_others_down(voices: Path, tmp_path: Path)
     os.kill(started[1], signal.SIGKILL)
     assert process.wait() != 0
     assert not any(Path(f"/proc/{number}").exists() for number in started)
+
+
+def test_gpus_are_counted_among_those_that_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert launch._visible([0, 2]) == "0,2"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,GPU-abc,7")
+    assert launch._visible([0, 2]) == "4,7"
