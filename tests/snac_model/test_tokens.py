@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import CONFIG_24K, CONFIG_DEFAULT
+from models import CONFIG_DEFAULT
 
+from snac_model.config import SNAC_24KHZ
 from snac_model.errors import BadInput, Failure
 from snac_model.geometry import Geometry
 from snac_model.token_text import BadToken, TokenReader, read_tokens, stop
@@ -173,9 +174,9 @@ def test_a_file_that_is_no_layout_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_layout_must_fit_the_model() -> None:
-    ORPHEUS.check_model(Geometry.of(CONFIG_24K), 4096)
+    ORPHEUS.check_model(Geometry.of(SNAC_24KHZ), 4096)
     with pytest.raises(BadInput, match="4096 codes, the model 16"):
-        ORPHEUS.check_model(Geometry.of(CONFIG_24K), 16)
+        ORPHEUS.check_model(Geometry.of(SNAC_24KHZ), 16)
     with pytest.raises(BadInput, match="coarse"):
         ORPHEUS.check_model(Geometry.of(CONFIG_DEFAULT), 4096)
 
