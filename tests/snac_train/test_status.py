@@ -17,8 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from workplace import last_line, run, succeed
 
+from snac_model.artifacts import METRICS, STATE
 from snac_train import stop
-from snac_train.run_folder import METRICS, STATE, RunFolder, process_started
+from snac_train.run_folder import RunFolder, process_started
 from snac_train.status import find_runs, log_tail, read_status
 from snac_train.status_table import duration, write_details, write_overview
 

@@ -115,6 +115,7 @@ def introduce(
         base_sha256=facts["base"]["sha256"],
         cache=asdict(inputs.cache) if inputs.cache else None,
         counts=inputs.counts(),
+        hours=inputs.hours(),
         plan={
             "epochs": len(epochs),
             "steps": sum(epoch.steps for epoch in epochs),
