@@ -39,7 +39,7 @@ CONFIG_24KHZ = {
 @click.command(cls=Tool, example="bench/encode.py ../shared/speech/nathalie --device cpu")
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu")
-@click.option("--limit", default=200, help="Files to encode.")
+@click.option("--limit", default=400, help="Files to encode.")
 def main(folder: Path, device: str, limit: int) -> None:
     """Encode the train split of FOLDER in both ways and print a Markdown table."""
     with tempfile.TemporaryDirectory() as name:
