@@ -1,6 +1,6 @@
 """The dual head starts where the pretrained decoder is (invariant 3)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from snac_model import load, save
 from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC
+from snac_model.dual_head import DualHeadSNAC, double_rate
 from snac_model.errors import Failure
 from snac_model.layers import Snake
 from snac_model.noise import NoiseSource, RandomNoise, SeededNoise, no_noise
@@ -104,6 +104,45 @@ def test_second_output_depends_on_what_was_copied() -> None:
     assert (copied - random).abs().max() > 1e-3
     again = DualHeadSNAC.from_base(base).decode(levels, no_noise)[1]
     assert torch.equal(copied, again)  # nothing of the new head is left to chance
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", NAMES)
+def test_one_head_at_twice_the_rate_is_the_dual_heads_second(name: str) -> None:
+    base = seeded(NARROW[name])
+    model = double_rate(base)
+    assert model.geometry.output_rates == (2 * base.geometry.output_rates[0],)
+    levels = codes(base, 8)
+    second = DualHeadSNAC.from_base(base).decode(levels, SeededNoise(3))[1]
+    assert torch.equal(model.decode(levels, SeededNoise(3)), second)
+    assert all(map(torch.equal, model.encode(audio(9_000)), base.encode(audio(9_000))))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("extend", [DualHeadSNAC.from_base, double_rate])
+def test_new_layers_may_start_at_random(extend: Callable[..., SNAC]) -> None:
+    base = seeded(NARROW["24k"])
+    copied = extend(base)
+    torch.manual_seed(1)
+    fresh = extend(base, copied=False)
+    torch.manual_seed(1)
+    again = extend(base, copied=False)
+    for name, value in fresh.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name])
+    assert not torch.equal(outputs(fresh)[-1], outputs(copied)[-1])
+    if len(outputs(fresh)) > 1:
+        assert torch.equal(outputs(fresh)[0], outputs(copied)[0])
+
+
+def outputs(model: SNAC) -> list[torch.Tensor]:
+    return list(model.decode_by_rate(codes(model, 4), no_noise).values())
+
+
+@pytest.mark.parametrize("extend", [DualHeadSNAC.from_base, double_rate])
+def test_new_weights_have_memory_of_their_own(extend: Callable[..., SNAC]) -> None:
+    """Torch's fused optimizers update a parameter that is a view wrongly, and say nothing."""
+    for value in extend(seeded(NARROW["24k"])).parameters():
+        assert value.is_contiguous()
 
 
 @torch.no_grad()

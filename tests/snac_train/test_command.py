@@ -53,9 +53,8 @@ def test_a_run_ends_with_its_summary(voices: Path, tmp_path: Path) -> None:
     assert "--run NAME" in again.stderr
 
 
-@pytest.mark.parametrize("phase", [10, 13])
-def test_a_phase_without_a_recipe_is_a_usage_error(phase: int) -> None:
-    result = run("--phase", phase)
+def test_a_phase_without_a_recipe_is_a_usage_error() -> None:
+    result = run("--phase", 13)
     assert result.exit_code == 2
     assert "12" in result.stderr
 

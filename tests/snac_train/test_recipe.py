@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from snac_model.errors import BadInput
 from snac_train.cli.options import RECIPE_OPTIONS
-from snac_train.recipe import Recipe, load_recipe, split_setting
+from snac_train.recipe import FIRST_RATE, Recipe, load_recipe, split_setting
 from snac_train.settings import build, fields_of
 
 
@@ -36,7 +36,17 @@ def test_a_recipe_reads_back_from_its_toml() -> None:
 
 @pytest.mark.parametrize("option", RECIPE_OPTIONS, ids=lambda option: option.flag)
 def test_an_option_overrides_the_field_it_names(option: object) -> None:
-    assert option.field in fields_of(Recipe)  # type: ignore[attr-defined]
+    assert option.field in {*fields_of(Recipe), FIRST_RATE}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("phase", "field"), [(10, "main_lr"), (11, "warmup_lr"), (12, "warmup_lr")]
+)
+def test_the_first_rate_is_that_of_the_first_stage(phase: int, field: str) -> None:
+    optimizer = load_recipe(phase, [("optimizer.lr", "3e-3")]).optimizer
+    assert getattr(optimizer, field) == 3e-3
+    rates = [optimizer.warmup_lr, optimizer.main_lr, optimizer.head_24k_lr]
+    assert rates.count(3e-3) == 1
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,16 @@ from snac_model.errors import BadInput, Failure
 from snac_model.weights import weights_sha256
 from snac_train.inputs import open_inputs
 from snac_train.recipe import Recipe
-from snac_train.session import train
+from snac_train.session import Request, train
 from snac_train.trainer import Trainer
 
 GROUPS = ("trunk", "head_48k", "head_24k")
 
 
 def run(recipe: Recipe, codes: Path, folder: Path) -> dict[str, Any]:
-    return train(recipe, codes, folder, "cpu", 0)
+    summary = train(recipe, Request(codes, str(codes.parent / "manifests"), folder, "cpu"))
+    assert summary is not None
+    return summary
 
 
 def metrics(folder: Path, kind: str) -> list[dict[str, Any]]:
@@ -230,16 +232,7 @@ def test_without_any_target_the_way_to_get_them_is_named(voices: Path, tmp_path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CodeStore, "with_target", lambda self: [])
         with pytest.raises(Failure, match="snac-upsample"):
-            open_inputs(small_recipe(), voices)
-
-
-def test_a_loss_that_is_not_finite_stops_the_run(voices: Path, tmp_path: Path) -> None:
-    recipe = small_recipe(optimizer__warmup_lr="1e30", optimizer__main_lr="1e30")
-    with pytest.raises(Failure, match=r"not finite in .* (train|val)/\d"):
-        run(recipe, voices, tmp_path / "run")
-    state = json.loads((tmp_path / "run/run.json").read_text())
-    assert state["state"] == "failed"
-    assert "not finite" in state["message"]
+            open_inputs(small_recipe(), voices, "")
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, Terminated])

@@ -134,12 +134,17 @@ def print_summary(*, to_stderr: bool = False, **fields: Any) -> None:
 
 
 @contextmanager
-def progress(total: int | None, what: str, unit: str) -> Iterator[Callable[..., object]]:
+def progress(
+    total: int | None, what: str, unit: str, *, shown: bool = True
+) -> Iterator[Callable[..., object]]:
     """Yield a function that counts work done: a bar on a terminal, plain lines otherwise.
 
     It takes the count, and as keywords any figures to show beside it, such as ``loss="0.12"``.
+    Of several processes on one piece of work, one has it ``shown``.
     """
-    if sys.stderr.isatty():
+    if not shown:
+        yield lambda count, **figures: None
+    elif sys.stderr.isatty():
         from tqdm import tqdm
 
         with tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True) as bar:

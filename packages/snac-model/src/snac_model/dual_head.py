@@ -43,19 +43,20 @@ class DualHeadSNAC(SNAC):
         )
 
     @classmethod
-    def from_base(cls, base: SNAC) -> Self:
+    def from_base(cls, base: SNAC, *, copied: bool = True) -> Self:
         """Return a dual head that starts from a pretrained single head.
 
         Everything the base has is taken over bit for bit. The new block starts from the base's
         last block, the new final layers from the base's: of each effective weight the leading
-        channels, as many as the narrower layer has.
+        channels, as many as the narrower layer has. Unless ``copied``, they start at random.
         """
         model = cls(**base.config.to_dict())
         missing, unexpected = model.load_state_dict(base.state_dict(), strict=False)
         if unexpected or any(not name.startswith("head_48k.") for name in missing):
             raise ValueError("the base is not a SNAC with weight norm in place")
-        copy_leading_channels(base.decoder.blocks[-1], model.head_48k.block)
-        copy_leading_channels(base.decoder.head, model.head_48k.final)
+        if copied:
+            copy_leading_channels(base.decoder.blocks[-1], model.head_48k.block)
+            copy_leading_channels(base.decoder.head, model.head_48k.final)
         return model.train(base.training)
 
     def decode_latents(
@@ -65,6 +66,24 @@ class DualHeadSNAC(SNAC):
         noise = noise or RandomNoise()
         features = self.decoder.features(z, noise)
         return self.decoder.head(features), self.head_48k(features, noise)
+
+
+def double_rate(base: SNAC, *, copied: bool = True) -> SNAC:
+    """Return a single head at twice the rate of ``base``: its decoder with one more 2x block.
+
+    What the base has is taken over bit for bit, but for its final layers. The new block and the
+    new final layers start as the dual head's do: copied from the base's last, or at random.
+    """
+    config = base.config.to_dict()
+    model = SNAC(**{**config, "decoder_rates": [*config["decoder_rates"], 2]})
+    model.encoder.load_state_dict(base.encoder.state_dict())
+    model.quantizer.load_state_dict(base.quantizer.state_dict())
+    shared = len(base.decoder.trunk)
+    model.decoder.model[:shared].load_state_dict(base.decoder.trunk.state_dict())
+    if copied:
+        copy_leading_channels(base.decoder.blocks[-1], model.decoder.blocks[-1])
+        copy_leading_channels(base.decoder.head, model.decoder.head)
+    return model.train(base.training)
 
 
 def copy_leading_channels(source: nn.Module, target: nn.Module) -> None:
@@ -85,8 +104,12 @@ def copy_leading_channels(source: nn.Module, target: nn.Module) -> None:
 
 
 def _leading(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Return the leading part of ``source`` that has the shape of ``target``."""
-    return source[tuple(slice(size) for size in target.shape)]
+    """Return the leading part of ``source`` that has the shape of ``target``.
+
+    A copy, not a view: torch's fused optimizers take a parameter's memory to have no gaps, and
+    update a view wrongly without a word.
+    """
+    return source[tuple(slice(size) for size in target.shape)].clone()
 
 
 def model_class(config: CodecConfig) -> type[SNAC]:

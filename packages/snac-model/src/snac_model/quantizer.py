@@ -4,6 +4,7 @@ Factorised, normalised codes as in ViT-VQGAN (Yu et al., 2021) and DAC (Kumar et
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -60,8 +61,25 @@ class VectorQuantizer(nn.Module):
         """
         projected = self.project(z)
         codes = self.nearest(projected)
-        quantized = projected + (self.lookup(codes) - projected).detach()
-        return self.expand(quantized), codes
+        return self.expand(straight_through(projected, self.lookup(codes))), codes
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Latents quantized for training.
+
+    Attributes:
+        latents: the sum over levels, ``[B, C, T]``; gradients pass straight through.
+        codes: int64 ``[B, T / stride]`` a level, coarsest first.
+        commitment: squared distance of each projection to its code, ``[B, T / stride]`` a level,
+            which pulls the encoder.
+        codebook: the same, which pulls the code.
+    """
+
+    latents: torch.Tensor
+    codes: list[torch.Tensor]
+    commitment: list[torch.Tensor]
+    codebook: list[torch.Tensor]
 
 
 class ResidualVectorQuantizer(nn.Module):
@@ -90,6 +108,25 @@ class ResidualVectorQuantizer(nn.Module):
             codes.append(indices)
         return _sum(levels), codes
 
+    def quantize_for_training(self, z: torch.Tensor) -> Quantized:
+        """Quantize latents ``[B, C, T]`` like ``forward``, with the losses that train a quantizer.
+
+        Straight-through gradients alone never reach a codebook (van den Oord et al., 2017).
+        """
+        residual = z
+        levels: list[torch.Tensor] = []
+        result = Quantized(z, [], [], [])
+        for quantizer in self.levels:
+            projected = quantizer.project(residual)
+            codes = quantizer.nearest(projected)
+            vectors = quantizer.lookup(codes)
+            result.codes.append(codes)
+            result.commitment.append((projected - vectors.detach()).pow(2).mean(1))
+            result.codebook.append((vectors - projected.detach()).pow(2).mean(1))
+            levels.append(quantizer.expand(straight_through(projected, vectors)))
+            residual = residual - levels[-1]
+        return replace(result, latents=_sum(levels))
+
     def from_codes(self, codes: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the latents ``[B, C, T]`` of codes ``[B, T / stride]``, coarsest first."""
         return _sum(
@@ -98,6 +135,11 @@ class ResidualVectorQuantizer(nn.Module):
                 for quantizer, indices in zip(self.levels, codes, strict=True)
             ]
         )
+
+
+def straight_through(projected: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    """Return the code vectors, whose gradient goes to the projections they were chosen for."""
+    return projected + (vectors - projected).detach()
 
 
 def _sum(levels: list[torch.Tensor]) -> torch.Tensor:

@@ -16,9 +16,13 @@ StageName = Literal["warmup", "main"]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch of the plan, numbered from 1; the segment in coarse tokens."""
+    """One epoch of the plan, numbered from 1; the segment in coarse tokens.
+
+    ``first_step`` counts the steps of all epochs before it.
+    """
 
     number: int
+    first_step: int
     stage: StageName
     wished_s: float
     segment_tokens: int
@@ -41,20 +45,24 @@ def plan_epochs(curriculum: Curriculum, geometry: Geometry, utterances: int) -> 
         )
     if curriculum.warmup_epochs > curriculum.epochs:
         raise BadInput(f"{curriculum.warmup_epochs} warm-up epochs of {curriculum.epochs} in all")
-    epochs = []
+    epochs: list[Epoch] = []
+    first_step = 0
     for index, numbers in enumerate(parse_ranges(curriculum.epoch_ranges, curriculum.epochs)):
         batch_size = max(1, round(curriculum.batch_size * curriculum.batch_multiplier[index]))
+        steps = math.ceil(utterances / batch_size)
         for number in numbers:
             epochs.append(
                 Epoch(
                     number=number,
+                    first_step=first_step,
                     stage="warmup" if number <= curriculum.warmup_epochs else "main",
                     wished_s=curriculum.segment_s[index],
                     segment_tokens=geometry.coarse_tokens(curriculum.segment_s[index]),
                     batch_size=batch_size,
-                    steps=math.ceil(utterances / batch_size),
+                    steps=steps,
                 )
             )
+            first_step += steps
     return epochs
 
 
@@ -93,7 +101,7 @@ def describe(epochs: Sequence[Epoch], geometry: Geometry) -> list[str]:
     """Say what each run of like epochs came to."""
     return [
         _describe_alike(list(alike), geometry)
-        for _, alike in groupby(epochs, key=lambda epoch: replace(epoch, number=0))
+        for _, alike in groupby(epochs, key=lambda epoch: replace(epoch, number=0, first_step=0))
     ]
 
 

@@ -1,9 +1,8 @@
-"""Batches on the training device, read ahead by worker processes."""
+"""Batches, read ahead by worker processes."""
 
 import signal
 from collections.abc import Iterator
 
-import torch
 from torch.utils.data import DataLoader, Dataset
 
 from snac_model.errors import Failure
@@ -12,19 +11,21 @@ from snac_train.segments import Batch
 
 
 def load_batches(
-    dataset: SegmentDataset, batches: list[list[int]], workers: int, device: torch.device
-) -> Iterator[Batch]:
-    """Yield the batches on ``device``, read ahead by ``workers`` processes."""
+    dataset: SegmentDataset, batches: list[list[int]], workers: int, *, pin: bool = False
+) -> Iterator[Batch | Failure]:
+    """Yield the batches, or what went wrong with one, read ahead by ``workers`` processes.
+
+    Args:
+        pin: leave them in memory that a GPU can fetch by itself.
+    """
     loader: DataLoader = DataLoader(
         _FailuresReturned(dataset, batches),
         batch_size=None,
         num_workers=workers,
+        pin_memory=pin,
         worker_init_fn=_leave_signals_to_parent,
     )
-    for batch in loader:
-        if isinstance(batch, Failure):
-            raise batch
-        yield batch.to(device)
+    return iter(loader)
 
 
 class _FailuresReturned(Dataset):
@@ -51,3 +52,4 @@ def _leave_signals_to_parent(worker: int) -> None:
     """Let an interrupt reach the main process alone, which ends the workers in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)

@@ -4,7 +4,8 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib import resources
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from snac_model.errors import BadInput
 from snac_train.settings import Between, build, override
@@ -14,6 +15,7 @@ CountOrNone = Annotated[int, Between(0)]
 NotNegative = Annotated[float, Between(0)]
 Share = Annotated[float, Between(0, 1)]
 Divisor = Annotated[float, Between(1)]
+Tables = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,17 @@ class Data:
         seed: decides order, slices and noise of every epoch.
         limit: train on the first so many utterances; 0 for all.
         context: decode each segment with the decoder's context beside it, as in a whole utterance.
+        codes: ``cached``, or ``encoded`` from the reference audio as it is trained on; then the
+            manifest says which utterances there are, not the cache.
+        reference: what the output is compared with: the 48 kHz ``target``, or the ``source`` itself
+            resampled to the codec's rate, which holds nothing for a 48 kHz head.
     """
 
     seed: int
     limit: CountOrNone
     context: bool
+    codes: Literal["cached", "encoded"]
+    reference: Literal["target", "source"]
 
 
 @dataclass(frozen=True)
@@ -58,9 +66,20 @@ class Model:
 
     Attributes:
         base: the model to start from; empty for the one that made the codes.
+        heads: rates of the outputs: ``24k`` is the base's own, ``48k`` has one more 2x block.
+        new_layers: what the 48 kHz head's own layers start from: the base's last layers ``copied``,
+            or ``random``.
+        freeze_encoder: leave the encoder as it is.
+        freeze_vq: leave the quantizer as it is. If either is trained, codes are ``encoded``.
+        compile: let torch compile the decoder's blocks.
     """
 
     base: str
+    heads: tuple[Literal["24k", "48k"], ...]
+    new_layers: Literal["copied", "random"]
+    freeze_encoder: bool
+    freeze_vq: bool
+    compile: bool
 
 
 @dataclass(frozen=True)
@@ -69,10 +88,13 @@ class Optimizer:
 
     Attributes:
         warmup_lr: constant rate of the new layers in warm-up.
-        main_lr: peak rate of the trunk and the 48 kHz head.
-        head_24k_lr: peak rate of the 24 kHz head: the last Snake and convolution.
+        main_lr: peak rate of every other group.
+        head_24k_lr: peak rate of a dual head's 24 kHz head: the last Snake and convolution.
         weight_decay: decoupled.
-        clip: largest norm of the gradient.
+        clip: largest norm of the gradient; 0 leaves it as it is.
+        accumulate: pieces that a process cuts its share of a batch into, one after the other, to
+            save memory; the batch stays the same.
+        precision: of the model's forward pass; losses are in float32 whatever it is.
     """
 
     warmup_lr: NotNegative
@@ -80,20 +102,27 @@ class Optimizer:
     head_24k_lr: NotNegative
     weight_decay: NotNegative
     clip: NotNegative
+    accumulate: Count
+    precision: Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """One cycle over the whole main stage (torch's OneCycleLR, and its names).
+    """The learning rate over the whole main stage.
 
     Attributes:
+        shape: ``onecycle`` (torch's OneCycleLR, with its names below), ``cosine`` from the peak
+            down to ``floor``, or ``constant``.
         peak_factor: scales the peak of every parameter group.
-        pct_start: share of the stage's steps in which the rate rises.
-        div_factor: peak divided by the first rate.
-        final_div_factor: first rate divided by the last.
+        floor: share of the peak at which the cosine ends.
+        pct_start: share of the stage's steps in which the cycle rises.
+        div_factor: peak divided by the cycle's first rate.
+        final_div_factor: the cycle's first rate divided by its last.
     """
 
+    shape: Literal["onecycle", "cosine", "constant"]
     peak_factor: NotNegative
+    floor: Share
     pct_start: Share
     div_factor: Divisor
     final_div_factor: Divisor
@@ -101,7 +130,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Loss:
-    """Weights of the two heads and of the parts of each one's loss, and STFT window sizes."""
+    """Weights of the two heads and of the parts of each one's loss, and STFT window sizes.
+
+    ``commitment_weight`` and ``codebook_weight`` count where encoder or quantizer are trained.
+    """
 
     weight_24k: NotNegative
     weight_48k: NotNegative
@@ -109,6 +141,8 @@ class Loss:
     stft_weight: NotNegative
     fft_sizes_24k: tuple[Count, ...]
     fft_sizes_48k: tuple[Count, ...]
+    commitment_weight: NotNegative
+    codebook_weight: NotNegative
 
 
 @dataclass(frozen=True)
@@ -120,12 +154,15 @@ class Validation:
         limit: validate on the first so many utterances; 0 for all.
         segment_s: segment length; shorter utterances are taken whole.
         batch_size: does not change the result.
+        curriculum: also measure the untouched model, and the best one at the end, with each of the
+            curriculum's segment lengths.
     """
 
     seed: int
     limit: CountOrNone
     segment_s: NotNegative
     batch_size: Count
+    curriculum: bool
 
 
 @dataclass(frozen=True)
@@ -133,10 +170,17 @@ class Checkpoint:
     """What is kept.
 
     Attributes:
-        best: validation scores whose best model is kept: ``combined``, ``24k``, ``48k``.
+        best: validation scores whose best model is kept.
+        every_steps: steps between checkpoints within an epoch; 0 for none. There is always one at
+            the end of an epoch.
+        every_minutes: the same in minutes.
+        keep: newest checkpoints that are kept.
     """
 
-    best: tuple[str, ...]
+    best: tuple[Literal["combined", "24k", "48k"], ...]
+    every_steps: CountOrNone
+    every_minutes: NotNegative
+    keep: Count
 
 
 @dataclass(frozen=True)
@@ -145,9 +189,13 @@ class Tracking:
 
     Attributes:
         log_every: steps that a training line of metrics.jsonl sums up.
+        project: W&B project.
+        group: W&B group, under which runs are compared.
     """
 
     log_every: Count
+    project: str
+    group: str
 
 
 @dataclass(frozen=True)
@@ -171,16 +219,58 @@ class Recipe:
         return tomli_w.dumps(asdict(self))
 
 
-def load_recipe(phase: int, overrides: Iterable[tuple[str, str]] = ()) -> Recipe:
+Overrides = Iterable[tuple[str, str]]
+
+FIRST_RATE = "optimizer.lr"  # the rate of the first stage: warm-up's, or main's where there is none
+
+
+def load_recipe(phase: int, overrides: Overrides = ()) -> Recipe:
     """Return a phase's recipe with ``(table.field, text)`` overrides applied in order.
 
     Raises:
         BadInput: if there is no such phase, or an override does not fit.
     """
-    tables = _packaged_tables(phase)
-    for name, text in overrides:
+    return recipe_of(_packaged_tables(phase), overrides)
+
+
+def recipe_of(tables: Tables, overrides: Overrides = ()) -> Recipe:
+    """Return the recipe of TOML tables with overrides applied; raises BadInput as above."""
+    tables = {name: dict(table) for name, table in tables.items()}
+    named = dict(overrides)
+    first_rate = named.pop(FIRST_RATE, None)
+    for name, text in named.items():
         override(tables, name, text, Recipe)
-    return build(Recipe, tables)
+    recipe = build(Recipe, tables)
+    if first_rate is not None:
+        stage = "warmup" if recipe.curriculum.warmup_epochs else "main"
+        override(tables, f"optimizer.{stage}_lr", first_rate, Recipe)
+        recipe = build(Recipe, tables)
+    check_consistent(recipe)
+    return recipe
+
+
+def check_consistent(recipe: Recipe) -> None:
+    """Raise BadInput for settings that each may be, but not together."""
+    trained = not (recipe.model.freeze_encoder and recipe.model.freeze_vq)
+    if trained and recipe.data.codes == "cached":
+        raise BadInput(
+            "cached codes are those of a frozen encoder and quantizer: to train either, "
+            "set data.codes=encoded"
+        )
+    if not recipe.model.freeze_vq and not recipe.loss.codebook_weight:
+        raise BadInput(
+            "model.freeze_vq=false with loss.codebook_weight=0: nothing would train the codebooks"
+        )
+    if recipe.data.reference == "source" and "48k" in recipe.model.heads:
+        raise BadInput("a 48 kHz head needs 48 kHz audio: set data.reference=target")
+    if not recipe.model.heads:
+        raise BadInput("model.heads is empty; name 24k, 48k, or both")
+    unscored = set(recipe.checkpoint.best) - {"combined", *recipe.model.heads}
+    if unscored:
+        raise BadInput(
+            f"checkpoint.best names {unscored.pop()}, which is not among model.heads "
+            f"({', '.join(recipe.model.heads)})"
+        )
 
 
 def split_setting(setting: str) -> tuple[str, str]:
@@ -191,7 +281,15 @@ def split_setting(setting: str) -> tuple[str, str]:
     return name.strip(), text.strip()
 
 
-def _packaged_tables(phase: int) -> dict[str, Any]:
+def read_recipe(path: Path) -> Tables:
+    """Read a recipe's TOML tables; raises BadInput if the file holds none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot read the recipe {path}: {error}") from error
+
+
+def _packaged_tables(phase: int) -> Tables:
     folder = resources.files("snac_train") / "recipes"
     recipe = folder / f"phase{phase}.toml"
     if not recipe.is_file():

@@ -1,89 +1,153 @@
-"""The folder of a run: recipe, metrics, log, state, and the best models so far."""
+"""The folder of a run: recipe, metrics, log, state."""
 
 import json
+import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from snac_model.codec import SNAC
 from snac_model.console import note
 from snac_model.errors import BadInput, Failure
-from snac_model.files import write_text
-from snac_model.weights import save
+from snac_model.files import TEMPORARY_SUFFIX, flush_to_disk, write_text
+from snac_train.wandb_run import WandbRun
 
-SCORES = {"combined": "loss", "24k": "24k/loss", "48k": "48k/loss"}
-FOLDERS = {"combined": "best", "24k": "best_24k", "48k": "best_48k"}
+RECIPE, METRICS, LOG, STATE = "recipe.toml", "metrics.jsonl", "train.log", "run.json"
+SILENT_AFTER_S = 900.0
 
 
 class RunFolder:
-    """Writes what a run leaves; ``run.json`` always says how it stands."""
+    """Writes what a run leaves; ``run.json`` always says how it stands.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the folder.
+        writes: whether this process is the one that writes; the others are silent.
+        wandb: gets the same metrics, if there is one.
+    """
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path = path
+        self.writes = writes
         self.state: dict[str, Any] = {}
+        self.wandb: WandbRun | None = None
 
-    @classmethod
-    def create(cls, path: Path) -> "RunFolder":
+    def create(self) -> None:
         """Start a run's folder; raises Failure if there is anything in it already."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise Failure(
-                f"{path} already holds a run, which is never overwritten: give --run NAME"
+                f"{self.path} already holds a run, which is never overwritten: "
+                "go on with it with --resume, or give --run NAME"
             )
-        path.mkdir(parents=True, exist_ok=True)
-        return cls(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def reopen(self) -> None:
+        """Go on in a run's folder.
+
+        Raises:
+            BadInput: if there is no run in it.
+            Failure: if another process is training in it.
+        """
+        if not (self.path / RECIPE).is_file():
+            raise BadInput(f"there is no run in {self.path} that --resume could go on with")
+        if (self.path / STATE).is_file():
+            self.state = json.loads((self.path / STATE).read_text(encoding="utf-8"))
+        if is_running(self.path, self.state):
+            raise Failure(
+                f"process {self.state['pid']} is training in {self.path}: stop it first "
+                "(tools/stop.sh, or kill -TERM with its number)"
+            )
+        for leftover in self.path.glob(f"**/*{TEMPORARY_SUFFIX}"):
+            if leftover.is_file():
+                leftover.unlink()
 
     def say(self, message: str) -> None:
         """Tell the person, and the log."""
-        note(message)
-        with (self.path / "train.log").open("a", encoding="utf-8") as log:
-            log.write(f"{_now()} {message}\n")
+        if self.writes:
+            note(message)
+            with (self.path / LOG).open("a", encoding="utf-8") as log:
+                log.write(f"{now()} {message}\n")
 
     def record(self, **fields: object) -> None:
         """Write one line of metrics."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(fields, allow_nan=False) + "\n")
+        if self.writes:
+            with (self.path / METRICS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(fields, allow_nan=False) + "\n")
+            if self.wandb:
+                self.wandb.log(fields)
+
+    def flushed_metrics(self) -> int:
+        """Have the metrics written to the disk, and return how many bytes they are."""
+        path = self.path / METRICS
+        if not path.exists():
+            return 0
+        flush_to_disk(path)
+        return path.stat().st_size
+
+    def cut_metrics(self, size: int) -> None:
+        """Remove the lines that were written after a checkpoint: their steps come again."""
+        path = self.path / METRICS
+        present = path.stat().st_size if path.exists() else 0
+        if present < size:
+            raise Failure(
+                f"{path} has {present} bytes, fewer than the {size} that it had at the checkpoint. "
+                "Put the file back, or start a new run from the checkpoint's model."
+            )
+        if present:
+            os.truncate(path, size)
 
     def update(self, **fields: Any) -> None:
         """Change what ``run.json`` says."""
-        self.state |= {**fields, "updated": _now()}
-        text = json.dumps(self.state, indent=2, ensure_ascii=False)
-        write_text(self.path / "run.json", text + "\n")
+        if self.writes:
+            self.state |= {**fields, "updated": now()}
+            text = json.dumps(self.state, indent=2, ensure_ascii=False)
+            write_text(self.path / STATE, text + "\n")
+
+    def end(self, state: str, **fields: Any) -> None:
+        """Write down that the run has ended, in ``state``, and close its W&B run."""
+        self.update(state=state, ended=now(), **fields)
+        if self.wandb:
+            best = self.state.get("best", {})
+            self.wandb.summarise({f"best/{name}": entry["score"] for name, entry in best.items()})
+            self.wandb.finish(failed=state == "failed")
+            self.wandb = None
 
     def write_recipe(self, toml: str) -> None:
         """Write the resolved recipe."""
-        write_text(self.path / "recipe.toml", toml)
+        if self.writes:
+            write_text(self.path / RECIPE, toml)
 
 
-class BestModels:
-    """Keeps the model of each best validation score."""
+def is_running(path: Path, state: dict[str, Any]) -> bool:
+    """Say whether the run in ``path``, whose ``run.json`` holds ``state``, is being trained.
 
-    def __init__(self, folder: RunFolder, kept: tuple[str, ...]) -> None:
-        unknown = set(kept) - set(SCORES)
-        if unknown:
-            raise BadInput(
-                f"checkpoint.best cannot hold {unknown.pop()!r}, only {', '.join(SCORES)}"
-            )
-        self.folder = folder
-        self.kept = kept
-        self.scores: dict[str, dict[str, Any]] = {}
-
-    def consider(self, model: SNAC, scores: dict[str, float], epoch: int, step: int) -> list[str]:
-        """Save the model under each name whose score it lowers; returns those names."""
-        lowered = [
-            name
-            for name in self.kept
-            if name not in self.scores or scores[SCORES[name]] < self.scores[name]["score"]
-        ]
-        for name in lowered:
-            path = self.folder.path / FOLDERS[name]
-            save(model, path)
-            entry = {"score": scores[SCORES[name]], "epoch": epoch, "step": step}
-            write_text(
-                path / "score.json", json.dumps({**entry, "metrics": scores}, indent=2) + "\n"
-            )
-            self.scores[name] = entry
-        return lowered
+    What another machine trains is taken to run while it writes.
+    """
+    if state.get("state") != "running":
+        return False
+    if state.get("host") == os.uname().nodename:
+        return process_started(state["pid"]) == state.get("process_started")
+    return time.time() - last_written(path) < SILENT_AFTER_S
 
 
-def _now() -> str:
+def last_written(path: Path) -> float:
+    """Return when a run last wrote something, in seconds since the epoch."""
+    files = (path / name for name in (METRICS, LOG, STATE))
+    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+
+
+def process_started(pid: int) -> int | None:
+    """Return when a process started, in clock ticks since the machine did; None if it is gone.
+
+    With its number this tells a process from a later one that was given the same number.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    state, started = fields[0], fields[19]
+    return None if state in "ZX" else int(started)
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,6 +1,6 @@
 """What a step works on: segments, and batches of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -12,10 +12,12 @@ class Segment:
     """One utterance's segment, within the window that is decoded for it.
 
     Attributes:
-        codes: int64 ``[tokens]`` a level, of the whole window; zero beyond the utterance.
+        codes: int64 ``[tokens]`` a level, of the whole window, zero beyond the utterance; empty
+            where the window is encoded from ``audio``.
         tokens: coarse tokens of the window that the utterance has.
         offset: coarse tokens of the window before the segment.
-        audio: the segment at 48 kHz with ``margin`` samples on each side, float32 ``[T]``.
+        audio: the segment, or the window where that is encoded, at the reference's rate with
+            ``margin`` samples on each side, float32 ``[T]``.
         valid: samples of the segment that are the utterance's own, by rate.
     """
 
@@ -34,7 +36,9 @@ class Batch:
 
     Attributes:
         segment_tokens: coarse tokens in each segment.
-        margin: samples of ``audio`` on each side of the segment.
+        window_tokens: coarse tokens in each window.
+        rate: of ``audio``, in Hz.
+        margin: samples of ``audio`` on each side.
     """
 
     utterance_ids: list[str]
@@ -45,11 +49,13 @@ class Batch:
     audio: torch.Tensor
     valid: dict[int, torch.Tensor]
     segment_tokens: int
+    window_tokens: int
+    rate: int
     margin: int
 
     @classmethod
-    def of(cls, segments: Sequence[Segment], *, segment_tokens: int, margin: int) -> Self:
-        """Stack segments of equal length."""
+    def of(cls, segments: Sequence[Segment], **sizes: int) -> Self:
+        """Stack segments of equal length; ``sizes`` are the attributes named above."""
         levels = zip(*(segment.codes for segment in segments), strict=True)
         return cls(
             utterance_ids=[segment.utterance_id for segment in segments],
@@ -62,25 +68,30 @@ class Batch:
                 rate: torch.tensor([segment.valid[rate] for segment in segments])
                 for rate in segments[0].valid
             },
-            segment_tokens=segment_tokens,
-            margin=margin,
+            **sizes,
         )
 
     def to(self, device: torch.device) -> Self:
         """Return the batch with its tensors on ``device``."""
-        return type(self)(
-            **{field.name: _to(getattr(self, field.name), device) for field in fields(self)}
-        )
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Self:
+        """Return the batch in memory that a GPU can fetch by itself; DataLoader asks for it."""
+        return self._each(torch.Tensor.pin_memory)
+
+    def _each(self, move: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        moved = {field.name: _apply(move, getattr(self, field.name)) for field in fields(self)}
+        return type(self)(**moved)
 
     def __len__(self) -> int:
         return len(self.utterance_ids)
 
 
-def _to(value: Any, device: torch.device) -> Any:
+def _apply(move: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
     if isinstance(value, torch.Tensor):
-        return value.to(device, non_blocking=True)
+        return move(value)
     if isinstance(value, dict):
-        return {name: _to(item, device) for name, item in value.items()}
-    if isinstance(value, list) and isinstance(value[0], torch.Tensor):
-        return [_to(item, device) for item in value]
+        return {name: _apply(move, item) for name, item in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], torch.Tensor):
+        return [_apply(move, item) for item in value]
     return value

@@ -1,130 +1,186 @@
 """One run from its inputs to its summary."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from importlib import import_module
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
+import torch
 
 from snac_model.console import Terminated
-from snac_model.devices import available_cores, choose_device
+from snac_model.devices import available_cores
 from snac_model.weights import weights_sha256
-from snac_train.curriculum import Epoch, describe, plan_epochs, segment_in_words
-from snac_train.inputs import Inputs, open_inputs
-from snac_train.objective import DualHeadObjective
+from snac_train.beginning import (
+    Start,
+    find_checkpoint,
+    introduce,
+    open_folder,
+    rewind,
+    start_wandb,
+)
+from snac_train.best_models import SCORES
+from snac_train.compilation import compile_decoder
+from snac_train.curriculum import plan_epochs
+from snac_train.inputs import open_inputs
+from snac_train.measures import Measures, improvement
+from snac_train.processes import Processes
 from snac_train.recipe import Recipe
-from snac_train.run_folder import SCORES, RunFolder
+from snac_train.requests import Requests
+from snac_train.run_folder import RunFolder
+from snac_train.saving import Saver
 from snac_train.trainer import Trainer
-from snac_train.validation import Validator, validation_segments
-
-LIBRARIES = ("accelerate", "torch", "torchaudio")
+from snac_train.validation import Validators
 
 
-def train(
-    recipe: Recipe, codes: Path, run: Path, device: str, workers: int | None
-) -> dict[str, Any]:
-    """Run a recipe on the cache in ``codes`` and leave everything in the folder ``run``.
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for besides its recipe.
 
-    Args:
+    Attributes:
+        codes: folder of the cached codes.
+        manifest: where the manifest is, for a recipe that encodes.
+        run: the run's folder.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: processes that read ahead; None for 0 on a CPU and up to 8 beside a GPU.
+        start: whether the run is new.
+        skip_non_finite: steps that may be left out because a loss is not finite.
+    """
+
+    codes: Path
+    manifest: str
+    run: Path
+    device: str = "auto"
+    workers: int | None = None
+    start: Start = field(default_factory=Start)
+    skip_non_finite: int = 0
+
+
+def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
+    """Run a recipe, or go on with a run, and leave everything in its folder.
 
     Returns:
-        The command's summary.
+        The command's summary; None in all processes but the main one.
 
     Raises:
         Failure: if the inputs do not fit together, or training cannot go on.
+        KeyboardInterrupt, Terminated: if a signal asked to stop.
     """
-    device = choose_device(device)
-    if workers is None:
-        workers = 0 if device == "cpu" else min(8, available_cores())
-    inputs = open_inputs(recipe, codes)
-    epochs = plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train))
-    folder = RunFolder.create(run)
+    processes = Processes(request.device)
+    folder = RunFolder(request.run, writes=processes.main)
+    requests = Requests()
     try:
-        trainer = _make_trainer(recipe, inputs, folder, device, workers)
-        _begin(folder, recipe, inputs, epochs, device)
-        trainer.run(epochs)
+        with requests.heard():
+            summary = _Run(recipe, request, processes, folder, requests).to_its_end()
     except BaseException as error:
         _end_early(folder, error)
         raise
-    folder.update(state="finished")
-    folder.say("finished")
-    return _summary(folder, trainer, inputs)
+    processes.end()
+    return summary if processes.main else None
 
 
-def _make_trainer(
-    recipe: Recipe, inputs: Inputs, folder: RunFolder, device: str, workers: int
-) -> Trainer:
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no")
-    geometry = inputs.model.geometry
-    context = geometry.context_tokens if recipe.data.context else 0
-    segments = validation_segments(inputs.val, geometry, context, recipe.validation)
-    return Trainer(
-        recipe,
-        DualHeadObjective(inputs.model, recipe.loss).to(accelerator.device),
-        inputs.train,
-        context=context,
-        validator=Validator(segments, recipe.validation.batch_size, workers, accelerator.device),
-        folder=folder,
-        accelerator=accelerator,
-        workers=workers,
-    )
+class _Run:
+    """A run put together from its parts."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        request: Request,
+        processes: Processes,
+        folder: RunFolder,
+        requests: Requests,
+    ) -> None:
+        torch.manual_seed(recipe.data.seed)  # for new layers that start at random
+        self.folder = folder
+        self.inputs = inputs = open_inputs(recipe, request.codes, request.manifest)
+        self.epochs = plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train))
+        facts = {
+            "base": {"sha256": weights_sha256([inputs.base_model])},
+            "data": {"train_utterances": len(inputs.train), "val_utterances": len(inputs.val)},
+        }
+        open_folder(folder, request.start, processes)
+        self.checkpoint = find_checkpoint(folder, request.start, recipe, facts, processes)
+        self.finished = self._is_at_its_end()
+        inputs.model.to(processes.device)
+        inputs.base_model.to(processes.device)
+        if recipe.model.compile:
+            compile_decoder(inputs.model)
+        workers = _choose_workers(request.workers, processes)
+        validators = Validators(recipe, inputs, workers, processes, requests)
+        self.trainer = Trainer(
+            recipe,
+            inputs,
+            validator=validators.of(recipe.validation.segment_s),
+            saver=Saver(recipe, facts, folder, processes, requests),
+            folder=folder,
+            processes=processes,
+            requests=requests,
+            workers=workers,
+            skip_non_finite=request.skip_non_finite,
+        )
+        self.measures = Measures(recipe, inputs, validators, self.trainer, folder)
+        if not self.finished:
+            rewind(folder, self.checkpoint, recipe)
+            introduce(folder, recipe, inputs, epochs=self.epochs, processes=processes, facts=facts)
+            start_wandb(folder, recipe, request.start.wandb)
+
+    def to_its_end(self) -> dict[str, Any]:
+        """Measure, train, measure; return the summary."""
+        if self.checkpoint:
+            self.trainer.restore(self.checkpoint)
+        if not self.finished:
+            self._train()
+        return self._summary()
+
+    def _train(self) -> None:
+        if self.checkpoint:
+            position = self.trainer.tracker.position
+            self.folder.say(f"going on after step {position.step}, in epoch {position.epoch}")
+        else:
+            self.measures.before()
+        self.trainer.run(self.epochs)
+        self.measures.after()
+        self.folder.say("finished")
+        self.folder.end("finished", summary=self._summary())
+
+    def _is_at_its_end(self) -> bool:
+        """Say whether the run has been finished, and nothing has been added to its plan."""
+        if not self.checkpoint or self.folder.state.get("state") != "finished":
+            return False
+        return self.checkpoint.state["tracker"]["position"]["epoch"] == len(self.epochs)
+
+    def _summary(self) -> dict[str, Any]:
+        """Say how far each best score lies under the untouched model's."""
+        position, scores = self.trainer.tracker.position, self.trainer.best.scores
+        state = self.folder.state
+        baseline = {name: state.get("baseline", {}).get(SCORES[name]) for name in scores}
+        best = {name: entry["score"] for name, entry in scores.items()}
+        return {
+            "run": str(self.folder.path),
+            "epochs": position.epoch,
+            "steps": position.step,
+            "skipped": self.trainer.skipped,
+            **self.inputs.counts(),
+            "baseline": baseline,
+            "best": best,
+            "improvement_percent": {
+                name: improvement(baseline[name], best[name]) for name in best if baseline[name]
+            },
+            "improvement_percent_at": state.get("improvement_percent_at", {}),
+        }
 
 
-def _begin(
-    folder: RunFolder, recipe: Recipe, inputs: Inputs, epochs: Sequence[Epoch], device: str
-) -> None:
-    """Write down what is about to happen, and say it."""
-    folder.write_recipe(recipe.to_toml())
-    folder.update(
-        state="running",
-        base=inputs.base,
-        base_sha256=weights_sha256([inputs.model]),
-        cache=asdict(inputs.train.store.identity),
-        counts=inputs.counts(),
-        versions={library: import_module(library).__version__ for library in LIBRARIES},
-        device=device,
-    )
-    folder.say(f"run {folder.path}, from {inputs.base}, on {device}")
-    _say_counts(folder, inputs.counts())
-    geometry = inputs.model.geometry
-    for line in describe(epochs, geometry):
-        folder.say(line)
-    tokens = geometry.coarse_tokens(recipe.validation.segment_s)
-    folder.say(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
-
-
-def _say_counts(folder: RunFolder, counts: dict[str, int]) -> None:
-    for split in ("train", "val"):
-        left_out = counts[f"{split}_without_target"]
-        reason = f"; {left_out} without a 48 kHz target are left out" if left_out else ""
-        folder.say(f"{split}: {counts[split]} utterances{reason}")
+def _choose_workers(asked: int | None, processes: Processes) -> int:
+    if asked is not None:
+        return asked
+    return 0 if processes.device.type == "cpu" else min(8, available_cores())
 
 
 def _end_early(folder: RunFolder, error: BaseException) -> None:
+    """Write down how a run ended that did not come to its end; not if it was never begun."""
+    if folder.state.get("state") != "running":
+        return
     if isinstance(error, KeyboardInterrupt | Terminated):
-        folder.update(state="stopped")
-        folder.say(f"stopped; the best models so far are in {folder.path}")
+        folder.say(f"stopped; go on with --run {folder.path.name} --resume")
+        folder.end("stopped")
     else:
-        folder.update(state="failed", message=str(error))
         folder.say(f"failed: {error}")
-
-
-def _summary(folder: RunFolder, trainer: Trainer, inputs: Inputs) -> dict[str, Any]:
-    """Say how far each best score lies under the untouched model's."""
-    position, scores, baseline = trainer.tracker.position, trainer.best.scores, trainer.baseline
-    return {
-        "run": str(folder.path),
-        "epochs": position.epoch,
-        "steps": position.step,
-        **inputs.counts(),
-        "baseline": {name: baseline[SCORES[name]] for name in scores},
-        "best": {name: best["score"] for name, best in scores.items()},
-        "improvement_percent": {
-            name: round(100 * (1 - best["score"] / baseline[SCORES[name]]), 2)
-            for name, best in scores.items()
-        },
-    }
+        folder.end("failed", message=str(error))

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from snac_model.errors import BadInput
 
@@ -46,7 +46,8 @@ def parse_value(text: str, kind: Any) -> Any:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-    return text if plain is str and not isinstance(value, str) else value
+    wants_text = plain is str or get_origin(plain) is Literal
+    return text if wants_text and not isinstance(value, str) else value
 
 
 def override(tables: dict[str, dict[str, Any]], name: str, text: str, kind: type) -> None:
@@ -94,6 +95,10 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
     plain, limits = _split_kind(kind)
     if get_origin(plain) is tuple and isinstance(value, list):
         return tuple(_convert(item, get_args(plain)[0], name) for item in value)
+    if get_origin(plain) is Literal:
+        if value not in get_args(plain):
+            raise BadInput(f"{name} cannot be {value!r}: it must be {_describe(kind)}")
+        return value
     if plain is float and type(value) is int:
         value = float(value)
     if type(value) is not plain or (limits and not limits.low <= value <= limits.high):
@@ -113,6 +118,8 @@ def _describe(kind: Any) -> str:
     plain, limits = _split_kind(kind)
     if get_origin(plain) is tuple:
         return f"a list, each item {_describe(get_args(plain)[0])}"
+    if get_origin(plain) is Literal:
+        return "one of " + ", ".join(get_args(plain))
     return f"{_WORDS[plain]}, {limits}" if limits else _WORDS[plain]
 
 

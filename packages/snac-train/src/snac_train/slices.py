@@ -58,6 +58,28 @@ def in_order(positions: list[int], batch_size: int) -> list[list[int]]:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What one process decodes at once of a batch.
+
+    Attributes:
+        positions: of the utterances.
+        counted: whether its losses count. A process whose share of a batch is empty decodes an
+            utterance that another one counts, because all must take part in each step.
+    """
+
+    positions: list[int]
+    counted: bool = True
+
+
+def pieces_of(batch: list[int], number: int, count: int, pieces: int) -> list[Piece]:
+    """Cut the share of process ``number`` of ``count`` in a batch into at most ``pieces``."""
+    share = batch[number::count]
+    if not share:
+        return [Piece(batch[:1], counted=False)]
+    return [Piece(part) for part in in_order(share, -(-len(share) // pieces))]
+
+
+@dataclass(frozen=True)
 class Window:
     """What is decoded for a segment, in coarse tokens of the utterance.
 

@@ -1,69 +1,138 @@
 """Measuring a model: the same utterances, segments and noise each time, whatever the batch."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import torch
 
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
-from snac_train.dataset import SegmentDataset, Utterances
+from snac_train.codebook_use import CodebookUse
+from snac_train.dataset import SegmentDataset
+from snac_train.inputs import Inputs
 from snac_train.loading import load_batches
-from snac_train.metrics import Means
-from snac_train.objective import DualHeadObjective, Losses
-from snac_train.recipe import Validation
+from snac_train.metrics import Sums, not_finite
+from snac_train.objective import Losses, Objective, resampled_losses
+from snac_train.processes import Processes
+from snac_train.recipe import Recipe
+from snac_train.requests import STOPS, Requests
 from snac_train.segments import Batch
 from snac_train.slices import Draws, in_order
 
 
-def validation_segments(
-    utterances: Utterances, geometry: Geometry, context: int, settings: Validation
-) -> SegmentDataset:
-    """Return the segments to validate on, which depend on utterances and settings alone."""
-    segment_tokens = geometry.coarse_tokens(settings.segment_s)
-    draws = Draws.for_validation(settings.seed)
-    return SegmentDataset(utterances, geometry, segment_tokens, context, draws)
-
-
-@dataclass(frozen=True)
 class Validator:
-    """Measures an objective on the same segments each time."""
+    """Measures objectives on the same segments each time.
 
-    segments: SegmentDataset
-    batch_size: int
-    workers: int
-    device: torch.device
+    Args:
+        segments: those of ``Draws.for_validation``.
+        workers: processes that read ahead.
+    """
 
-    def validate(self, objective: DualHeadObjective) -> dict[str, float]:
+    def __init__(
+        self,
+        segments: SegmentDataset,
+        batch_size: int,
+        workers: int,
+        processes: Processes,
+        requests: Requests,
+    ) -> None:
+        self.segments = segments
+        self.batch_size = batch_size
+        self.workers = workers
+        self.processes = processes
+        self.requests = requests
+
+    def validate(self, objective: Objective) -> dict[str, float]:
         """Return the mean over utterances of every loss.
 
-        Raises:
-            Failure: if an utterance's loss is not finite.
-        """
-        return self._measure(objective)
+        With a tokenizer that is being trained also the use of its codebooks.
 
-    def baseline(self, objective: DualHeadObjective) -> dict[str, float]:
-        """Validate, and measure the 24 kHz output resampled to 48 kHz as well."""
-        return self._measure(objective) | self._measure(objective.resampled_baseline)
+        Raises:
+            Failure: if an utterance's loss is not finite, or its audio cannot be read.
+            KeyboardInterrupt, Terminated: if a signal asked to stop.
+        """
+        use = CodebookUse(objective.model) if objective.trains_tokenizer else None
+
+        def losses_of(batch: Batch) -> Losses:
+            if use:
+                use.add(objective.codes(batch), batch)
+            return objective(batch)
+
+        means = self._measure(losses_of)
+        return means | (use.figures(self.processes) if use else {})
+
+    def resampled(self, base: Objective, wanted: Objective) -> dict[str, float]:
+        """Return the mean 48 kHz losses of a base's resampled 24 kHz output."""
+        return self._measure(lambda batch: resampled_losses(base, wanted, batch))
 
     @torch.no_grad()
     def _measure(self, losses_of: Callable[[Batch], Losses]) -> dict[str, float]:
-        means = Means()
-        batches = in_order(list(range(len(self.segments))), self.batch_size)
-        for batch in load_batches(self.segments, batches, self.workers, self.device):
+        sums = Sums(self.processes.device)
+        blamed: list[str] = []
+        for batch, counted in self._batches():
             losses = losses_of(batch)
-            check_finite(losses, batch, "validation")
-            means.add(losses)
-        return means.take()
+            sums.add(losses, counted=counted)
+            blamed += not_finite(losses, batch)
+        if blamed := self.processes.gather(blamed):
+            raise Failure(
+                f"the loss is not finite in validation for {', '.join(sorted(set(blamed)))}. "
+                "Look at these files, or lower the learning rate."
+            )
+        totals, count = sums.over(self.processes)
+        return {name: value / count for name, value in totals.items()}
+
+    def _batches(self) -> Iterator[tuple[Batch, bool]]:
+        """Yield this process's batches, equally many in each: what fills up does not count."""
+        batches = in_order(list(range(len(self.segments))), self.batch_size)
+        rounds = -(-len(batches) // self.processes.count)
+        share = self.processes.share(batches)
+        counted = [True] * len(share) + [False] * (rounds - len(share))
+        loaded = load_batches(self.segments, (share + batches[:1])[:rounds], self.workers)
+        for batch, counts in zip(islice(loaded, rounds), counted, strict=True):
+            self._go_on_together(batch)
+            if isinstance(batch, Batch):
+                yield batch.to(self.processes.device), counts
+
+    def _go_on_together(self, batch: Batch | Failure) -> None:
+        self.processes.fail_together(batch if isinstance(batch, Failure) else None)
+        if stop := self.processes.largest([self.requests.stop])[0]:
+            raise STOPS[stop]
 
 
-def check_finite(losses: Losses, batch: Batch, where: str) -> None:
-    """Raise Failure naming the utterances whose loss is not a finite number."""
-    finite = torch.stack(list(losses.values())).isfinite().all(0)
-    if not finite.all():
-        pairs = zip(batch.utterance_ids, finite.tolist(), strict=True)
-        named = ", ".join(utterance_id for utterance_id, fine in pairs if not fine)
-        raise Failure(
-            f"the loss is not finite in {where} for {named}. "
-            "Look at these files, or lower the learning rate."
+class Validators:
+    """Makes validators of one run's utterances for any segment length."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        inputs: Inputs,
+        workers: int,
+        processes: Processes,
+        requests: Requests,
+    ) -> None:
+        self.recipe = recipe
+        self.inputs = inputs
+        self.workers = workers
+        self.processes = processes
+        self.requests = requests
+
+    def of(self, segment_s: float) -> Validator:
+        """Return the validator with segments of about ``segment_s`` seconds.
+
+        Its segments depend on utterances and validation settings alone.
+        """
+        settings, geometry = self.recipe.validation, self.inputs.model.geometry
+        segments = SegmentDataset(
+            self.inputs.val,
+            self.inputs.reference,
+            geometry,
+            segment_tokens=geometry.coarse_tokens(segment_s),
+            context=context_tokens(geometry, self.recipe),
+            draws=Draws.for_validation(settings.seed),
         )
+        return Validator(segments, settings.batch_size, self.workers, self.processes, self.requests)
+
+
+def context_tokens(geometry: Geometry, recipe: Recipe) -> int:
+    """Return the coarse tokens that are decoded on each side of a segment."""
+    return geometry.context_tokens if recipe.data.context else 0

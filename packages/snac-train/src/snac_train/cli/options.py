@@ -24,8 +24,8 @@ class RecipeOption:
 
 RECIPE_OPTIONS = (
     RecipeOption("--base", "model.base", "MODEL", "Start from this, not the codes' own model."),
-    RecipeOption("--limit", "data.limit", "N", "Only the first N train utterances."),
-    RecipeOption("--val-limit", "validation.limit", "N", "Only the first N val utterances."),
+    RecipeOption("--limit", "data.limit", "N", "First N train utterances; 0: all."),
+    RecipeOption("--val-limit", "validation.limit", "N", "First N val utterances; 0: all."),
     RecipeOption("--seed", "data.seed", "N", "Decides order, slices and noise."),
     RecipeOption("--epochs", "curriculum.epochs", "N", "Epochs in all."),
     RecipeOption("--warmup-epochs", "curriculum.warmup_epochs", "N", "New layers alone."),
@@ -35,8 +35,9 @@ RECIPE_OPTIONS = (
     RecipeOption(
         "--batch-multiplier", "curriculum.batch_multiplier", "X,...", "Of the batch size, by range."
     ),
-    RecipeOption("--lr", "optimizer.warmup_lr", "X", "Learning rate of warm-up."),
-    RecipeOption("--main-lr", "optimizer.main_lr", "X", "Peak of trunk and 48 kHz head."),
+    RecipeOption("--lr", "optimizer.lr", "X", "Learning rate of the first stage: warm-up, if any."),
+    RecipeOption("--main-lr", "optimizer.main_lr", "X", "Peak of all but the 24 kHz head."),
+    RecipeOption("--precision", "optimizer.precision", "fp32|bf16", "Of the forward pass."),
     RecipeOption("--lr-24k-final-conv", "optimizer.head_24k_lr", "X", "Peak of the 24 kHz head."),
     RecipeOption("--loss-weight-24k", "loss.weight_24k", "X", "Weight of the 24 kHz loss."),
     RecipeOption("--loss-weight-48k", "loss.weight_48k", "X", "Weight of the 48 kHz loss."),

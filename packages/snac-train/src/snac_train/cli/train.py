@@ -1,25 +1,69 @@
 """``snac-train``: fine-tune a decoder on cached codes."""
 
+import os
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from snac_model.artifacts import Artifacts
-from snac_model.console import Tool, artifacts_option, codes_option, device_option, print_summary
+from snac_model.console import (
+    Tool,
+    artifacts_option,
+    codes_option,
+    device_option,
+    manifest_option,
+    print_summary,
+)
 from snac_train.cli.options import recipe_options, recipe_overrides
+
+NEWEST = "newest"
 
 
 @click.command(cls=Tool, example="snac-train --phase 12 --run first --batch-size 32 --epochs 6")
-@click.option("--phase", type=int, required=True, help="Which recipe: 12 trains 24 and 48 kHz.")
+@click.option(
+    "--phase",
+    type=int,
+    help="Which recipe: 10 trains 24 kHz, 11 48 kHz, 12 both. [a resumed run has its own]",
+)
 @artifacts_option
 @codes_option
+@manifest_option
 @click.option("--run", metavar="NAME", help="Name of the run. [default: phase and time]")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value=NEWEST,
+    metavar="[CHECKPOINT]",
+    help="Go on with --run, or the run that wrote last, from its newest whole checkpoint; "
+    "or from this one.",
+)
+@click.option(
+    "--allow-changed",
+    metavar="TABLE[.FIELD]",
+    multiple=True,
+    help="What may differ from the checkpoint, such as curriculum.epochs; may be repeated.",
+)
+@click.option("--gpus", metavar="0,1,...", help="One process on each of these GPUs.")
 @device_option
 @click.option(
     "--workers",
     type=click.IntRange(0),
-    help="Processes that read ahead. [default: 0 on a CPU, up to 8 beside a GPU]",
+    help="Processes that read ahead, each. [default: 0 on a CPU, up to 8 beside a GPU]",
+)
+@click.option(
+    "--skip-non-finite",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Leave out up to N steps whose loss is not finite.",
+)
+@click.option(
+    "--wandb",
+    type=click.Choice(["online", "offline", "disabled"]),
+    default="disabled",
+    help="Log to Weights & Biases too.",
 )
 @click.option(
     "--set",
@@ -32,12 +76,18 @@ from snac_train.cli.options import recipe_options, recipe_overrides
 @recipe_options
 def main(
     *,
-    phase: int,
+    phase: int | None,
     artifacts: Path | None,
     codes: Path | None,
+    manifest: str | None,
     run: str | None,
+    resume: str | None,
+    allow_changed: tuple[str, ...],
+    gpus: str | None,
     device: str,
     workers: int | None,
+    skip_non_finite: int,
+    wandb: str,
     settings: tuple[str, ...],
     show_recipe: bool,
     **options: str | None,
@@ -45,21 +95,51 @@ def main(
     """Fine-tune the decoder on cached codes; encoder and quantizer stay as they are.
 
     Validates before training and after each epoch, and keeps the best models in
-    ARTIFACTS/runs/NAME/best, best_24k and best_48k.
+    ARTIFACTS/runs/NAME/best, best_24k and best_48k. Checkpoints are written at each epoch's end,
+    every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
-    from snac_train.recipe import load_recipe, split_setting
+    from snac_train.choose import choose_recipe, choose_run
+    from snac_train.recipe import split_setting
 
+    places = Artifacts.at(artifacts)
+    folder = choose_run(places, run, resume is not None, _checkpoint(resume))
     overrides = [*recipe_overrides(options), *map(split_setting, settings)]
-    recipe = load_recipe(phase, overrides)
+    recipe = choose_recipe(phase, folder if resume else None, overrides)
     if show_recipe:
         click.echo(recipe.to_toml(), nl=False)
         return
-    from snac_train.session import train
+    folder = folder or places.run(f"phase{phase}-{datetime.now():%Y%m%d-%H%M%S}")
+    if gpus is not None and "RANK" not in os.environ:
+        _launch(gpus, folder.name)
+    from snac_train.beginning import Start
+    from snac_train.launch import end_with_launcher
+    from snac_train.session import Request, train
 
-    places = Artifacts.at(artifacts)
-    name = run or f"phase{phase}-{datetime.now():%Y%m%d-%H%M%S}"
-    summary = train(recipe, codes or places.codes, places.run(name), device, workers)
-    print_summary(**summary)
+    end_with_launcher()
+    request = Request(
+        codes=codes or places.codes,
+        manifest=manifest or str(places.manifests),
+        run=folder,
+        device=device,
+        workers=workers,
+        start=Start(resume is not None, _checkpoint(resume), allow_changed, wandb),
+        skip_non_finite=skip_non_finite,
+    )
+    summary = train(recipe, request)
+    if summary is not None:
+        print_summary(**summary)
+
+
+def _checkpoint(resume: str | None) -> Path | None:
+    return Path(resume) if resume not in (None, NEWEST) else None
+
+
+def _launch(gpus: str, run: str) -> None:
+    """Start the same command once a GPU, and exit as it does."""
+    from snac_model.devices import parse_gpus
+    from snac_train.launch import launch
+
+    raise SystemExit(launch([*sys.argv[1:], "--run", run], parse_gpus(gpus)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,152 @@
+"""The first acts of a run: its folder, where it goes on from, and what it says about itself."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from snac_model.errors import Failure
+from snac_train.checkpoint import Checkpoint, check_whole, read_checkpoint
+from snac_train.checkpoints import Checkpoints
+from snac_train.curriculum import Epoch, describe, segment_in_words
+from snac_train.inputs import Inputs
+from snac_train.processes import Processes
+from snac_train.recipe import Recipe
+from snac_train.resume import check_unchanged, merged
+from snac_train.run_folder import RunFolder, now, process_started
+from snac_train.wandb_run import WandbRun, choose_mode
+
+LIBRARIES = ("accelerate", "torch", "torchaudio")
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a run is to begin.
+
+    Attributes:
+        resume: go on with the run that is in the folder.
+        checkpoint: go on from this one, not from the newest that is whole.
+        allow_changed: settings that may differ from the checkpoint's.
+        wandb: ``online``, ``offline`` or ``disabled``.
+    """
+
+    resume: bool = False
+    checkpoint: Path | None = None
+    allow_changed: tuple[str, ...] = ()
+    wandb: str = "disabled"
+
+
+def open_folder(folder: RunFolder, start: Start, processes: Processes) -> None:
+    """Make or reopen a run's folder, once for all processes; raises Failure in all of them."""
+    failure = None
+    if processes.main:
+        try:
+            if start.resume:
+                folder.reopen()
+            else:
+                folder.create()
+        except Failure as error:
+            failure = error
+    processes.fail_together(failure)
+
+
+def find_checkpoint(
+    folder: RunFolder, start: Start, recipe: Recipe, facts: dict[str, Any], processes: Processes
+) -> Checkpoint | None:
+    """Return the checkpoint to go on from; None for a run that starts, or that has none yet.
+
+    Raises:
+        Failure: if it is damaged, or if the run has changed since.
+    """
+    failure, path = None, None
+    if start.resume and processes.main:
+        try:
+            path = start.checkpoint or _checkpoints(folder, recipe).newest_whole()
+        except Failure as error:
+            failure = error
+    processes.fail_together(failure)
+    path = processes.gather([path])[0]
+    if path is None:
+        return None
+    checkpoint = read_checkpoint(check_whole(path))
+    then = merged(checkpoint.state["recipe"], checkpoint.state["facts"])
+    check_unchanged(then, merged(asdict(recipe), facts), start.allow_changed)
+    return checkpoint
+
+
+def _checkpoints(folder: RunFolder, recipe: Recipe) -> Checkpoints:
+    return Checkpoints(folder.path / "checkpoints", recipe.checkpoint.keep)
+
+
+def rewind(folder: RunFolder, checkpoint: Checkpoint | None, recipe: Recipe) -> None:
+    """Take back what the run wrote after the checkpoint, all of it if there is none."""
+    if not folder.writes:
+        return
+    step, size = -1, 0
+    if checkpoint:
+        size = checkpoint.state["metrics_bytes"]
+        step = checkpoint.state["tracker"]["position"]["step"]
+    folder.cut_metrics(size)
+    _checkpoints(folder, recipe).set_aside(step)
+
+
+def introduce(
+    folder: RunFolder,
+    recipe: Recipe,
+    inputs: Inputs,
+    *,
+    epochs: Sequence[Epoch],
+    processes: Processes,
+    facts: dict[str, Any],
+) -> None:
+    """Write down what is about to happen, and say it."""
+    folder.write_recipe(recipe.to_toml())
+    folder.update(
+        state="running",
+        pid=os.getpid(),
+        process_started=process_started(os.getpid()),
+        host=os.uname().nodename,
+        started=now(),
+        processes=processes.count,
+        device=str(processes.device),
+        base=inputs.base,
+        base_sha256=facts["base"]["sha256"],
+        cache=asdict(inputs.cache) if inputs.cache else None,
+        counts=inputs.counts(),
+        plan={
+            "epochs": len(epochs),
+            "steps": sum(epoch.steps for epoch in epochs),
+            "samples": len(epochs) * len(inputs.train),
+        },
+        versions={library: import_module(library).__version__ for library in LIBRARIES},
+    )
+    plural = f"{processes.count} processes" if processes.count > 1 else "1 process"
+    folder.say(f"run {folder.path}, from {inputs.base}, on {processes.device.type}, {plural}")
+    _say_counts(folder, inputs.counts())
+    geometry = inputs.model.geometry
+    for line in describe(epochs, geometry):
+        folder.say(line)
+    tokens = geometry.coarse_tokens(recipe.validation.segment_s)
+    folder.say(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
+
+
+def start_wandb(folder: RunFolder, recipe: Recipe, mode: str) -> None:
+    """Open the run in W&B, or go on with the one that it had."""
+    if mode == "disabled" or not folder.writes:
+        return
+    run_id = folder.state.get("wandb_id")
+    name, mode = folder.path.name, choose_mode(mode)
+    folder.wandb = WandbRun(
+        mode, folder.path, name, config=asdict(recipe), tracking=recipe.tracking, run_id=run_id
+    )
+    folder.update(wandb_id=folder.wandb.id)
+    folder.say(f"W&B ({mode}): {folder.wandb.where}")
+
+
+def _say_counts(folder: RunFolder, counts: dict[str, int]) -> None:
+    for split in ("train", "val"):
+        left_out = counts[f"{split}_without_target"]
+        reason = f"; {left_out} without a 48 kHz target are left out" if left_out else ""
+        folder.say(f"{split}: {counts[split]} utterances{reason}")

@@ -1,0 +1,138 @@
+"""One checkpoint: a folder that is whole or not there, and can prove that it is whole."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from snac_model.errors import Failure
+from snac_model.files import TEMPORARY_SUFFIX, flush_to_disk
+
+MODEL, OPTIMIZER, RANDOM, STATE = "model.safetensors", "optimizer.pt", "random.pt", "state.json"
+MANIFEST = "manifest.json"
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a run goes on from.
+
+    Attributes:
+        model: the model's state dict.
+        optimizer: the optimizer's state dict.
+        random: states of the random generators, one entry a process.
+        state: the rest, as JSON has it.
+    """
+
+    model: Tensors
+    optimizer: dict[str, Any]
+    random: list[dict[str, Any]]
+    state: dict[str, Any]
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint under another name, flush it, and only then give it its own.
+
+    Raises:
+        Failure: if the disk does not take it; nothing is left then.
+    """
+    temporary = folder.with_name(folder.name + TEMPORARY_SUFFIX)
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        for name, write in _writers(checkpoint).items():
+            write(temporary / name)
+            flush_to_disk(temporary / name)
+        _write_manifest(temporary)
+        shutil.rmtree(folder, ignore_errors=True)  # a damaged one of the same step
+        temporary.replace(folder)
+        flush_to_disk(folder.parent)
+    except (OSError, RuntimeError) as error:  # torch and safetensors have their own for a full disk
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise Failure(
+            f"the checkpoint {folder} could not be written: {error}. The one before it is whole; "
+            "make room and resume from it with --resume."
+        ) from error
+
+
+def _writers(checkpoint: Checkpoint) -> dict[str, Callable[[Path], object]]:
+    weights = {name: value.cpu().contiguous() for name, value in checkpoint.model.items()}
+    return {
+        MODEL: lambda path: save_file(weights, path),
+        OPTIMIZER: lambda path: torch.save(checkpoint.optimizer, path),
+        RANDOM: lambda path: torch.save(checkpoint.random, path),
+        STATE: lambda path: path.write_text(json.dumps(checkpoint.state, indent=1) + "\n"),
+    }
+
+
+@dataclass(frozen=True)
+class _File:
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> "_File":
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(path.stat().st_size, digest)
+
+
+def _write_manifest(folder: Path) -> None:
+    files = {path.name: asdict(_File.of(path)) for path in sorted(folder.iterdir())}
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps(files, indent=1) + "\n")
+    flush_to_disk(manifest)
+    flush_to_disk(folder)
+
+
+def damage(folder: Path) -> str | None:
+    """Say what is wrong with a checkpoint's files, by their sizes and hashes; None if nothing."""
+    try:
+        recorded = json.loads((folder / MANIFEST).read_text())
+        for name in (MODEL, OPTIMIZER, RANDOM, STATE):
+            expected = _File(**recorded[name])
+            size = os.path.getsize(folder / name)
+            if size != expected.size:
+                return f"{name} has {size} bytes, not {expected.size}"
+            if _File.of(folder / name) != expected:
+                return f"the content of {name} has changed"
+    except FileNotFoundError as error:
+        return f"{Path(str(error.filename)).name} is missing"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{MANIFEST} cannot be used: {error!r}"
+    return None
+
+
+def check_whole(folder: Path) -> Path:
+    """Return the folder; raises Failure if it is no whole checkpoint."""
+    if not folder.is_dir():
+        raise Failure(f"there is no checkpoint {folder}")
+    if problem := damage(folder):
+        raise Failure(f"the checkpoint {folder} is damaged: {problem}. Give another one.")
+    return folder
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint whose files were found whole; no pickle is ever executed.
+
+    Raises:
+        Failure: if it holds something else than was ever written.
+    """
+    try:
+        return Checkpoint(
+            model=load_file(folder / MODEL),
+            optimizer=torch.load(folder / OPTIMIZER, map_location="cpu", weights_only=True),
+            random=torch.load(folder / RANDOM, map_location="cpu", weights_only=True),
+            state=json.loads((folder / STATE).read_text()),
+        )
+    except (OSError, ValueError, RuntimeError, UnpicklingError) as error:
+        raise Failure(f"the checkpoint {folder} cannot be read: {type(error).__name__}") from error

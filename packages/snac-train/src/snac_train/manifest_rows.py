@@ -1,0 +1,29 @@
+"""Utterances of a manifest, for training that encodes them itself."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from snac_cache.store import CachedUtterance
+from snac_model.geometry import Geometry
+
+
+class ManifestRows:
+    """A split of a manifest: rows as the CodeStore gives them, without codes."""
+
+    def __init__(self, table: pa.Table, geometry: Geometry) -> None:
+        self.table = table
+        self.geometry = geometry
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __getitem__(self, row: int) -> CachedUtterance:
+        fields: dict[str, Any] = self.table.slice(row, 1).to_pylist()[0]
+        samples = self.geometry.samples_from(fields["source_sample_rate"], fields["num_frames"])
+        return CachedUtterance(**fields, num_samples=samples)
+
+    def with_target(self) -> list[int]:
+        """Return the rows that have a 48 kHz target, in order."""
+        present = self.table.column("target_path").is_valid().to_pylist()
+        return [row for row, has_target in enumerate(present) if has_target]

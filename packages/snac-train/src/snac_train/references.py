@@ -1,0 +1,111 @@
+"""What an output is compared with: audio at one rate, read only where a segment is."""
+
+import math
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+
+from snac_cache.store import CachedUtterance
+from snac_model.audio import read_with_header, resample, resample_margin
+from snac_model.audio_header import AudioError
+from snac_model.errors import Failure
+
+TARGET_RATE = 48_000
+
+
+class Reference(Protocol):
+    """Audio of an utterance at ``rate``."""
+
+    rate: int
+
+    def frames(self, utterance: CachedUtterance) -> int:
+        """Return the length at ``rate`` of an utterance, by ceiling."""
+        ...
+
+    def read(self, utterance: CachedUtterance, start: int, stop: int) -> torch.Tensor:
+        """Read samples ``start`` to ``stop``, silence where the file has none: ``[T]``.
+
+        Raises:
+            Failure: naming the utterance whose audio cannot be read, or is not what was encoded.
+        """
+        ...
+
+
+class Targets:
+    """The 48 kHz targets."""
+
+    rate = TARGET_RATE
+
+    def frames(self, utterance: CachedUtterance) -> int:
+        """Return the length that a target has if it belongs to its source."""
+        return _length_at(TARGET_RATE, utterance)
+
+    def read(self, utterance: CachedUtterance, start: int, stop: int) -> torch.Tensor:
+        """Read a slice of the target file."""
+        expected = (TARGET_RATE, self.frames(utterance))
+        name = f"the target of {utterance.utterance_id!r}"
+        return _read(name, str(utterance.target_path), expected, start, stop)
+
+
+class Sources:
+    """The files that were encoded, resampled to ``rate`` as the encoder's input was."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+
+    def frames(self, utterance: CachedUtterance) -> int:
+        """Return the resampled length."""
+        return _length_at(self.rate, utterance)
+
+    def read(self, utterance: CachedUtterance, start: int, stop: int) -> torch.Tensor:
+        """Read and resample a slice; as in the whole file's resampling."""
+        native = utterance.source_sample_rate
+        common = math.gcd(native, self.rate)
+        step, native_step = self.rate // common, native // common
+        margin = margin_for(native, self.rate) // native_step
+        first = start // step - margin  # in steps, in which both rates have whole samples
+        last = -(-stop // step) + margin
+        expected = (native, utterance.num_frames)
+        audio = _read(
+            repr(utterance.utterance_id),
+            utterance.audio_path,
+            expected,
+            first * native_step,
+            last * native_step,
+        )
+        return resample(audio, native, self.rate)[start - first * step : stop - first * step]
+
+
+def margin_for(from_rate: int, to_rate: int) -> int:
+    """Samples beside a slice, each side, that its resampling depends on.
+
+    Rounded up to whole steps of the resampler, so that a slice keeps the whole file's phase.
+    """
+    step = from_rate // math.gcd(from_rate, to_rate)
+    return -(-resample_margin(from_rate, to_rate) // step) * step
+
+
+def _length_at(rate: int, utterance: CachedUtterance) -> int:
+    return -(-utterance.num_frames * rate // utterance.source_sample_rate)
+
+
+def _read(name: str, path: str, expected: tuple[int, int], start: int, stop: int) -> torch.Tensor:
+    """Read a slice of a file that must have the ``expected`` sample rate and length."""
+    rate, frames = expected
+    first, last = max(start, 0), min(stop, frames)
+    if first >= last:
+        first, last = 0, 0
+    try:
+        audio, header = read_with_header(path, first, last - first)
+    except AudioError as error:
+        raise Failure(f"{name} ({path}): {error.detail}") from error
+    if (header.sample_rate, header.num_frames) != expected:
+        raise Failure(
+            f"{name} ({path}) has {header.num_frames} frames at {header.sample_rate} Hz, but "
+            f"{frames} frames at {rate} Hz belong to its codes: it is not the audio that was "
+            "encoded. Run snac-manifest and snac-cache again."
+        )
+    if last == 0:
+        return torch.zeros(stop - start)
+    return F.pad(audio, (first - start, stop - last))

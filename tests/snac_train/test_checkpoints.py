@@ -1,0 +1,156 @@
+"""Checkpoints prove that they are whole, or are passed over by name."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from snac_model.errors import Failure
+from snac_train.checkpoint import (
+    Checkpoint,
+    check_whole,
+    damage,
+    read_checkpoint,
+    write_checkpoint,
+)
+from snac_train.checkpoints import Checkpoints
+from snac_train.random_state import random_state, restore_random_state
+
+FILES = ("model.safetensors", "optimizer.pt", "random.pt", "state.json", "manifest.json")
+
+
+def checkpoint(step: int) -> Checkpoint:
+    generator = torch.Generator().manual_seed(step)
+    weight = torch.nn.Parameter(torch.randn(3, 4, generator=generator))
+    optimizer = torch.optim.AdamW([{"params": [weight], "name": "trunk"}])
+    weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    model = {"weight": weight.detach()}
+    return Checkpoint(model, optimizer.state_dict(), [random_state()], {"step": step})
+
+
+def test_what_was_written_comes_back(tmp_path: Path) -> None:
+    written = checkpoint(1)
+    write_checkpoint(tmp_path / "step-1", written)
+    assert damage(tmp_path / "step-1") is None
+    read = read_checkpoint(tmp_path / "step-1")
+    assert read.state == written.state
+    assert read.model["weight"].equal(written.model["weight"])
+    assert read.optimizer["param_groups"] == written.optimizer["param_groups"]
+    moments, expected = read.optimizer["state"][0], written.optimizer["state"][0]
+    assert all(moments[name].equal(expected[name]) for name in ("step", "exp_avg", "exp_avg_sq"))
+    assert {path.name for path in (tmp_path / "step-1").iterdir()} == set(FILES)
+
+
+def test_random_states_come_back(tmp_path: Path) -> None:
+    import random
+
+    import numpy as np
+
+    write_checkpoint(tmp_path / "step-1", checkpoint(1))
+
+    def draw() -> tuple[float, float, float]:
+        return float(torch.rand(1)), float(np.random.rand()), random.random()
+
+    drawn = draw()
+    assert draw() != drawn
+    restore_random_state(read_checkpoint(tmp_path / "step-1").random[0])
+    assert draw() == drawn
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("how", ["a bit", "its end", "all of it"])
+def test_every_damage_is_found(tmp_path: Path, name: str, how: str) -> None:
+    folder = tmp_path / "step-1"
+    write_checkpoint(folder, checkpoint(1))
+    content = bytearray((folder / name).read_bytes())
+    if how == "all of it":
+        (folder / name).unlink()
+    elif how == "its end":
+        (folder / name).write_bytes(content[:-3])
+    else:
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+    problem = damage(folder)
+    assert problem is not None
+    assert name in problem or name == "manifest.json"
+    with pytest.raises(Failure, match="is damaged"):
+        check_whole(folder)
+
+
+def test_damaged_ones_are_named_and_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    for step in (10, 20, 30):
+        checkpoints.save(step, checkpoint(step))
+    (tmp_path / "step-00000030/optimizer.pt").write_bytes(b"x")
+    os.truncate(tmp_path / "step-00000020/model.safetensors", 50)
+    newest = checkpoints.newest_whole()
+    assert newest == tmp_path / "step-00000010"
+    said = capsys.readouterr().err
+    assert "step-00000030 is damaged (optimizer.pt" in said
+    assert "step-00000020 is damaged (model.safetensors has 50 bytes" in said
+    (newest / "state.json").unlink()
+    with pytest.raises(Failure, match="every checkpoint"):
+        checkpoints.newest_whole()
+
+
+def test_the_newest_are_kept(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for step in (5, 10, 100_000_000, 7):
+        checkpoints.save(step, checkpoint(step))
+    assert [path.name for path in checkpoints.newest_first()] == ["step-100000000", "step-00000010"]
+
+
+def test_what_lies_after_the_step_is_set_aside(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    for step in (1, 2, 3):
+        checkpoints.save(step, checkpoint(step))
+    checkpoints.set_aside(1)
+    assert [path.name for path in checkpoints.newest_first()] == ["step-00000001"]
+    assert read_checkpoint(tmp_path / "aside-step-00000003").state == {"step": 3}
+
+
+def test_an_interrupted_writer_leaves_nothing_that_is_trusted(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    checkpoints.save(1, checkpoint(1))
+    checkpoints.save(2, checkpoint(2))
+    (tmp_path / "step-00000002").rename(tmp_path / "step-00000002.partial")
+    assert checkpoints.newest_whole() == tmp_path / "step-00000001"
+    checkpoints.save(2, checkpoint(2))
+    assert checkpoints.newest_whole() == tmp_path / "step-00000002"
+
+
+class Bomb:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "random.pt"])
+def test_no_pickle_is_executed(tmp_path: Path, name: str) -> None:
+    write_checkpoint(tmp_path / "step-1", checkpoint(1))
+    torch.save({"state": Bomb(tmp_path / "executed")}, tmp_path / "step-1" / name)
+    with pytest.raises(Failure, match="cannot be read"):
+        read_checkpoint(tmp_path / "step-1")
+    assert not (tmp_path / "executed").exists()
+    torch.load(tmp_path / "step-1" / name, weights_only=False)
+    assert (tmp_path / "executed").exists()  # it would have been
+
+
+def test_a_full_disk_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    checkpoints.save(1, checkpoint(1))
+
+    def no_room(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("snac_train.checkpoint.save_file", no_room)
+    with pytest.raises(Failure, match=r"No space left.*--resume"):
+        checkpoints.save(2, checkpoint(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    assert checkpoints.newest_whole() == tmp_path / "step-00000001"

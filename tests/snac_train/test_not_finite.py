@@ -1,0 +1,89 @@
+"""A loss that is not finite: named, saved before, and tolerated only where that was asked for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from training import small_recipe
+
+from snac_model.errors import Failure
+from snac_train.beginning import Start
+from snac_train.checkpoint import damage
+from snac_train.objective import Losses, Objective
+from snac_train.recipe import Recipe
+from snac_train.segments import Batch
+from snac_train.session import Request, train
+
+BAD = "train/2"
+
+
+def run(recipe: Recipe, codes: Path, folder: Path, **options: Any) -> dict[str, Any]:
+    summary = train(recipe, Request(codes, "", folder, "cpu", **options))
+    assert summary is not None
+    return summary
+
+
+@pytest.fixture
+def bad_utterance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the loss of one utterance overflow, as a very loud one's does in half precision."""
+    compare = Objective.compare
+
+    def overflow(self: Objective, outputs: Losses, batch: Batch) -> Losses:
+        losses = compare(self, outputs, batch)
+        added = torch.tensor([np.inf if name == BAD else 0.0 for name in batch.utterance_ids])
+        return {name: value + added for name, value in losses.items()}
+
+    monkeypatch.setattr(Objective, "compare", overflow)
+
+
+@pytest.mark.usefixtures("bad_utterance")
+def test_the_run_stops_and_names_the_utterance(voices: Path, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=f"not finite in step \\d+, for {BAD};"):
+        run(small_recipe(), voices, tmp_path / "run")
+    state = json.loads((tmp_path / "run/run.json").read_text())
+    assert state["state"] == "failed"
+    (checkpoint,) = (tmp_path / "run/checkpoints").iterdir()
+    assert damage(checkpoint) is None
+
+
+@pytest.mark.usefixtures("bad_utterance")
+def test_so_many_steps_may_be_skipped(voices: Path, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="--skip-non-finite 4"):
+        run(small_recipe(), voices, tmp_path / "three", skip_non_finite=3)
+    summary = run(small_recipe(), voices, tmp_path / "four", skip_non_finite=4)
+    assert summary["skipped"] == 4
+    lines = [json.loads(line) for line in (tmp_path / "four/metrics.jsonl").open()]
+    without = [line for line in lines if line["kind"] == "train" and "loss" not in line]
+    assert len(without) == 4
+    log = (tmp_path / "four/train.log").read_text()
+    assert log.count(f"is skipped: not finite for {BAD}") == 4
+
+
+@pytest.mark.usefixtures("bad_utterance")
+def test_a_stopped_run_goes_on_when_told_to_skip(voices: Path, tmp_path: Path) -> None:
+    whole = run(small_recipe(), voices, tmp_path / "whole", skip_non_finite=4)
+    with pytest.raises(Failure, match="--resume --skip-non-finite 1"):
+        run(small_recipe(), voices, tmp_path / "run")
+    start = Start(resume=True)
+    summary = run(small_recipe(), voices, tmp_path / "run", skip_non_finite=4, start=start)
+    assert summary["best"] == whole["best"]
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> torch.Tensor:
+        return torch.tensor(torch.nan)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", broken)
+    with pytest.raises(Failure, match=r"for train/\d, train/\d;"):
+        run(small_recipe(), voices, tmp_path / "run")
+
+
+def test_weights_that_explode_stop_the_run(voices: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(optimizer__warmup_lr="1e30", optimizer__main_lr="1e30")
+    with pytest.raises(Failure, match="not finite"):
+        run(recipe, voices, tmp_path / "run")

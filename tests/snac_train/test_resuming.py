@@ -1,0 +1,154 @@
+"""Going on with a run: from where, with what changed, and what is refused."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import killing
+import pytest
+from click.testing import CliRunner, Result
+from killing import Moment
+from whole_runs import arguments
+
+from snac_train.cli.train import main
+from snac_train.run_folder import process_started
+
+
+def snac_train(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def stopped(voices: Path, tmp_path: Path) -> Path:
+    """The artifact root of a run that was stopped after its sixth step."""
+    moment = Moment("snac_train.stage:Stage.step", 6, number=signal.SIGTERM)
+    log = tmp_path / "log"
+    assert killing.run(arguments(tmp_path, voices), moment, log=log) == 143, log.read_text()
+    return tmp_path
+
+
+def state(root: Path) -> dict[str, Any]:
+    return json.loads((root / "runs/one/run.json").read_text())
+
+
+def place(root: Path, codes: Path) -> list[object]:
+    return ["--artifacts", root, "--codes", codes, "--device", "cpu", "--resume"]
+
+
+def test_a_run_is_resumed_by_its_name_alone(stopped: Path, voices: Path) -> None:
+    result = snac_train(*place(stopped, voices), "--run", "one")
+    assert result.exit_code == 0, result.stderr
+    assert "going on after step 6" in result.stderr
+    assert state(stopped)["state"] == "finished"
+
+
+def test_without_a_name_the_run_that_wrote_last_is_resumed(stopped: Path, voices: Path) -> None:
+    (stopped / "runs/older").mkdir()
+    (stopped / "runs/older/recipe.toml").touch()
+    os.utime(stopped / "runs/one/run.json")
+    result = snac_train(*place(stopped, voices))
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["run"].endswith("runs/one")
+
+
+def test_a_recipe_that_differs_is_shown(stopped: Path, voices: Path) -> None:
+    changed = ["--main-lr", "1e-3", "--epochs", "3", "--epoch-ranges", "1-2,3-4"]
+    result = snac_train(*place(stopped, voices), *changed)
+    assert result.exit_code == 1
+    assert "curriculum.epochs: 4 -> 3" in result.stderr
+    assert "optimizer.main_lr: 0.002 -> 0.001" in result.stderr
+    assert "epoch_ranges" not in result.stderr
+    assert state(stopped)["state"] == "stopped"
+    allowed = ["--allow-changed", "curriculum.epochs"]
+    result = snac_train(*place(stopped, voices), *changed, *allowed)
+    assert result.exit_code == 1
+    assert "curriculum.epochs" not in result.stderr
+
+
+def test_another_base_or_other_data_is_shown(stopped: Path, voices: Path) -> None:
+    result = snac_train(*place(stopped, voices), "--limit", "4")
+    assert result.exit_code == 1
+    assert "data.limit: 0 -> 4" in result.stderr
+    assert "data.train_utterances: 6 -> 4" in result.stderr
+
+
+def test_what_is_allowed_may_change(stopped: Path, voices: Path) -> None:
+    """More epochs: the schedule spans the longer stage from here on, without a jump upwards."""
+    more = ["--epochs", "6", "--epoch-ranges", "1-2,3-6", "--allow-changed", "curriculum"]
+    result = snac_train(*place(stopped, voices), *more)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["epochs"] == 6
+    assert 'epoch_ranges = [\n    "1-2",\n    "3-6",' in recipe(stopped)
+
+
+def recipe(root: Path) -> str:
+    return (root / "runs/one/recipe.toml").read_text()
+
+
+def test_a_finished_run_stays_as_it_is(stopped: Path, voices: Path) -> None:
+    first = snac_train(*place(stopped, voices))
+    before = {
+        path: path.stat().st_mtime_ns for path in stopped.glob("runs/one/**/*") if path.is_file()
+    }
+    again = snac_train(*place(stopped, voices))
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_a_chosen_checkpoint_leaves_the_later_ones_aside(stopped: Path, voices: Path) -> None:
+    checkpoints = stopped / "runs/one/checkpoints"
+    assert [path.name[-1] for path in sorted(checkpoints.iterdir())] == ["3", "4", "6"]
+    result = snac_train(*place(stopped, voices), checkpoints / "step-00000004")
+    assert result.exit_code == 0, result.stderr
+    assert "going on after step 4" in result.stderr
+    assert "aside-step-00000006" in result.stderr
+    assert (checkpoints / "aside-step-00000006").is_dir()
+
+
+def test_a_damaged_checkpoint_is_passed_over(stopped: Path, voices: Path) -> None:
+    checkpoints = stopped / "runs/one/checkpoints"
+    os.truncate(checkpoints / "step-00000006/optimizer.pt", 100)
+    result = snac_train(*place(stopped, voices))
+    assert result.exit_code == 0, result.stderr
+    assert "step-00000006 is damaged (optimizer.pt has 100 bytes" in result.stderr
+    assert "going on after step 4" in result.stderr
+
+
+def test_a_damaged_checkpoint_that_was_asked_for_is_refused(stopped: Path, voices: Path) -> None:
+    checkpoint = stopped / "runs/one/checkpoints/step-00000004"
+    (checkpoint / "state.json").write_text("{}")
+    result = snac_train(*place(stopped, voices), checkpoint)
+    assert result.exit_code == 1
+    assert "state.json has 2 bytes" in result.stderr
+
+
+def test_a_run_that_is_being_trained_is_left_alone(stopped: Path, voices: Path) -> None:
+    path = stopped / "runs/one/run.json"
+    alive = state(stopped) | {
+        "state": "running",
+        "pid": os.getpid(),
+        "process_started": process_started(os.getpid()),
+    }
+    path.write_text(json.dumps(alive))
+    result = snac_train(*place(stopped, voices))
+    assert result.exit_code == 1
+    assert f"process {os.getpid()} is training" in result.stderr
+    path.write_text(json.dumps(alive | {"process_started": 1}))  # the number was given anew
+    assert snac_train(*place(stopped, voices)).exit_code == 0
+
+
+def test_metrics_that_have_shrunk_are_not_added_to(stopped: Path, voices: Path) -> None:
+    os.truncate(stopped / "runs/one/metrics.jsonl", 10)
+    result = snac_train(*place(stopped, voices))
+    assert result.exit_code == 1
+    assert "has 10 bytes, fewer than" in result.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--run", "other"]])
+def test_without_a_run_there_is_nothing_to_resume(tmp_path: Path, words: list[str]) -> None:
+    result = snac_train("--artifacts", tmp_path, "--resume", *words)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr

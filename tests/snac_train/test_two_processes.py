@@ -1,0 +1,94 @@
+"""Two processes share every batch, and come to what one comes to."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import killing
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from killing import Moment
+from training import make_cache, write_voice
+from whole_runs import arguments, result
+
+from snac_train.slices import pieces_of
+
+
+@given(
+    batch=st.lists(st.integers(0, 99), min_size=1, max_size=40, unique=True),
+    count=st.integers(1, 9),
+    pieces=st.integers(1, 5),
+)
+def test_processes_and_pieces_have_each_item_of_a_batch_once(
+    batch: list[int], count: int, pieces: int
+) -> None:
+    shares = [pieces_of(batch, number, count, pieces) for number in range(count)]
+    counted = [piece for share in shares for piece in share if piece.counted]
+    assert sorted(item for piece in counted for item in piece.positions) == sorted(batch)
+    for share in shares:
+        assert 1 <= len(share) <= pieces
+        assert all(piece.positions for piece in share)
+    assert all(set(piece.positions) <= set(batch) for share in shares for piece in share)
+
+
+@pytest.fixture(scope="module")
+def root(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two processes, whose last batch of an epoch leaves one of them without an item."""
+    root = tmp_path_factory.mktemp("two")
+    codes = killing.run_two(arguments(root, voices, *ODD), log=root / "log")
+    assert codes == [0, 0], (root / "log").read_text()
+    return root
+
+
+ODD = ("--set", "data.limit=5", "--set", "optimizer.accumulate=2")  # batches of 2, 2, 1 and 3, 2
+
+
+def test_the_losses_are_those_of_one_process(voices: Path, root: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    assert killing.run(arguments(alone, voices, *ODD), log=alone / "log") == 0
+    for one, two in zip(result(alone)["metrics"], result(root)["metrics"], strict=True):
+        assert one.keys() == two.keys()
+        numbers = {name: value for name, value in one.items() if isinstance(value, float)}
+        assert numbers == pytest.approx({name: two[name] for name in numbers}, rel=1e-5)
+        for name in one.keys() - numbers.keys():
+            assert one[name] == two[name]
+
+
+@pytest.mark.parametrize("call", [2, 8])
+def test_killed_processes_resume_exactly(
+    voices: Path, root: Path, tmp_path: Path, call: int
+) -> None:
+    log = tmp_path / "log"
+    moment = Moment("snac_train.stage:Stage.step", call)
+    codes = killing.run_two(arguments(tmp_path, voices, *ODD), moment, log=log)
+    assert codes == [-signal.SIGKILL] * 2
+    codes = killing.run_two(arguments(tmp_path, voices, *ODD, "--resume"), log=log)
+    assert codes == [0, 0], log.read_text()
+    assert result(tmp_path) == result(root)
+
+
+def test_a_signal_to_one_process_stops_both(voices: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    moment = Moment("snac_train.stage:Stage.step", 3, number=signal.SIGTERM)
+    assert killing.run_two(arguments(tmp_path, voices), moment, log=log) == [143, 143]
+    assert state(tmp_path)["state"] == "stopped"
+
+
+def test_what_one_process_cannot_read_stops_both(small_codec: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        write_voice(tmp_path / f"in/train/{number}.wav", 0.4, number)
+    write_voice(tmp_path / "in/val/0.wav", 0.4, 9)
+    codes = make_cache(tmp_path / "in", tmp_path, small_codec)
+    (tmp_path / "in/train/1.wav").unlink()
+    log = tmp_path / "log"
+    assert killing.run_two(arguments(tmp_path, codes), log=log) == [1, 1], log.read_text()
+    assert state(tmp_path)["state"] == "failed"
+    assert "'train/1'" in state(tmp_path)["message"]
+    assert "Traceback" not in log.read_text()
+
+
+def state(root: Path) -> dict[str, Any]:
+    return json.loads((root / "runs/one/run.json").read_text())

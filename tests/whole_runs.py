@@ -1,0 +1,39 @@
+"""Small whole runs through the command, and what two of them must agree in."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from training import SMALL_RECIPE
+
+RECIPE = SMALL_RECIPE | {
+    "checkpoint.every_steps": "2",
+    "checkpoint.every_minutes": "0",
+    "tracking.log_every": "3",
+    "validation.batch_size": "2",
+}
+
+
+def arguments(root: Path, codes: Path, *more: object) -> list[object]:
+    place = ["--artifacts", root, "--codes", codes, "--run", "one", "--device", "cpu"]
+    return ["--phase", 12, *place, *settings(RECIPE), *more]
+
+
+def settings(recipe: dict[str, str]) -> list[str]:
+    return [word for name, text in recipe.items() for word in ("--set", f"{name}={text}")]
+
+
+def result(root: Path) -> dict[str, Any]:
+    """All that two runs must agree in."""
+    run = root / "runs/one"
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        line.pop("samples_per_s", None)
+    state = json.loads((run / "run.json").read_text())
+    files = {
+        str(path.relative_to(run)): path.read_bytes()
+        for pattern in ("best*/*", "checkpoints/step-*/model.safetensors")
+        for path in sorted(run.glob(pattern))
+    }
+    summary = {name: state["summary"][name] for name in ("epochs", "steps", "baseline", "best")}
+    return {"state": state["state"], "summary": summary, "metrics": lines, "files": files}
