@@ -1,6 +1,8 @@
 """Model configurations of the tests, true and narrow, and models with weights that matter."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -78,3 +80,13 @@ def codes(model: SNAC, coarse_tokens: int, batch: int = 1, seed: int = 0) -> lis
         torch.randint(size, (batch, coarse_tokens * per_coarse), generator=generator)
         for per_coarse in model.geometry.tokens_per_coarse
     ]
+
+
+class TouchWhenUnpickled:
+    """A malicious object: its unpickling creates a file."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.marker,))

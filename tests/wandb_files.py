@@ -13,7 +13,7 @@ FIRST, LAST, FULL = 2, 4, 1
 
 def history(folder: Path) -> list[dict[str, Any]]:
     """Return every row logged by the offline runs in ``folder``, oldest first."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
     rows = []
     for file in sorted(folder.glob("wandb/offline-run-*/*.wandb")):

@@ -35,5 +35,6 @@ def result(root: Path) -> dict[str, Any]:
         for pattern in ("best*/*", "checkpoints/step-*/model.safetensors")
         for path in sorted(run.glob(pattern))
     }
-    summary = {name: state["summary"][name] for name in ("epochs", "steps", "baseline", "best")}
+    summary = state.get("summary", {})
+    summary = {name: summary.get(name) for name in ("epochs", "steps", "baseline", "best")}
     return {"state": state["state"], "summary": summary, "metrics": lines, "files": files}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from models import NARROW, seeded
+from models import NARROW, TouchWhenUnpickled, seeded
 from safetensors.torch import save_file
 
 from snac_model import load, save
@@ -66,16 +66,6 @@ def test_half_precision_loads_as_float32(tmp_path: Path) -> None:
     loaded = load(tmp_path).state_dict()
     assert {value.dtype for value in loaded.values()} == {torch.float32}
     assert all(torch.equal(loaded[name], value.float()) for name, value in halves.items())
-
-
-class TouchWhenUnpickled:
-    """A malicious object: its unpickling creates a file."""
-
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.marker,))
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -17,7 +17,14 @@ from snac_train.checkpoint import (
 from snac_train.checkpoints import Checkpoints
 from snac_train.random_state import random_state, restore_random_state
 
-FILES = ("model.safetensors", "optimizer.pt", "random.pt", "state.json", "manifest.json")
+FILES = (
+    "model.safetensors",
+    "config.json",
+    "optimizer.pt",
+    "random.pt",
+    "state.json",
+    "manifest.json",
+)
 
 
 def checkpoint(step: int) -> Checkpoint:
@@ -27,7 +34,7 @@ def checkpoint(step: int) -> Checkpoint:
     weight.grad = torch.ones_like(weight)
     optimizer.step()
     model = {"weight": weight.detach()}
-    return Checkpoint(model, optimizer.state_dict(), [random_state()], {"step": step})
+    return Checkpoint(model, {}, optimizer.state_dict(), [random_state()], {"step": step})
 
 
 def test_what_was_written_comes_back(tmp_path: Path) -> None:

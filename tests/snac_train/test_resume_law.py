@@ -81,8 +81,9 @@ def test_a_signal_in_a_validation_stops_at_once(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any]
 ) -> None:
     log = tmp_path / "log"
-    function, call = "snac_train.validation:not_finite", VALIDATIONS + 4
+    function, call = "snac_train.validation:not_finite", VALIDATIONS + 2
     moment = Moment(function, call, number=signal.SIGTERM)
     assert killing.run(arguments(tmp_path, voices), moment, log=log) == 143
+    assert {line["kind"] for line in result(tmp_path)["metrics"]} == {"baseline", "train"}
     assert killing.run(arguments(tmp_path, voices, "--resume"), log=log) == 0, log.read_text()
     assert result(tmp_path) == uninterrupted

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from killing import Moment
 from whole_runs import arguments
 
+from snac_model import load
+from snac_model.dual_head import DualHeadSNAC
 from snac_train.cli.train import main
 from snac_train.run_folder import process_started
 
@@ -51,6 +53,10 @@ def test_without_a_name_the_run_that_wrote_last_is_resumed(stopped: Path, voices
     result = snac_train(*place(stopped, voices))
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["run"].endswith("runs/one")
+
+
+def test_a_checkpoint_is_a_model(stopped: Path) -> None:
+    assert isinstance(load(stopped / "runs/one/checkpoints/step-00000006"), DualHeadSNAC)
 
 
 def test_a_recipe_that_differs_is_shown(stopped: Path, voices: Path) -> None:

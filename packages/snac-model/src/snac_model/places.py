@@ -10,19 +10,21 @@ DEFAULT_MODEL = "hubertsiuzdak/snac_24khz"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 OFFICIAL_WEIGHTS = "pytorch_model.bin"
+OLD_CHECKPOINTS = (".pt", ".pth", ".ckpt")
 
 _BUILTIN_FOLDER = Path(__file__).parent / "builtin"
 _CHOICES = (
     "Give a Hub id (owner/name), a folder with config.json and model.safetensors or "
-    "pytorch_model.bin, a run's best/ folder, or builtin:NAME ({builtins})."
+    "pytorch_model.bin, a run's best/ folder, an older checkpoint (.pt), or builtin:NAME "
+    "({builtins})."
 )
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """The two files that make a model."""
+    """The two files that make a model; an older checkpoint has no ``config``."""
 
-    config: Path
+    config: Path | None
     weights: Path
 
 
@@ -32,7 +34,7 @@ def builtin_names() -> list[str]:
 
 
 def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
-    """Find the files of a Hub id, a folder or ``builtin:NAME``.
+    """Find the files of a Hub id, a folder, ``builtin:NAME`` or an older checkpoint.
 
     Raises:
         Failure: naming what was looked for and what can be given instead.
@@ -42,6 +44,8 @@ def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
         return _find_builtin(name.removeprefix("builtin:"))
     if Path(name).is_dir():
         return _find_in_folder(Path(name))
+    if name.endswith(OLD_CHECKPOINTS):
+        return _find_old_checkpoint(Path(name))
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _find_on_hub(name, **hub_options)
     raise Failure(f"no model at {name}: there is no such folder. {_choices()}")
@@ -66,6 +70,12 @@ def _find_in_folder(folder: Path) -> ModelFiles:
             return _find_in_folder(folder / "best")
         raise Failure(f"the folder {folder} holds no model. {_choices()}")
     return ModelFiles(folder / CONFIG, weights)
+
+
+def _find_old_checkpoint(path: Path) -> ModelFiles:
+    if not path.is_file():
+        raise Failure(f"no model at {path}: there is no such file. {_choices()}")
+    return ModelFiles(None, path)
 
 
 def _find_on_hub(repository: str, **options: Any) -> ModelFiles:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -16,7 +15,9 @@ from snac_model.config import CodecConfig
 from snac_model.dual_head import model_class
 from snac_model.errors import Failure
 from snac_model.files import atomic_path, write_text
-from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS, ModelFiles, find_model
+from snac_model.old_checkpoints import read_old_checkpoint
+from snac_model.pickles import is_state_dict, read_pickle
+from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS, find_model
 
 
 def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: Any) -> SNAC:
@@ -24,7 +25,7 @@ def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: A
 
     Args:
         where: a Hub id, a folder (``config.json`` with ``model.safetensors`` or the official
-            ``pytorch_model.bin``), or ``builtin:NAME``.
+            ``pytorch_model.bin``), ``builtin:NAME``, or an older checkpoint (``.pt``).
         device: where the weights go.
         hub_options: passed to ``huggingface_hub.snapshot_download``: ``revision``, ``cache_dir``...
 
@@ -32,8 +33,13 @@ def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: A
         Failure: if there is no such model, or its files are damaged or do not fit together.
     """
     files = find_model(where, **hub_options)
-    model = _build(files.config)
-    _fill(model, _read_state(files.weights), files)
+    if files.config is None:
+        config, described_by, state = read_old_checkpoint(files.weights)
+    else:
+        config, described_by = CodecConfig.read(files.config), str(files.config)
+        state = _read_state(files.weights)
+    model = _build(config, described_by)
+    _fill(model, state, f"{files.weights} does not fit {described_by}")
     return model.eval().to(device)
 
 
@@ -67,37 +73,39 @@ def weights_sha256(modules: Iterable[nn.Module]) -> str:
     return digest.hexdigest()
 
 
-def _build(config_path: Path) -> SNAC:
-    """Build the untrained model that a ``config.json`` describes."""
-    config = CodecConfig.read(config_path)
+def _build(config: CodecConfig, described_by: str) -> SNAC:
+    """Build the untrained model of a configuration."""
     try:
         return model_class(config)(**config.to_dict())
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-        raise Failure(f"{config_path} describes no model that can be built: {error}") from error
+        raise Failure(f"{described_by} describes no model that can be built: {error}") from error
 
 
 def _read_state(path: Path) -> dict[str, torch.Tensor]:
-    """Read a state dict without ever executing what a pickle says."""
+    """Read the state dict of a model folder."""
+    if path.name == OFFICIAL_WEIGHTS:
+        state = read_pickle(path)
+        if not is_state_dict(state):
+            raise Failure(f"{path} holds no state dict, tensors by their names")
+        return state
     try:
-        if path.name == OFFICIAL_WEIGHTS:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        else:
-            state = load_file(path)
-    except UnpicklingError as error:  # torch's message would advise to run the code
-        raise Failure(
-            f"{path} is refused: it is damaged, or holds more than weights; no code in it is run"
-        ) from error
+        return load_file(path)
     except Exception as error:  # a damaged file can raise anything
         raise Failure(f"cannot read the weights {path}: {error!r}") from error
-    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
-        raise Failure(f"{path} holds no state dict, tensors by their names")
-    return state
 
 
-def _fill(model: SNAC, state: dict[str, torch.Tensor], files: ModelFiles) -> None:
+def _fill(model: SNAC, state: dict[str, torch.Tensor], misfit: str) -> None:
     """Load a state dict whose keys and shapes must all fit."""
     try:
-        model.load_state_dict(state)
+        missing, unexpected = model.load_state_dict(state, strict=False)
     except RuntimeError as error:
-        detail = " ".join(str(error).split())[:500]
-        raise Failure(f"{files.weights} does not fit {files.config}: {detail}") from error
+        raise Failure(f"{misfit}: {' '.join(str(error).split())[:500]}") from error
+    wrong = [*_some("Unexpected", unexpected), *_some("Missing", missing)]
+    if wrong:
+        raise Failure(f"{misfit}: {'; '.join(wrong)}")
+
+
+def _some(what: str, keys: list[str]) -> list[str]:
+    """Name the first of some keys, and count the others."""
+    others = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
+    return [f"{what} key(s): {', '.join(keys[:4])}{others}"] if keys else []

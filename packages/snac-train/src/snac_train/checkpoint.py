@@ -16,7 +16,10 @@ from safetensors.torch import load_file, save_file
 from snac_model.errors import Failure
 from snac_model.files import TEMPORARY_SUFFIX, flush_to_disk
 
-MODEL, OPTIMIZER, RANDOM, STATE = "model.safetensors", "optimizer.pt", "random.pt", "state.json"
+MODEL, CONFIG = "model.safetensors", "config.json"
+OPTIMIZER, RANDOM, STATE = "optimizer.pt", "random.pt", "state.json"
+# the first two are a model folder, which every command takes that takes a model
+FILES = (MODEL, CONFIG, OPTIMIZER, RANDOM, STATE)
 MANIFEST = "manifest.json"
 
 Tensors = dict[str, torch.Tensor]
@@ -28,12 +31,14 @@ class Checkpoint:
 
     Attributes:
         model: the model's state dict.
+        config: the model's ``config.json``.
         optimizer: the optimizer's state dict.
         random: states of the random generators, one entry a process.
         state: the rest, as JSON has it.
     """
 
     model: Tensors
+    config: dict[str, Any]
     optimizer: dict[str, Any]
     random: list[dict[str, Any]]
     state: dict[str, Any]
@@ -68,6 +73,7 @@ def _writers(checkpoint: Checkpoint) -> dict[str, Callable[[Path], object]]:
     weights = {name: value.cpu().contiguous() for name, value in checkpoint.model.items()}
     return {
         MODEL: lambda path: save_file(weights, path),
+        CONFIG: lambda path: path.write_text(json.dumps(checkpoint.config, indent=2) + "\n"),
         OPTIMIZER: lambda path: torch.save(checkpoint.optimizer, path),
         RANDOM: lambda path: torch.save(checkpoint.random, path),
         STATE: lambda path: path.write_text(json.dumps(checkpoint.state, indent=1) + "\n"),
@@ -98,7 +104,7 @@ def damage(folder: Path) -> str | None:
     """Say what is wrong with a checkpoint's files, by their sizes and hashes; None if nothing."""
     try:
         recorded = json.loads((folder / MANIFEST).read_text())
-        for name in (MODEL, OPTIMIZER, RANDOM, STATE):
+        for name in FILES:
             expected = _File(**recorded[name])
             size = os.path.getsize(folder / name)
             if size != expected.size:
@@ -130,6 +136,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         return Checkpoint(
             model=load_file(folder / MODEL),
+            config=json.loads((folder / CONFIG).read_text()),
             optimizer=torch.load(folder / OPTIMIZER, map_location="cpu", weights_only=True),
             random=torch.load(folder / RANDOM, map_location="cpu", weights_only=True),
             state=json.loads((folder / STATE).read_text()),

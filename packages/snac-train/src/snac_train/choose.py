@@ -6,7 +6,8 @@ from pathlib import Path
 
 from snac_model.artifacts import Artifacts
 from snac_model.errors import BadInput
-from snac_train.recipe import Recipe, load_recipe, read_recipe, recipe_of
+from snac_train.legacy_config import NO_CONFIG, LegacyConfig
+from snac_train.recipe import Recipe, packaged_tables, read_recipe, recipe_of
 from snac_train.run_folder import RECIPE, last_written
 
 
@@ -35,15 +36,22 @@ def choose_run(
 
 
 def choose_recipe(
-    phase: int | None, resumed: Path | None, overrides: Sequence[tuple[str, str]]
+    phase: int | None,
+    resumed: Path | None,
+    overrides: Sequence[tuple[str, str]],
+    config: LegacyConfig = NO_CONFIG,
 ) -> Recipe:
     """Return the phase's recipe, or that of the run that is resumed, with overrides applied.
+
+    An earlier configuration comes before the overrides.
 
     Raises:
         BadInput: if neither is given, or the run has no readable recipe.
     """
     if resumed is not None:
+        if config.values:
+            raise BadInput("--config is for a new run: one that is resumed has its own recipe")
         return recipe_of(read_recipe(resumed / RECIPE), overrides)
     if phase is None:
         raise BadInput("give --phase 10, 11 or 12; or --resume to go on with a run")
-    return load_recipe(phase, overrides)
+    return recipe_of(config.over(packaged_tables(phase)), overrides)

@@ -46,7 +46,7 @@ class Processes:
 
     def largest(self, values: Sequence[int]) -> list[int]:
         """Return the largest of each value over the processes."""
-        return self._reduce(torch.tensor(values), torch.distributed.ReduceOp.MAX)
+        return self._reduce(torch.tensor(values, dtype=torch.int64), torch.distributed.ReduceOp.MAX)
 
     def total(self, values: torch.Tensor) -> list[float]:
         """Return the sums over the processes of a vector."""

@@ -230,7 +230,7 @@ def load_recipe(phase: int, overrides: Overrides = ()) -> Recipe:
     Raises:
         BadInput: if there is no such phase, or an override does not fit.
     """
-    return recipe_of(_packaged_tables(phase), overrides)
+    return recipe_of(packaged_tables(phase), overrides)
 
 
 def recipe_of(tables: Tables, overrides: Overrides = ()) -> Recipe:
@@ -289,7 +289,8 @@ def read_recipe(path: Path) -> Tables:
         raise BadInput(f"cannot read the recipe {path}: {error}") from error
 
 
-def _packaged_tables(phase: int) -> Tables:
+def packaged_tables(phase: int) -> Tables:
+    """Return the tables of a phase's recipe; raises BadInput if there is no such phase."""
     folder = resources.files("snac_train") / "recipes"
     recipe = folder / f"phase{phase}.toml"
     if not recipe.is_file():

@@ -61,8 +61,13 @@ class Saver:
                     "metrics_bytes": self.folder.flushed_metrics(),
                     "skipped": skipped,
                 }
-                optimizer = stage.optimizer.state_dict()
-                checkpoint = Checkpoint(model.state_dict(), optimizer, random, state)
+                checkpoint = Checkpoint(
+                    model=model.state_dict(),
+                    config=model.config.to_dict(),
+                    optimizer=stage.optimizer.state_dict(),
+                    random=random,
+                    state=state,
+                )
                 path = self.checkpoints.save(step, checkpoint)
                 self.folder.say(f"saved {path}")
         self.requests.save = False

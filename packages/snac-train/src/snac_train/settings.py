@@ -3,7 +3,7 @@
 import difflib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -58,7 +58,7 @@ def override(tables: dict[str, dict[str, Any]], name: str, text: str, kind: type
     """
     known = fields_of(kind)
     if name not in known:
-        raise BadInput(_unknown("field", name, known))
+        raise BadInput(unknown("the recipe", "field", name, known))
     table, field = name.split(".")
     tables[table][field] = parse_value(text, known[name])
 
@@ -73,10 +73,10 @@ def build(kind: type[Settings], tables: Mapping[str, Any]) -> Settings:
     table_kinds = get_type_hints(kind)
     for table, values in tables.items():
         if table not in table_kinds or not isinstance(values, Mapping):
-            raise BadInput(_unknown("table", table, table_kinds))
+            raise BadInput(unknown("the recipe", "table", table, table_kinds))
         for field in values:
             if f"{table}.{field}" not in known:
-                raise BadInput(_unknown("field", f"{table}.{field}", known))
+                raise BadInput(unknown("the recipe", "field", f"{table}.{field}", known))
     built = {name: _table(table_kinds[name], name, tables, known) for name in table_kinds}
     return kind(**built)
 
@@ -123,6 +123,7 @@ def _describe(kind: Any) -> str:
     return f"{_WORDS[plain]}, {limits}" if limits else _WORDS[plain]
 
 
-def _unknown(what: str, name: str, known: Mapping[str, Any]) -> str:
+def unknown(owner: str, what: str, name: str, known: Iterable[str]) -> str:
+    """Say that there is no such thing, and which is the nearest."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
-    return f"the recipe has no {what} {name!r}; the nearest is {nearest!r}"
+    return f"{owner} has no {what} {name!r}; the nearest is {nearest!r}"

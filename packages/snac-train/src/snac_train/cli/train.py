@@ -14,6 +14,7 @@ from snac_model.console import (
     codes_option,
     device_option,
     manifest_option,
+    note,
     print_summary,
 )
 from snac_train.cli.options import recipe_options, recipe_overrides
@@ -26,6 +27,12 @@ NEWEST = "newest"
     "--phase",
     type=int,
     help="Which recipe: 10 trains 24 kHz, 11 48 kHz, 12 both. [a resumed run has its own]",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="An earlier script's configuration; other options come before what it says.",
 )
 @artifacts_option
 @codes_option
@@ -77,6 +84,7 @@ NEWEST = "newest"
 def main(
     *,
     phase: int | None,
+    config: Path | None,
     artifacts: Path | None,
     codes: Path | None,
     manifest: str | None,
@@ -99,12 +107,16 @@ def main(
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
     from snac_train.choose import choose_recipe, choose_run
+    from snac_train.legacy_config import NO_CONFIG, read_config
     from snac_train.recipe import split_setting
 
     places = Artifacts.at(artifacts)
-    folder = choose_run(places, run, resume is not None, _checkpoint(resume))
+    earlier = read_config(config) if config else NO_CONFIG
+    folder = choose_run(places, run or earlier.run, resume is not None, _checkpoint(resume))
     overrides = [*recipe_overrides(options), *map(split_setting, settings)]
-    recipe = choose_recipe(phase, folder if resume else None, overrides)
+    recipe = choose_recipe(phase, folder if resume else None, overrides, earlier)
+    for line in earlier.notes:
+        note(line)
     if show_recipe:
         click.echo(recipe.to_toml(), nl=False)
         return
@@ -113,15 +125,18 @@ def main(
         _launch(gpus, folder.name)
     from snac_train.beginning import Start
     from snac_train.launch import end_with_launcher
+    from snac_train.legacy_audio import check_audio
     from snac_train.session import Request, train
 
     end_with_launcher()
+    codes, manifest = codes or places.codes, manifest or str(places.manifests)
+    check_audio(earlier.audio, recipe, codes, manifest)
     request = Request(
-        codes=codes or places.codes,
-        manifest=manifest or str(places.manifests),
+        codes=codes,
+        manifest=manifest,
         run=folder,
         device=device,
-        workers=workers,
+        workers=earlier.workers if workers is None else workers,
         start=Start(resume is not None, _checkpoint(resume), allow_changed, wandb),
         skip_non_finite=skip_non_finite,
     )

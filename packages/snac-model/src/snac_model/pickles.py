@@ -1,0 +1,33 @@
+"""Reading what ``torch.save`` wrote, without ever executing what a pickle says."""
+
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from snac_model.errors import Failure
+
+
+def read_pickle(path: Path) -> Any:
+    """Read tensors and plain values, mapped into memory where the file's format allows it.
+
+    Raises:
+        Failure: if the file is damaged, or holds anything else.
+    """
+    try:
+        mapped = zipfile.is_zipfile(path)  # torch.save wrote another format before 1.6
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except UnpicklingError as error:  # torch's message would advise to run the code
+        raise Failure(
+            f"{path} is refused: it is damaged, or holds more than tensors and plain values; no "
+            "code in it is run. If it is your own, save its state dict alone where it was made."
+        ) from error
+    except Exception as error:  # a damaged file can raise anything
+        raise Failure(f"cannot read the weights {path}: {error!r}") from error
+
+
+def is_state_dict(content: Any) -> bool:
+    """Say whether an object is tensors by their names."""
+    return isinstance(content, dict) and all(map(torch.is_tensor, content.values()))

@@ -1,0 +1,60 @@
+"""Print the metrics of a small fixed run: ``python curve.py > curve.jsonl`` after a meant change.
+
+Exact on every x86-64 processor: the audio is made of whole numbers, and ``PORTABLE`` keeps torch,
+oneDNN and MKL to the instructions that all of them have, on one thread.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+PORTABLE = {
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "MKL_CBWR": "COMPATIBLE",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def write_saws(path: Path, frames: int, seed: int) -> None:
+    """Write a few saws of rising pitch, in whole numbers."""
+    time = np.arange(frames, dtype=np.int64)
+    phases = [time * (400 + 7 * seed + time // (90 + pitch)) * pitch for pitch in (1, 2, 5)]
+    saws = np.sum([phase % 65_536 for phase in phases], axis=0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, ((saws - 98_304) // 8).astype(np.int16), 48_000, subtype="PCM_16")
+
+
+def main() -> None:
+    """Make a codec, audio and a cache, train, and print what was measured."""
+    from training import SMALL_CODEC, make_cache, small_recipe
+
+    from snac_model import save
+    from snac_train.session import Request, train
+
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        save(SMALL_CODEC(), root / "model")
+        for seed, frames in enumerate((9_000, 14_001, 21_500, 30_000)):
+            write_saws(root / f"in/train/{seed}.wav", frames, seed)
+            write_saws(root / f"in/val/{seed}.wav", frames, seed + 10)
+        codes = make_cache(root / "in", root / "artifacts", root / "model")
+        train(small_recipe(), Request(codes, "", root / "run", "cpu"))
+        for line in (root / "run/metrics.jsonl").read_text().splitlines():
+            entry = json.loads(line)
+            entry.pop("samples_per_s", None)
+            print(json.dumps(entry))
+
+
+if __name__ == "__main__":
+    if any(os.environ.get(variable) != value for variable, value in PORTABLE.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **PORTABLE})
+    main()

@@ -1,0 +1,22 @@
+"""The loss curve of a small fixed run, to the last bit: what changes it must be meant to."""
+
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the curve is that of x86-64")
+def test_the_curve_is_the_one_in_the_repository() -> None:
+    printed = subprocess.run(
+        [sys.executable, str(GOLDEN / "curve.py")], capture_output=True, text=True, check=False
+    )
+    assert printed.returncode == 0, printed.stderr
+    measured = [json.loads(line) for line in printed.stdout.splitlines() if line[:1] == "{"]
+    expected = [json.loads(line) for line in (GOLDEN / "curve.jsonl").read_text().splitlines()]
+    assert measured == expected, "if that is meant: golden/curve.py says how to renew it"

@@ -1,0 +1,101 @@
+"""Runs that begin with what people already have: older checkpoints and configurations."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from models import TouchWhenUnpickled, liven
+from training import SMALL_RECIPE
+
+from snac_model import DualHeadSNAC
+from snac_model.codec import SNAC
+from snac_model.weights import weights_sha256
+from snac_train.cli.train import main
+
+CONFIG = {
+    "num_epochs": 1,
+    "batch_size": 4,
+    "learning_rate": 2e-3,
+    "n_ffts": [128, 256],
+    "curriculum": [{"epochs": [1, 1], "length": 0.2}],
+    "output_dir": "checkpoints/earlier_run",
+    "num_workers": 0,
+}
+SHORT = ("--set", "validation.segment_s=0.5", "--set", "validation.curriculum=false")
+
+
+def run(codes: Path, artifacts: Path, phase: int, *arguments: object) -> Result:
+    """Run the command on the CPU."""
+    place = ("--codes", codes, "--artifacts", artifacts, "--device", "cpu")
+    return CliRunner().invoke(main, ["--phase", str(phase), *map(str, (*place, *arguments))])
+
+
+def write(folder: Path, **values: Any) -> Path:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**CONFIG, **values}))
+    return path
+
+
+def state_of(artifacts: Path, name: str) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((artifacts / "runs" / name / "run.json").read_text())
+    return state
+
+
+def save_old(path: Path, model: SNAC, key: str) -> Path:
+    state = {f"module.{name}": value for name, value in model.state_dict().items()}
+    torch.save({"epoch": 3, "config": model.config.to_dict(), key: state}, path)
+    return path
+
+
+def test_a_run_by_an_older_configuration_from_an_older_checkpoint(
+    voices: Path, base: SNAC, tmp_path: Path
+) -> None:
+    old = save_old(tmp_path / "best_model.pt", base, "model")
+    source = voices.parents[1] / "in"
+    audio = {"train_data": str(source / "train"), "val_data": str(source / "val")}
+    config = write(tmp_path, pretrained_model=str(old), **audio)
+    result = run(voices, tmp_path, 10, "--config", config, *SHORT)
+    assert result.exit_code == 0, result.stderr
+    state = state_of(tmp_path, "earlier_run")
+    assert state["base"] == str(old)
+    assert state["base_sha256"] == weights_sha256([base])
+    assert state["plan"]["epochs"] == 1
+
+
+def test_a_dual_head_goes_on_from_an_older_dual_head(
+    voices: Path, base: SNAC, tmp_path: Path
+) -> None:
+    model = DualHeadSNAC.from_base(base)
+    liven(model.head_48k)
+    old = save_old(tmp_path / "old.pt", model, "model_state_dict")
+    settings = {**SMALL_RECIPE, "curriculum.epochs": "1"}
+    options = [part for name, text in settings.items() for part in ("--set", f"{name}={text}")]
+    result = run(voices, tmp_path, 12, "--base", old, "--run", "one", *options)
+    assert result.exit_code == 0, result.stderr
+    assert state_of(tmp_path, "one")["base_sha256"] == weights_sha256([model])
+
+
+@pytest.mark.parametrize("key", ["train_data", "val_data"])
+@pytest.mark.parametrize("codes", ["cached", "encoded"])
+def test_audio_of_another_folder_is_refused(
+    voices: Path, small_codec: Path, tmp_path: Path, key: str, codes: str
+) -> None:
+    config = write(tmp_path, pretrained_model=str(small_codec), **{key: str(tmp_path / "other")})
+    place = ("--manifest", voices.parent / "manifests", "--set", f"data.codes={codes}")
+    result = run(voices, tmp_path, 10, "--config", config, *place, *SHORT)
+    assert result.exit_code == 1, result.output
+    assert f"{key} is {tmp_path / 'other'}" in result.stderr
+    assert "Run snac-manifest" in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_base_that_would_run_code_is_refused(voices: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+    torch.save({"model_state_dict": TouchWhenUnpickled(marker)}, tmp_path / "old.pt")
+    result = run(voices, tmp_path, 10, "--base", tmp_path / "old.pt", "--run", "one", *SHORT)
+    assert result.exit_code == 1
+    assert "is refused" in result.stderr
+    assert not marker.exists()
