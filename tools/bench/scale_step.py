@@ -11,10 +11,11 @@ from contextlib import contextmanager, redirect_stdout
 import numpy as np
 import torch
 
-from snac_cache import CachedUtterance, CodeStore
+from snac_cache import CodeStore
 from snac_cache.cli.check import main as check_command
 from snac_cache.manifest import read_manifest
 from snac_cache.plan import plan_parts
+from snac_cache.store import CachedUtterance
 from snac_model.artifacts import Artifacts
 from snac_train.dataset import SegmentDataset, Utterances
 from snac_train.references import Targets
@@ -85,7 +86,8 @@ def segments(places: Artifacts) -> None:
         draws=Draws.for_epoch(0, 1),
     )
     with measured():
-        dataset.batch(random_rows(store))
+        for row in random_rows(store):
+            dataset[row]
 
 
 def index_of(places: Artifacts) -> None:
