@@ -24,6 +24,8 @@ uv run --locked python tools/bench/encode.py "$folder" "$@"
 uv run --locked python tools/bench/worker_memory.py "$folder"
 uv run --locked python tools/bench/data.py "$folder"
 uv run --locked python tools/bench/step.py "$folder" "$@"
+uv run --locked python tools/bench/decode.py "$folder" "$@"
+uv run --locked python tools/bench/look_ahead.py "$folder"
 if $scale; then
     uv run --locked python tools/bench/scale.py
 fi

@@ -38,7 +38,7 @@ def _start(
 ) -> subprocess.Popen:
     environment = {
         **os.environ,
-        "CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus)),
+        "CUDA_VISIBLE_DEVICES": _visible(gpus),
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(len(gpus)),
@@ -52,6 +52,13 @@ def _start(
         env=environment,
         start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on once
     )
+
+
+def _visible(gpus: Sequence[int]) -> str:
+    """Name GPUs to CUDA: by their numbers among those that this process was given itself."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = given.split(",") if given else None
+    return ",".join(names[number] if names else str(number) for number in gpus)
 
 
 def end_with_launcher() -> None:

@@ -31,17 +31,21 @@ class RunFolder:
         self.state: dict[str, Any] = {}
         self.wandb: WandbRun | None = None
 
-    def create(self) -> None:
-        """Start a run's folder; raises Failure if there is anything in it already."""
+    def check_unused(self) -> None:
+        """Raise Failure if there is anything in the folder already."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise Failure(
                 f"{self.path} already holds a run, which is never overwritten: "
                 "go on with it with --resume, or give --run NAME"
             )
+
+    def create(self) -> None:
+        """Start a run's folder; raises Failure if there is anything in it already."""
+        self.check_unused()
         self.path.mkdir(parents=True, exist_ok=True)
 
-    def reopen(self) -> None:
-        """Go on in a run's folder.
+    def check_resumable(self) -> None:
+        """Read how the run stands that is to go on.
 
         Raises:
             BadInput: if there is no run in it.
@@ -54,8 +58,12 @@ class RunFolder:
         if is_running(self.path, self.state):
             raise Failure(
                 f"process {self.state['pid']} is training in {self.path}: stop it first "
-                "(tools/stop.sh, or kill -TERM with its number)"
+                f"(tools/stop.sh {self.path.name})"
             )
+
+    def reopen(self) -> None:
+        """Go on in a run's folder; raises as ``check_resumable`` does."""
+        self.check_resumable()
         for leftover in self.path.glob(f"**/*{TEMPORARY_SUFFIX}"):
             if leftover.is_file():
                 leftover.unlink()
