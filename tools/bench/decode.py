@@ -14,7 +14,7 @@ import click
 import snac
 import soundfile
 import torch
-from encode import CONFIG_24KHZ  # type: ignore[import-not-found]
+from long_speech import CONFIG_24KHZ
 
 from snac_cache.convert.audio_out import AudioOutput
 from snac_cache.convert.decode import decode_utterances
