@@ -24,9 +24,9 @@ from long_speech import join_speech, write_cache
 from snac_cache import CodeStore
 from snac_model.console import Tool
 from snac_model.geometry import Geometry
-from snac_train.dataset import SegmentDataset, Utterances
-from snac_train.references import TARGET_RATE, Targets
-from snac_train.slices import Draws
+from snac_train.data.dataset import SegmentDataset, Utterances
+from snac_train.data.references import TARGET_RATE, Targets
+from snac_train.data.slices import Draws
 
 ITEMS = {"plain": 20, "ours": 200}
 TURNS = 5

@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from long_speech import CONFIG_24KHZ
 
 from snac_cache import CodeStore
 from snac_cache.manifest import read_manifest
 from snac_model import SNAC, save
+from snac_model.config import SNAC_24KHZ
 from snac_model.console import Tool
 from snac_model.devices import available_cores
 
@@ -62,7 +62,7 @@ def main(folder: Path, device: str, limit: int) -> None:
 def seeded_model(folder: Path) -> None:
     """Write a model of the true size, for both packages."""
     torch.manual_seed(0)
-    model = SNAC(**CONFIG_24KHZ)
+    model = SNAC(**SNAC_24KHZ.to_dict())
     save(model, folder)
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
 

@@ -1,6 +1,5 @@
 """A cache as snac-cache would write it, over files as long as utterances usually are."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from snac_cache.parts import write_part
 from snac_cache.plan import LARGEST_PART, plan_parts
 from snac_cache.schema import MANIFEST
 from snac_model.codec import SNAC
+from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 5.0, 12.0
-CONFIG_24KHZ = json.loads(Path(__file__).with_name("snac_24khz.json").read_text())
 
 
 def join_speech(speech: Path, folder: Path, suffix: str) -> list[Path]:
@@ -40,7 +39,7 @@ def join_speech(speech: Path, folder: Path, suffix: str) -> list[Path]:
 
 def write_cache(files: list[Path], codes: Path, rows: int = LARGEST_PART) -> None:
     """Write ``rows`` rows over the files, each its own 48 kHz target, with random codes."""
-    model = SNAC(**CONFIG_24KHZ)
+    model = SNAC(**SNAC_24KHZ.to_dict())
     identity = CacheIdentity.of(model, "seeded", "fp32")
     table = pa.Table.from_pylist(list(_rows(files, rows)), MANIFEST)
     random = np.random.default_rng(0)
@@ -78,6 +77,6 @@ def _rows(files: list[Path], count: int) -> Iterator[dict[str, object]]:
 def _encoded(row: dict[str, int], geometry: Geometry, random: np.random.Generator) -> Encoded:
     """Return random codes of the right length."""
     samples = geometry.samples_from(row["source_sample_rate"], row["num_frames"])
-    size = CONFIG_24KHZ["codebook_size"]
+    size = SNAC_24KHZ.codebook_size
     tokens = geometry.encoded_tokens(samples)
     return Encoded(samples, [random.integers(0, size, count, np.uint16) for count in tokens])

@@ -17,9 +17,9 @@ from snac_cache.manifest import read_manifest
 from snac_cache.plan import plan_parts
 from snac_cache.store import CachedUtterance
 from snac_model.artifacts import Artifacts
-from snac_train.dataset import SegmentDataset, Utterances
-from snac_train.references import Targets
-from snac_train.slices import Draws
+from snac_train.data.dataset import SegmentDataset, Utterances
+from snac_train.data.references import Targets
+from snac_train.data.slices import Draws
 
 ROWS = 1000
 

@@ -15,10 +15,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
-from long_speech import CONFIG_24KHZ, join_speech, write_cache
+from long_speech import join_speech, write_cache
 from step_cost import Asked, StepCost
 
-from snac_model.config import CodecConfig
 from snac_model.console import Tool
 from snac_model.geometry import Geometry
 
@@ -31,7 +30,7 @@ from snac_model.geometry import Geometry
 @click.option("--steps", default=5, help="Timed steps, of which the fastest counts.")
 def main(folder: Path, device: str, batch: int, seconds: float, steps: int) -> None:
     """Time steps on segments of the speech in FOLDER and print a Markdown table."""
-    tokens = Geometry.of(CodecConfig.from_dict(CONFIG_24KHZ)).coarse_tokens(seconds)
+    tokens = Geometry.of(SNAC_24KHZ).coarse_tokens(seconds)
     print(f"A step on {batch} segments of {seconds:g} s, {device}:\n")
     print("| | s | CPU s | peak GiB | times faster | waiting for data |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")

@@ -7,21 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from long_speech import CONFIG_24KHZ
 from step_cost import Asked, StepCost, measure
 
 from snac_cache import CodeStore
 from snac_model.codec import SNAC
-from snac_train.dataset import SegmentDataset, Utterances
-from snac_train.inputs import with_heads
-from snac_train.loading import load_batches
-from snac_train.processes import Processes
+from snac_model.config import SNAC_24KHZ
+from snac_train.data.dataset import SegmentDataset, Utterances
+from snac_train.data.inputs import with_heads
+from snac_train.data.loading import load_batches
+from snac_train.data.references import Targets
+from snac_train.data.segments import Batch
+from snac_train.data.slices import Draws
+from snac_train.learning.stage import Stage
+from snac_train.learning.validation import context_tokens
+from snac_train.operation.processes import Processes
 from snac_train.recipe import Recipe, load_recipe
-from snac_train.references import Targets
-from snac_train.segments import Batch
-from snac_train.slices import Draws
-from snac_train.stage import Stage
-from snac_train.validation import context_tokens
 
 GPU_WORKERS = 8
 
@@ -33,7 +33,7 @@ def main(asked: Asked) -> StepCost:
     overrides = {"data.context": context, "optimizer.precision": asked.precision}
     recipe = load_recipe(12, overrides.items())
     processes = Processes(asked.device)
-    model = with_heads(SNAC(**CONFIG_24KHZ), recipe, "seeded").to(processes.device)
+    model = with_heads(SNAC(**SNAC_24KHZ.to_dict()), recipe, "seeded").to(processes.device)
     stage = Stage(asked.stage, 1000, model, recipe, processes)
     batches = load_batches(*read_ahead(asked, recipe), pin=asked.device == "cuda")
     waits = []

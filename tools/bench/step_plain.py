@@ -9,10 +9,11 @@ import sys
 
 import snac
 import torch
-from long_speech import CONFIG_24KHZ
 from snac.layers import DecoderBlock, Snake1d, WNConv1d
 from step_cost import Asked, StepCost, measure
 from torch import nn
+
+from snac_model.config import SNAC_24KHZ
 
 Audio = tuple[torch.Tensor, torch.Tensor]
 FFT_SIZES = ((1024, 2048, 4096), (1024, 2048, 4096, 8192))
@@ -24,8 +25,8 @@ class PlainDualHead(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.base = snac.SNAC(**CONFIG_24KHZ)
-        channels = CONFIG_24KHZ["decoder_dim"] // 2 ** len(CONFIG_24KHZ["decoder_rates"])
+        self.base = snac.SNAC(**SNAC_24KHZ.to_dict())
+        channels = SNAC_24KHZ.decoder_dim // 2 ** len(SNAC_24KHZ.decoder_rates)
         half = channels // 2
         self.head = nn.Sequential(
             DecoderBlock(channels, half, 2, noise=True, groups=half),
@@ -67,7 +68,7 @@ def main(asked: Asked) -> StepCost:
     model = PlainDualHead().to(asked.device)
     trained = model.head if asked.stage == "warmup" else model
     optimizer = torch.optim.AdamW(trained.parameters(), lr=1e-5)
-    hop, strides = int(model.base.hop_length), CONFIG_24KHZ["vq_strides"]
+    hop, strides = int(model.base.hop_length), SNAC_24KHZ.vq_strides
     tokens = asked.tokens * strides[0]
     samples = tokens * hop
     codes = [
