@@ -184,7 +184,7 @@ def test_half_halves_the_decoder_and_leaves_the_codes_alone(
         assert all(map(torch.equal, levels, model.encode(audio(9_000))))
         torch.manual_seed(3)
         error = official.decode(levels) - by_rate(model, levels)[24_000]
-    assert 0 < error.abs().max() < 2e-2
+    assert 0 < error.abs().max() < 1e-2
 
 
 def worse(model: SNAC) -> SNAC:
@@ -218,12 +218,13 @@ def test_a_graph_that_differs_from_torch_is_seen_and_nothing_is_left(
     right = onnx_files.write_graph
 
     def wrong(graph: torch.nn.Module, *arguments: Any) -> None:
-        bias = next(v for n, v in graph.named_parameters() if n.endswith("bias") and part in n)
-        before = bias.detach().clone()
-        with torch.no_grad():
-            bias += 0.1
-            right(graph, *arguments)
-            bias.copy_(before)
+        biases = [v for n, v in graph.named_parameters() if re.match(f"{part}.*bias", n)][:1]
+        before = [bias.detach().clone() for bias in biases]
+        for bias in biases:
+            bias.data.add_(0.1)
+        right(graph, *arguments)
+        for bias, value in zip(biases, before, strict=True):
+            bias.data.copy_(value)
 
     monkeypatch.setattr(onnx_files, "write_graph", wrong)
     refused(artifacts, tmp_path, f"{part}.*Nothing was exported")
@@ -308,22 +309,25 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        url = f"http://{self.headers['Host']}/me/voice"
         if self.refuse:
             self.answer(401, {"error": "Invalid username or password."})
         elif self.path == "/api/repos/create":
             self.committed["created"] = json.loads(body)
-            self.answer(200, {"url": "https://hub.test/me/voice"})
+            self.answer(200, {"url": url})
         elif "/preupload/" in self.path:
             modes = [
                 {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
                 for file in json.loads(body)["files"]
             ]
             self.answer(200, {"files": modes})
+        elif "validate-yaml" in self.path:
+            self.answer(200, {"errors": [], "warnings": []})
         else:
             for line in map(json.loads, body.splitlines()):
                 if line["key"] == "file":
                     self.committed[line["value"]["path"]] = line["value"]["content"]
-            self.answer(200, {"commitUrl": "https://hub.test/c", "commitOid": "0", "success": True})
+            self.answer(200, {"commitUrl": f"{url}/commit/0", "commitOid": "0", "success": True})
 
     def do_GET(self) -> None:
         self.answer(404 if "README" in self.path else 200, {"sha": "0" * 40, "id": "me/voice"})

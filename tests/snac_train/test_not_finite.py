@@ -11,9 +11,9 @@ from whole_runs import run
 
 from snac_model.errors import Failure
 from snac_train.beginning import Start
-from snac_train.checkpoint import damage
-from snac_train.objective import Losses, Objective
-from snac_train.segments import Batch
+from snac_train.checkpoints.checkpoint import damage
+from snac_train.data.segments import Batch
+from snac_train.learning.objective import Losses, Objective
 
 BAD = "train/2"
 

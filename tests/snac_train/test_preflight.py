@@ -10,12 +10,12 @@ from workplace import run, succeed
 
 from snac_model import load
 from snac_model.errors import Failure
-from snac_train.busy_gpus import check_gpus
-from snac_train.checkpoint import read_checkpoint
-from snac_train.inputs import with_heads
-from snac_train.preflight import bytes_to_write, check_disk
+from snac_train.checkpoints.checkpoint import read_checkpoint
+from snac_train.data.inputs import with_heads
+from snac_train.operation.busy_gpus import check_gpus
+from snac_train.operation.preflight import bytes_to_write, check_disk
 from snac_train.recipe import load_recipe
-from snac_train.run_folder import RunFolder, process_started
+from snac_train.records.run_folder import RunFolder, process_started
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 

@@ -16,7 +16,7 @@ from snac_model.console import Terminated
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.errors import BadInput, Failure
 from snac_model.weights import weights_sha256
-from snac_train.inputs import open_inputs
+from snac_train.data.inputs import open_inputs
 from snac_train.trainer import Trainer
 
 GROUPS = ("trunk", "head_48k", "head_24k")

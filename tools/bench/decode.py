@@ -14,7 +14,6 @@ import click
 import snac
 import soundfile
 import torch
-from encode import CONFIG_24KHZ  # type: ignore[import-not-found]
 
 from snac_cache.convert.audio_out import AudioOutput
 from snac_cache.convert.decode import decode_utterances
@@ -23,6 +22,7 @@ from snac_cache.convert.utterance_decoder import DecodeRequest
 from snac_cache.find import find_audio
 from snac_model import SNAC, DualHeadSNAC, StreamingDecoder
 from snac_model.audio_header import read_header
+from snac_model.config import SNAC_24KHZ
 from snac_model.console import Tool
 from snac_model.devices import available_cores, prepare_cpu_worker
 
@@ -42,8 +42,8 @@ def main(folder: Path, device: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         torch.manual_seed(0)
-        model = SNAC(**CONFIG_24KHZ).eval()
-        official = snac.SNAC(**CONFIG_24KHZ).eval().to(device)
+        model = SNAC(**SNAC_24KHZ.to_dict()).eval()
+        official = snac.SNAC(**SNAC_24KHZ.to_dict()).eval().to(device)
         official.load_state_dict(model.state_dict())
         dual = DualHeadSNAC.from_base(model).to(device).fold_weight_norm()
         model = model.to(device)

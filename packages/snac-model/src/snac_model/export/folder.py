@@ -82,12 +82,12 @@ def check_target(request: ExportRequest) -> None:
 
 def write_models(model: SNAC, folder: Path, *, half: bool) -> None:
     """Write the codec for the official package, and a dual head beside it; check both."""
-    stored = half_weights.half_decoder(model) if half else model
-    single = stored.single_head() if isinstance(stored, DualHeadSNAC) else stored
-    save_officially(single, folder)
+    stored = half_weights.half_decoder if half else lambda model: model
+    single = model.single_head() if isinstance(model, DualHeadSNAC) else model
+    save_officially(stored(single), folder)
     _check(model, folder, half)
-    if isinstance(stored, DualHeadSNAC):
-        save(stored, folder / DUAL_HEAD)
+    if isinstance(model, DualHeadSNAC):
+        save(stored(model), folder / DUAL_HEAD)
         _check(model, folder / DUAL_HEAD, half)
 
 

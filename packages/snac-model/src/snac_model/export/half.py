@@ -9,7 +9,7 @@ from pathlib import Path
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC
 
-TOLERANCE = 2e-2  # of audio, full scale 1, against the float32 weights
+TOLERANCE = 1e-2  # of audio, full scale 1, against the float32 weights; 0.001 is usual
 
 
 def half_decoder(model: SNAC) -> SNAC:

@@ -21,7 +21,8 @@ DUAL_HEAD = """At {rates} Hz, with `snac_model`, after `hf download {repository}
 import snac_model
 
 dual = snac_model.load("dual_head")
-outputs = dual.decode_by_rate(codes)  # [B, 1, T] under each rate in Hz
+with torch.inference_mode():
+    outputs = dual.decode_by_rate(codes)  # [B, 1, T] under each rate in Hz
 ```"""
 
 ONNX = """As ONNX, after `hf download {repository} --local-dir .`; batch size and length are free:

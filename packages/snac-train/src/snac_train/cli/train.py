@@ -115,7 +115,7 @@ def main(
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
     from snac_train.choose import choose_recipe, choose_run
-    from snac_train.legacy_config import NO_CONFIG, read_config
+    from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe import split_setting
 
     places = Artifacts.at(artifacts)
@@ -131,10 +131,10 @@ def main(
     folder = folder or places.run(f"phase{phase}-{datetime.now():%Y%m%d-%H%M%S}")
     from snac_model.devices import parse_gpus
     from snac_train.beginning import Start
-    from snac_train.detach import check_and_start
-    from snac_train.launch import end_with_launcher, launch
-    from snac_train.legacy_audio import check_audio
-    from snac_train.preflight import check_before
+    from snac_train.legacy.audio import check_audio
+    from snac_train.operation.detach import check_and_start
+    from snac_train.operation.launch import end_with_launcher, launch
+    from snac_train.operation.preflight import check_before
     from snac_train.session import Request, train
 
     codes, manifest = codes or places.codes, manifest or str(places.manifests)

@@ -14,11 +14,11 @@ from typing import IO, Any
 from snac_model.artifacts import Artifacts
 from snac_model.console import note
 from snac_model.errors import Failure
-from snac_train.preflight import check_before
+from snac_train.operation.preflight import check_before
+from snac_train.operation.status import detached_log, log_tail, read_state
 from snac_train.recipe import Recipe
-from snac_train.run_folder import is_running
+from snac_train.records.run_folder import is_running
 from snac_train.session import Request
-from snac_train.status import detached_log, log_tail, read_state
 
 SECONDS_BETWEEN_LOOKS = 0.2
 LINES_SHOWN = 15

@@ -2,12 +2,12 @@
 
 from snac_model.artifacts import BEST_FOLDERS
 from snac_model.weights import load
-from snac_train.inputs import Inputs
-from snac_train.objective import Objective
+from snac_train.data.inputs import Inputs
+from snac_train.learning.objective import Objective
+from snac_train.learning.validation import Validators
 from snac_train.recipe import Recipe
-from snac_train.run_folder import RunFolder
+from snac_train.records.run_folder import RunFolder
 from snac_train.trainer import Trainer, in_words
-from snac_train.validation import Validators
 
 
 def improvement(before: float, after: float) -> float:

@@ -11,9 +11,10 @@ import torch
 
 from snac_model.codec import SNAC
 from snac_train.curriculum import StageName
-from snac_train.metrics import Sums, all_finite, not_finite
-from snac_train.objective import Losses, Objective
-from snac_train.optimization import (
+from snac_train.data.segments import Batch
+from snac_train.learning.metrics import Sums, all_finite, not_finite
+from snac_train.learning.objective import Losses, Objective
+from snac_train.learning.optimization import (
     current_rates,
     freeze_all_but,
     make_optimizer,
@@ -21,9 +22,8 @@ from snac_train.optimization import (
     parameter_groups,
     peak_rates,
 )
-from snac_train.processes import Processes
+from snac_train.operation.processes import Processes
 from snac_train.recipe import Recipe
-from snac_train.segments import Batch
 
 # a step that is skipped moves the schedule all the same, so that it spans its stage
 warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before")

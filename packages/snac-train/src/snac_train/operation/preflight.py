@@ -13,11 +13,11 @@ from snac_model.codec import SNAC
 from snac_model.console import note
 from snac_model.devices import choose_device, parse_gpus
 from snac_model.errors import Failure
-from snac_train.busy_gpus import check_gpus
-from snac_train.inputs import Inputs, open_inputs
-from snac_train.optimization import parameter_groups
+from snac_train.data.inputs import Inputs, open_inputs
+from snac_train.learning.optimization import parameter_groups
+from snac_train.operation.busy_gpus import check_gpus
 from snac_train.recipe import Recipe
-from snac_train.run_folder import RunFolder
+from snac_train.records.run_folder import RunFolder
 from snac_train.session import Request
 
 WRITTEN_AT_ONCE = 1  # a checkpoint, or a best model, takes its room before the old one goes

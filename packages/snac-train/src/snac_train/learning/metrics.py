@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from snac_train.objective import Losses
-from snac_train.processes import Processes
-from snac_train.segments import Batch
+from snac_train.data.segments import Batch
+from snac_train.learning.objective import Losses
+from snac_train.operation.processes import Processes
 
 
 @dataclass

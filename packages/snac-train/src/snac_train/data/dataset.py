@@ -13,9 +13,9 @@ from torch.utils.data import Dataset
 from snac_cache.store import CachedUtterance, CodeStore
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
-from snac_train.references import Reference, margin_for
-from snac_train.segments import Batch, Segment
-from snac_train.slices import Draws, Window, window_around
+from snac_train.data.references import Reference, margin_for
+from snac_train.data.segments import Batch, Segment
+from snac_train.data.slices import Draws, Window, window_around
 
 
 class Rows(Protocol):

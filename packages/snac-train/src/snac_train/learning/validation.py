@@ -7,17 +7,17 @@ import torch
 
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
-from snac_train.codebook_use import CodebookUse
-from snac_train.dataset import SegmentDataset
-from snac_train.inputs import Inputs
-from snac_train.loading import load_batches
-from snac_train.metrics import Sums, not_finite
-from snac_train.objective import Losses, Objective, resampled_losses
-from snac_train.processes import Processes
+from snac_train.data.dataset import SegmentDataset
+from snac_train.data.inputs import Inputs
+from snac_train.data.loading import load_batches
+from snac_train.data.segments import Batch
+from snac_train.data.slices import Draws, in_order
+from snac_train.learning.codebook_use import CodebookUse
+from snac_train.learning.metrics import Sums, not_finite
+from snac_train.learning.objective import Losses, Objective, resampled_losses
+from snac_train.operation.processes import Processes
+from snac_train.operation.requests import STOPS, Requests
 from snac_train.recipe import Recipe
-from snac_train.requests import STOPS, Requests
-from snac_train.segments import Batch
-from snac_train.slices import Draws, in_order
 
 
 class Validator:

@@ -3,8 +3,8 @@
 import torch
 
 from snac_model.codec import SNAC
-from snac_train.processes import Processes
-from snac_train.segments import Batch
+from snac_train.data.segments import Batch
+from snac_train.operation.processes import Processes
 
 
 class CodebookUse:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from snac_cache.checks.table import write_table
-from snac_train.status import Status
+from snac_train.operation.status import Status
 
 GAP = 2
 

@@ -5,15 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from snac_model.codec import SNAC
-from snac_train.checkpoint import Checkpoint
-from snac_train.checkpoints import Checkpoints
-from snac_train.processes import Processes
-from snac_train.random_state import random_state
+from snac_train.checkpoints.checkpoint import Checkpoint
+from snac_train.checkpoints.kept import Checkpoints
+from snac_train.checkpoints.random_state import random_state
+from snac_train.learning.stage import Stage
+from snac_train.operation.processes import Processes
+from snac_train.operation.requests import Requests
 from snac_train.recipe import Recipe
-from snac_train.requests import Requests
-from snac_train.run_folder import RunFolder
-from snac_train.stage import Stage
-from snac_train.tracker import Tracker
+from snac_train.records.run_folder import RunFolder
+from snac_train.records.tracker import Tracker
 
 
 class Saver:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from snac_model.artifacts import LOG, METRICS, RECIPE, STATE
-from snac_train.run_folder import is_running, last_written
+from snac_train.records.run_folder import is_running, last_written
 
 TAIL_BYTES = 64 * 1024
 HOLDS_A_RUN = (STATE, RECIPE, METRICS)

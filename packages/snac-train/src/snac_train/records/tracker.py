@@ -9,10 +9,10 @@ import torch
 
 from snac_model.geometry import Geometry
 from snac_train.curriculum import Epoch
-from snac_train.metrics import Means
-from snac_train.run_folder import RunFolder
-from snac_train.stage import Step
-from snac_train.validation import Validator
+from snac_train.learning.metrics import Means
+from snac_train.learning.stage import Step
+from snac_train.learning.validation import Validator
+from snac_train.records.run_folder import RunFolder
 
 
 @dataclass

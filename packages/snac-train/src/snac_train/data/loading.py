@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from torch.utils.data import DataLoader, Dataset
 
 from snac_model.errors import Failure
-from snac_train.dataset import SegmentDataset
-from snac_train.segments import Batch
+from snac_train.data.dataset import SegmentDataset
+from snac_train.data.segments import Batch
 
 
 def load_batches(

@@ -13,11 +13,11 @@ from snac_model.dual_head import DualHeadSNAC, double_rate
 from snac_model.errors import Failure
 from snac_model.places import DEFAULT_MODEL
 from snac_model.weights import load, weights_sha256
-from snac_train.dataset import Utterances
-from snac_train.manifest_rows import ManifestRows
-from snac_train.objective import HEADS
+from snac_train.data.dataset import Utterances
+from snac_train.data.manifest_rows import ManifestRows
+from snac_train.data.references import Reference, Sources, Targets
+from snac_train.learning.objective import HEADS
 from snac_train.recipe import Data, Recipe
-from snac_train.references import Reference, Sources, Targets
 
 RATES = {head: rate for rate, head in HEADS.items()}
 

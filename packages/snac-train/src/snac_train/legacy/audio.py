@@ -6,7 +6,7 @@ from pathlib import Path
 from snac_cache.manifest import read_manifest
 from snac_cache.store import CodeStore
 from snac_model.errors import Failure
-from snac_train.legacy_config import AUDIO
+from snac_train.legacy.config import AUDIO
 from snac_train.recipe import Recipe
 
 

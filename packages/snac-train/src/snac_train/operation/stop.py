@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from snac_model.errors import BadInput, Failure
-from snac_train.run_folder import process_started
-from snac_train.status import Status, read_state, read_status
+from snac_train.operation.status import Status, read_state, read_status
+from snac_train.records.run_folder import process_started
 
 # signals, and the seconds that each is given to end the process
 Signals = Sequence[tuple[signal.Signals, float | None]]

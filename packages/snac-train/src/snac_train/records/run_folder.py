@@ -11,7 +11,7 @@ from snac_model.artifacts import LOG, METRICS, RECIPE, STATE
 from snac_model.console import note
 from snac_model.errors import BadInput, Failure
 from snac_model.files import TEMPORARY_SUFFIX, flush_to_disk, write_text
-from snac_train.wandb_run import WandbRun
+from snac_train.records.wandb_run import WandbRun
 
 SILENT_AFTER_S = 900.0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from snac_model.console import note
 from snac_model.errors import Failure
 from snac_model.files import TEMPORARY_SUFFIX
-from snac_train.checkpoint import Checkpoint, damage, write_checkpoint
+from snac_train.checkpoints.checkpoint import Checkpoint, damage, write_checkpoint
 
 
 class Checkpoints:

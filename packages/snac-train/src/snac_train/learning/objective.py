@@ -9,8 +9,8 @@ from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_model.losses import ReconstructionLoss, masked_mean
 from snac_model.noise import SeededNoise
+from snac_train.data.segments import Batch
 from snac_train.recipe import Recipe
-from snac_train.segments import Batch
 
 Losses = dict[str, torch.Tensor]
 

@@ -7,7 +7,7 @@ from snac_model.artifacts import BEST_FOLDERS, SCORE
 from snac_model.codec import SNAC
 from snac_model.files import write_text
 from snac_model.weights import save
-from snac_train.run_folder import RunFolder
+from snac_train.records.run_folder import RunFolder
 
 SCORES = {"combined": "loss", "24k": "24k/loss", "48k": "48k/loss"}
 
