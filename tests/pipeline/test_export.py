@@ -122,9 +122,9 @@ def test_onnx_agrees_with_torch_at_any_length_and_batch_size(
         sound = audio(length, batch)
         answer = encoder.run(None, {"audio": sound.numpy()})
         with torch.inference_mode():
-            wanted = model.encode(sound)
-        assert [level.shape for level in answer] == [tuple(level.shape) for level in wanted]
-        assert all(np.array_equal(*both) for both in zip(answer, wanted, strict=True))
+            expected = model.encode(sound)
+        assert [level.shape for level in answer] == [tuple(level.shape) for level in expected]
+        assert all(np.array_equal(*both) for both in zip(answer, expected, strict=True))
     for rate in model.geometry.output_rates:
         decoder = onnx_files.open_session(folder / f"decoder_{rate}.onnx")
         for batch, tokens in ((1, 1), (3, 4), (1, 37), (5, 2)):

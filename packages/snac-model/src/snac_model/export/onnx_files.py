@@ -65,8 +65,8 @@ def write_onnx(model: SNAC, folder: Path, *, noise: bool, half: bool) -> OnnxRep
     equal = _write_encoder(model, folder / ENCODER)
     errors, lengths = {}, {}
     for rate in model.geometry.output_rates:
-        graph, path = DecoderGraph(model, rate), folder / decoder_name(rate)
-        write_graph(graph, _decoder_inputs(model, graph, *WRITTEN_WITH, noise)[0], ["audio"], path)
+        graph = DecoderGraph(model, rate)
+        path = write_decoder(model, graph, folder / decoder_name(rate), noise=noise)
         tolerance = TOLERANCE
         if half:
             half_weights.store_as_half(path)
@@ -77,6 +77,13 @@ def write_onnx(model: SNAC, folder: Path, *, noise: bool, half: bool) -> OnnxRep
             name: value.shape[-1] for name, value in one_token.items() if name.startswith("noise")
         }
     return OnnxReport(equal, errors, lengths)
+
+
+def write_decoder(model: SNAC, graph: DecoderGraph, path: Path, *, noise: bool) -> Path:
+    """Write one head's decoder, unchecked; return its path."""
+    inputs = _decoder_inputs(model, graph, *WRITTEN_WITH, noise)[0]
+    write_graph(graph, inputs, ["audio"], path)
+    return path
 
 
 def _write_encoder(model: SNAC, path: Path) -> float:
