@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,15 @@ import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import ENTRIES, entry, scaled, write_run
+from runs import ENTRIES, STATE, entry, scaled, write_run
 from workplace import last_line, run
 
+from snac_eval.comparison.ground import ground_of
+from snac_eval.comparison.run import Run, Source
 from snac_eval.comparison.trace import MAX_POINTS, Trace
+from snac_train.recipe import load_recipe
+
+PARTS = ("loss", "l1", "stft")
 
 
 def compare(root: Path, *arguments: object) -> Result:
@@ -244,3 +250,12 @@ def test_a_trace_is_bounded_and_counts_every_value_once(values: list[float]) -> 
     assert total == pytest.approx(sum(values), abs=1e-3)
     if len(values) < MAX_POINTS:
         assert points == list(enumerate(values))
+
+
+@pytest.mark.parametrize("phase", [10, 11, 12])
+def test_every_setting_that_matters_is_one_of_the_recipes(phase: int) -> None:
+    recipe = tomllib.loads(load_recipe(phase).to_toml())
+    known = Run(Source("one", "", recipe, STATE, []))
+    metrics = ["loss", *(f"{head}/{part}" for head in recipe["model"]["heads"] for part in PARTS)]
+    for metric in metrics:
+        assert None not in ground_of(known, metric).values()
