@@ -20,6 +20,7 @@ if [[ $# -gt 0 && $1 != -* ]]; then
 fi
 uv run --locked python tools/bench/machine.py
 uv run --locked python tools/bench/encode.py "$folder" "$@"
+uv run --locked python tools/bench/compare.py
 if $scale; then
     uv run --locked python tools/bench/scale.py
 fi

@@ -1,15 +1,18 @@
 """Comparisons in Weights & Biases, offline: what is logged there, and runs read from there."""
 
 import json
+import os
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
-from runs import ENTRIES, scaled, write_run
+from runs import ENTRIES, RECIPE, scaled, write_run
 from wandb_files import history
-from workplace import last_line, run
+from wandb_server import ENTITY, PROJECT, RUN, serve
+from workplace import command, last_line, run
 
 from snac_train.recipe import Tracking, load_recipe
 from snac_train.wandb_run import WandbRun
@@ -23,13 +26,6 @@ def no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def compare(root: Path, *arguments: object) -> Result:
     return run("snac_eval.cli.compare", "--artifacts", root, *arguments)
-
-
-def read_table(place: Path, row: dict[str, Any], name: str) -> list[list[Any]]:
-    """Return the rows of a table that the history of a W&B run names."""
-    table = json.loads((place / "files" / row[name]["path"]).read_text())
-    rows: list[list[Any]] = table["data"]
-    return rows
 
 
 def test_tables_and_curves_hold_the_numbers_of_the_metrics(tmp_path: Path) -> None:
@@ -98,6 +94,43 @@ def test_half_a_file_is_read_as_far_as_it_goes_and_another_file_is_named(tmp_pat
     file.write_bytes(b"x" * 7 + b"\0\0\0\0\x05\x00\x01junk!")
     result = compare(tmp_path, kept.where)
     assert (result.exit_code, "is damaged" in result.stderr) == (1, True)
+
+
+def test_an_online_run_reads_as_its_folder(tmp_path: Path) -> None:
+    many = [{**line, "step": n, "samples_seen": n} for n, line in enumerate(ENTRIES * 250)]
+    write_run(tmp_path, "one", many)
+    with serve("far away", RECIPE, [logged(line, n) for n, line in enumerate(many)]) as address:
+        result = ask_online(address, tmp_path, "one", f"{ENTITY}/{PROJECT}/{RUN}")
+        assert result.returncode == 0, result.stderr
+        missing = ask_online(address, tmp_path, f"{ENTITY}/{PROJECT}/other")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    here, there = (
+        [
+            {name: value for name, value in line.items() if name not in ("run", "over_first")}
+            for line in lines
+            if line.get("run") == run
+        ]
+        for run in ("one", "far away")
+    )
+    assert len(here) == 3
+    assert here == there
+    assert (missing.returncode, "Could not find run" in missing.stderr) == (1, True)
+
+
+def logged(line: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the row of a history that snac-train's W&B run makes of a line."""
+    prefix = "" if line["kind"] == "train" else f"{line['kind']}/"
+    row = {prefix + name: value for name, value in line.items() if name != "kind"}
+    return row | {"samples_seen": line["samples_seen"], "_step": number}
+
+
+def ask_online(address: str, root: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    """Compare in a process of its own, whose W&B is at ``address``."""
+    where = {"WANDB_BASE_URL": address, "WANDB_API_KEY": "a" * 40, "WANDB_CACHE_DIR": str(root)}
+    words = command("snac_eval.cli.compare", "--artifacts", root, *names, "--format", "jsonl")
+    return subprocess.run(
+        words, env={**os.environ, **where}, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def test_without_a_key_an_online_run_is_a_clear_error(tmp_path: Path) -> None:

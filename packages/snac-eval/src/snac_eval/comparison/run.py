@@ -1,7 +1,7 @@
 """What is kept of a run: the scores of every validation metric, and curves of its losses."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -79,12 +79,9 @@ def read_run(source: Source) -> Run:
     run = Run(source)
     for entry in source.entries:
         kind = entry.get("kind", "train")
-        for name, value in entry.items():
-            if name in POSITION or not _is_finite(value):
-                continue
-            if kind in ("train", "val") and name.endswith("loss"):
-                trace = run.curves.setdefault((kind, name), Trace())
-                trace.add(entry.get("samples_seen", entry["step"]), value)
+        if kind in ("train", "val"):
+            _add_to_curves(run, kind, entry)
+        for name, value in _metrics(entry) if kind != "train" else ():
             if kind == "val":
                 _add_point(run, name, value, entry)
             elif kind == "baseline":
@@ -97,6 +94,19 @@ def read_run(source: Source) -> Run:
 def higher_is_better(metric: str) -> bool:
     """Say whether a metric is none of the losses, which are better low."""
     return metric.endswith(HIGHER_IS_BETTER)
+
+
+def _metrics(entry: Entry) -> Iterator[tuple[str, float]]:
+    for name, value in entry.items():
+        if name not in POSITION and _is_finite(value):
+            yield name, value
+
+
+def _add_to_curves(run: Run, kind: str, entry: Entry) -> None:
+    samples = entry.get("samples_seen", entry["step"])
+    for name in entry:
+        if name.endswith("loss") and _is_finite(entry[name]):
+            run.curves.setdefault((kind, name), Trace()).add(samples, entry[name])
 
 
 def _add_point(run: Run, metric: str, value: float, entry: Entry) -> None:
