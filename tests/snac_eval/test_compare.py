@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from runs import ENTRIES, STATE, entry, scaled, write_run
 from workplace import last_line, run
@@ -234,8 +234,10 @@ def test_a_value_that_is_no_number_was_not_computed(tmp_path: Path) -> None:
     assert scores(tmp_path, "one")["24k/loss", "one"]["last"] == 1.6
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5 * MAX_POINTS))
-def test_a_trace_is_bounded_and_counts_every_value_once(values: list[float]) -> None:
+@given(st.integers(1, 5 * MAX_POINTS))
+@example(2 * MAX_POINTS + 1)
+def test_a_trace_is_bounded_and_counts_every_value_once(count: int) -> None:
+    values = [float(number * 7919 % 1013) for number in range(count)]
     trace = Trace()
     for position, value in enumerate(values):
         trace.add(position, value)
