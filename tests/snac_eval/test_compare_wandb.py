@@ -15,7 +15,7 @@ from wandb_server import ENTITY, PROJECT, RUN, serve
 from workplace import command, last_line, run
 
 from snac_train.recipe import Tracking, load_recipe
-from snac_train.wandb_run import WandbRun
+from snac_train.records.wandb_run import WandbRun
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """What evaluations and training runs left beside a cache, as views over their files."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -33,7 +34,7 @@ FROM metrics GROUP BY ALL
 
 def open_evaluations(views: "Views") -> None:
     """Make ``metrics`` and ``eval``."""
-    files = sorted((views.results.root / "eval").glob("*/metrics.parquet"))
+    files = _files(views, "eval/*/metrics.parquet")
     views.view("metric_files", files, METRICS, ", filename = true")
     views.connection.execute(
         f"CREATE VIEW metrics AS SELECT {FOLDER} AS evaluation, * FROM metric_files"
@@ -46,6 +47,10 @@ def open_runs(views: "Views") -> None:
 
     A line that cannot be read, as the last one of a run that is being written, is a row of NULLs.
     """
-    files = sorted((views.results.root / "runs").glob("*/metrics.jsonl"))
+    files = _files(views, "runs/*/metrics.jsonl")
     views.view("run_files", files, TRAINING, JSON_LINES, reader="read_json")
     views.connection.execute(f"CREATE VIEW training AS SELECT {FOLDER} AS run, * FROM run_files")
+
+
+def _files(views: "Views", pattern: str) -> list[Path]:
+    return sorted(views.results.glob(pattern)) if views.results else []

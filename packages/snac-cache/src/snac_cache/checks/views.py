@@ -16,7 +16,7 @@ import pyarrow as pa
 from snac_cache import schema
 from snac_cache.checks.cache_files import PARTS, read_cache_files
 from snac_cache.checks.lazy_tables import makers_of
-from snac_model.artifacts import SPLITS, Artifacts
+from snac_model.artifacts import SPLITS
 from snac_model.devices import available_cores
 from snac_model.errors import Failure
 
@@ -30,7 +30,7 @@ class Views:
         connection: an empty database.
         codes: holds ``train/``, ``val/``, ``rejects/`` and ``cache.json``.
         manifest: holds ``train.parquet``, ``val.parquet`` and ``rejects.parquet``; all optional.
-        results: where evaluations and training runs are; both optional.
+        results: the artifact root of evaluations and training runs; all optional.
 
     Raises:
         Failure: if there are no codes, or a manifest or a file of rejects is not one.
@@ -41,7 +41,7 @@ class Views:
         connection: duckdb.DuckDBPyConnection,
         codes: Path,
         manifest: Path,
-        results: Artifacts,
+        results: Path | None = None,
     ) -> None:
         self.connection = connection
         self.files = read_cache_files(codes)
@@ -133,7 +133,7 @@ class Views:
 
 
 @contextmanager
-def open_views(codes: Path, manifest: Path, results: Artifacts) -> Iterator[Views]:
+def open_views(codes: Path, manifest: Path, results: Path | None = None) -> Iterator[Views]:
     """Open the views over a cache; DuckDB's memory is bounded, the rest goes to a folder that goes.
 
     Raises:

@@ -69,7 +69,7 @@ def main(
     query = None if sql is None else read_sql(sql)
     checks = load_checks(checks_dir, only)
     places = Artifacts.at(artifacts)
-    with open_views(codes or places.codes, manifest or places.manifests, places) as views:
+    with open_views(codes or places.codes, manifest or places.manifests, places.root) as views:
         if query is not None:
             rows = answer(views, query, how, max_rows, sys.stdout)
             print_summary(to_stderr=True, rows=rows)
