@@ -64,7 +64,7 @@ def spectrogram_figure(
         axes.set(xlim=(0, seconds), ylim=(0, top_rate / 2000), xlabel="time (s)", ylabel="kHz")
         axes.set_facecolor("black")
         axes.axhline(top_rate / 4000, color="white", linewidth=0.8, linestyle=(0, (4, 3)))
-        return _svg(figure)
+        return themed_svg(figure)
 
 
 def loss_figure(
@@ -90,7 +90,7 @@ def loss_figure(
         _mark_stages(axes, stages)
         axes.set_xlabel("step", loc="left")
         figure.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
-        return _svg(figure)
+        return themed_svg(figure)
 
 
 def thinned(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +111,7 @@ def _mark_stages(axes: Axes, stages: Mapping[str, int]) -> None:
         )
 
 
-def _svg(figure: Figure) -> Markup:
+def themed_svg(figure: Figure) -> Markup:
     """Return a figure as an SVG element without dates or random names."""
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": "snac-eval"}):
