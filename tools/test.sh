@@ -6,4 +6,4 @@ cd -- "$root"
 uv run --no-sync ruff check .
 uv run --no-sync ruff format --check .
 uv run --no-sync mypy
-uv run --no-sync pytest "$@"
+uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile "$@"
