@@ -20,7 +20,7 @@ SHARE_OF_NYQUIST = 0.9  # resampling filters and codecs roll off above
 SEARCH_SECONDS = 1.0
 SAME_WAVEFORM = 0.9  # speech made anew reaches 0.83 at a lag that is part of a pitch period off
 SAME_ENVELOPES = 0.6
-WAVEFORM_TOLERANCE, ENVELOPE_TOLERANCE = 1, 240  # samples at 48 kHz
+WAVEFORM_TOLERANCE, ENVELOPE_TOLERANCE = 1, 320  # samples at 48 kHz; 264 is the most seen
 ENVELOPE_BANDS = 8
 ENVELOPE_STEP = 16  # samples at 48 kHz from one envelope value to the next
 
