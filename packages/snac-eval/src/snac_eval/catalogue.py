@@ -10,7 +10,7 @@ class Kind(NamedTuple):
     """A metric's title; ``better`` is -1 if lower is better, 1 if higher.
 
     It is 0 where neither is: SI-SDR among them, which says little of codecs that do not keep phase.
-"""
+    """
 
     title: str
     better: int

@@ -67,11 +67,12 @@ def dnsmos(pair: Pair) -> dict[str, float]:
     Short audio is repeated, and long audio judged in steps of a second, as speechmos does it.
     """
     _, output = _arrays(pair, SPEECH_RATE)
-    peak = np.abs(output).max()
-    output = output / max(peak, 1.0)
+    output = output / max(np.abs(output).max(), 1.0)  # resampling may overshoot full scale
     while len(output) < DNSMOS_SAMPLES:
         output = np.tile(output, 2)
-    starts = range(0, len(output) - DNSMOS_SAMPLES + 1, SPEECH_RATE)
+    whole_seconds = len(output) // SPEECH_RATE
+    steps = int(whole_seconds - DNSMOS_SAMPLES / SPEECH_RATE) + 1
+    starts = range(0, steps * SPEECH_RATE, SPEECH_RATE)
     network = _dnsmos_network()
     pieces = [output[None, start : start + DNSMOS_SAMPLES] for start in starts]
     raw = np.array([network.run(None, {"input_1": piece})[0][0] for piece in pieces])

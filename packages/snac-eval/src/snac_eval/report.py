@@ -19,13 +19,13 @@ from snac_eval.figures import loss_figure, spread_figure
 from snac_eval.names import kilohertz, rate_name
 from snac_eval.results import Results
 from snac_eval.run_metrics import RunMetrics, read_run_metrics
-from snac_eval.samples import Sample, SampleFolder
+from snac_eval.samples import REFERENCE, Sample, SampleFolder
 from snac_eval.summary import Mean
 from snac_eval.summary_file import Evaluation
 from snac_eval.table import interval, number, percent
 from snac_model.files import write_text
 
-EMBEDDED = 12  # samples in the page itself; a few hundred kilobytes each
+EMBEDDED = 8  # samples in the page itself; two megabytes each
 EXTREMES = 5  # best and worst utterances that are named
 SPREADS = ("loss", "lsd", "mel", "si_sdr", "pesq", "stoi", "visqol_speech", "dnsmos")
 
@@ -77,18 +77,18 @@ def write_report(
 ) -> None:
     """Write ``report.html`` and ``audio/``; the same evaluation gives the same bytes."""
     script = files("snac_eval").joinpath("templates/report.js").read_text(encoding="utf-8")
+    found = tables(evaluation)
     text = (
         _environment()
         .get_template("report.html.jinja")
         .render(
             evaluation=evaluation,
             trained=[subject.name for subject in evaluation.subjects[1:]],
-            tables=tables(evaluation),
+            tables=found,
             extremes=list(extremes(results)),
-            spreads={rate: list(spreads(results, rate)) for rate in evaluation.rates},
+            spreads={table.rate: list(spreads(results, table)) for table in found},
             curves=list(curves(evaluation)),
             listening=listen(evaluation, samples, path),
-            name=path.parent.name,
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
@@ -117,13 +117,20 @@ def extremes(results: Results) -> Iterator[Extremes]:
 
 def _at_rate(results: Results, utterance_id: str) -> dict[str, float | None]:
     losses = results.losses(utterance_id)
-    return {model: loss for (model, rate), loss in losses.items() if rate == results.rate}
+    return {
+        model: loss
+        for (model, rate), loss in losses.items()
+        if rate == results.rate and model != REFERENCE
+    }
 
 
-def spreads(results: Results, rate: int) -> Iterator[Markup]:
+def spreads(results: Results, table: Table) -> Iterator[Markup]:
     """Draw how the main metrics are spread over the utterances."""
     for metric in SPREADS:
-        found = results.spreads(rate, metric)
+        found = [
+            spread for spread in results.spreads(table.rate, metric) if spread.model != REFERENCE
+        ]
+        found.sort(key=lambda spread: table.models.index(spread.model))
         if found:
             yield spread_figure(kind(metric).title, found)
 

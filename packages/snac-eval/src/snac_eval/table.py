@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from snac_eval.bootstrap import Estimate
 from snac_eval.catalogue import kind, verdict
 from snac_eval.names import kilohertz
+from snac_eval.samples import REFERENCE
 from snac_eval.summary import Mean
 
 HEADER = ("rate", "model", "mean", "95 %", "difference", "95 %", "")
@@ -23,7 +24,7 @@ def text_table(means: Sequence[Mean]) -> str:
 
 
 def _line(mean: Mean) -> tuple[str, ...]:
-    own = mean.key.model == mean.base
+    own = mean.key.model in (mean.base, REFERENCE)
     return (
         kilohertz(mean.key.rate),
         mean.key.model,

@@ -56,10 +56,10 @@ if (test) {
   }
 
   function save() {
-    const content = JSON.stringify({ evaluation: test.dataset.evaluation, votes }, null, 2);
+    const content = JSON.stringify({ models: test.dataset.models, votes }, null, 2);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([content], { type: "application/json" }));
-    link.download = `votes-${test.dataset.evaluation}.json`;
+    link.download = "votes.json";
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
