@@ -1,13 +1,19 @@
 """What tests of several packages share."""
 
 import os
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+from killing import PRELOADED
 
 # Small models gain nothing from threads, and lose a hundredfold where other work holds a core that
 # OpenMP waits for. Set before torch is imported, and inherited by the commands under test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# One process is forked from for all tests, whichever comes first; its imports go on beside them.
+forkserver.set_forkserver_preload(["snac_cache.encode_parts", *PRELOADED])
+forkserver.ensure_running()
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from models import CONFIG_24K
 
 from snac_cache.encoder import Agreement, Encoded
 from snac_cache.identity import CacheIdentity
@@ -18,9 +17,10 @@ from snac_cache.parts import write_part
 from snac_cache.plan import plan_parts
 from snac_cache.schema import MANIFEST, REJECTS
 from snac_model.audio_header import AudioError
+from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry
 
-CONFIG = replace(CONFIG_24K, codebook_size=16)
+CONFIG = replace(SNAC_24KHZ, codebook_size=16)
 GEOMETRY = Geometry.of(CONFIG)
 IDENTITY = CacheIdentity(
     model="made up",

@@ -7,25 +7,16 @@ from typing import Any
 import torch
 
 from snac_model.codec import SNAC
-from snac_model.config import CodecConfig
+from snac_model.config import SNAC_24KHZ, CodecConfig
 from snac_model.quantizer import VectorQuantizer
 
-CONFIG_24K = CodecConfig(
-    sampling_rate=24000,
-    encoder_dim=48,
-    encoder_rates=(2, 4, 8, 8),
-    decoder_dim=1024,
-    decoder_rates=(8, 8, 4, 2),
-    attn_window_size=None,
-    vq_strides=(4, 2, 1),
-)
 CONFIG_32K = CodecConfig(
     sampling_rate=32000, encoder_rates=(2, 3, 8, 8), decoder_rates=(8, 8, 3, 2)
 )
 CONFIG_44K = replace(CONFIG_32K, sampling_rate=44100)
 CONFIG_DEFAULT = CodecConfig()
 
-TRUE = {"24k": CONFIG_24K, "32k": CONFIG_32K, "44k": CONFIG_44K, "default": CONFIG_DEFAULT}
+TRUE = {"24k": SNAC_24KHZ, "32k": CONFIG_32K, "44k": CONFIG_44K, "default": CONFIG_DEFAULT}
 # As the true ones but for their width: attention needs whole heads of 64 channels.
 NARROW = {
     name: replace(config, encoder_dim=4, decoder_dim=64, codebook_size=256)

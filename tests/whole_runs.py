@@ -1,10 +1,13 @@
-"""Small whole runs through the command, and what two of them must agree in."""
+"""Small whole runs, through the command and in this process, and what two must agree in."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from training import SMALL_RECIPE
+
+from snac_train.recipe import Recipe
+from snac_train.session import Request, train
 
 RECIPE = SMALL_RECIPE | {
     "checkpoint.every_steps": "2",
@@ -38,3 +41,17 @@ def result(root: Path) -> dict[str, Any]:
     summary = state.get("summary", {})
     summary = {name: summary.get(name) for name in ("epochs", "steps", "baseline", "best")}
     return {"state": state["state"], "summary": summary, "metrics": lines, "files": files}
+
+
+def run(recipe: Recipe, codes: Path, folder: Path, **options: Any) -> dict[str, Any]:
+    """Train in this process, and return the summary."""
+    manifest = str(codes.parent / "manifests")
+    summary = train(recipe, Request(codes, manifest, folder, "cpu", **options))
+    assert summary is not None
+    return summary
+
+
+def metrics(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """Return a run's lines of metrics of one kind."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [entry for line in lines if (entry := json.loads(line))["kind"] == kind]

@@ -3,6 +3,7 @@
 #   tools/bench.sh [--scale] [FOLDER] [--device cuda]
 # FOLDER: speech; default ../shared/speech/nathalie. --scale: also a cache of 3.5 million
 # utterances, which takes minutes and 8 GB of temporary files.
+# --device cuda: encoding and training steps on the GPU, in every precision.
 # Prints Markdown; docs/benchmarks.md holds results with their hardware.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,6 +21,11 @@ if [[ $# -gt 0 && $1 != -* ]]; then
 fi
 uv run --locked python tools/bench/machine.py
 uv run --locked python tools/bench/encode.py "$folder" "$@"
+uv run --locked python tools/bench/worker_memory.py "$folder"
+uv run --locked python tools/bench/data.py "$folder"
+uv run --locked python tools/bench/step.py "$folder" "$@"
+uv run --locked python tools/bench/decode.py "$folder" "$@"
+uv run --locked python tools/bench/look_ahead.py "$folder"
 if $scale; then
     uv run --locked python tools/bench/scale.py
 fi

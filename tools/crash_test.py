@@ -72,14 +72,21 @@ def kill_one(moments: random.Random, seconds: float, options: list[object], *, w
 
 
 def workers(parent: int) -> list[int]:
-    """Return the worker processes of a command."""
+    """Return the worker processes of a command: those that its fork server has forked."""
     try:
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         return [
-            int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+            worker
+            for child in children(parent)
+            if b"forkserver" in Path(f"/proc/{child}/cmdline").read_bytes()
+            for worker in children(child)
         ]
     except OSError:
         return []
+
+
+def children(parent: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return list(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -17,15 +17,7 @@ if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ ! -d "$1" ]; }; then
     exit 2
 fi
 
-source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
-timings=$(printf '%-12s %4d s' set-up $SECONDS)
-
-step() { # step COMMAND ARGUMENT...
-    local began=$SECONDS
-    printf '\n== %s\n' "$*" >&2
-    uv run --no-sync --project "$root" "$@"
-    timings+=$(printf '\n%-12s %4d s' "${1##*/}" $((SECONDS - began)))
-}
+source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
 
 audio=${1:-}
 name=$(basename -- "${audio:+$(CDPATH='' cd -- "$audio" && pwd)}")
@@ -45,5 +37,5 @@ step snac-cache --model "$model" "${taste[@]}"
 step snac-train --phase 12 --run "$run" "${training[@]}"
 step snac-eval "$run"
 
-printf '\n%s\n%-12s %4d s\n\n' "$timings" 'in all' $SECONDS >&2
+say_times
 echo "report: $SNAC_ARTIFACTS/eval/$run/report.html"

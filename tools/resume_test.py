@@ -58,7 +58,8 @@ def kill_often(options: argparse.Namespace, root: Path, seconds: float) -> int:
     moments = random.Random(options.seed)
     hit = 0
     while hit < options.kills:
-        processes = start(options, root, "killed", resume=(root / "runs/killed").exists())
+        begun = (root / "runs/killed/recipe.toml").exists()
+        processes = start(options, root, "killed", resume=begun)
         time.sleep(moments.uniform(0.3, 0.6) * seconds)
         if all(process.poll() is not None for process in processes):
             print("finished before its kill; starting it anew", file=sys.stderr)

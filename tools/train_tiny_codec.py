@@ -8,6 +8,7 @@ trained on the quantized latents; encoder and quantizer stay as they are, or cod
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,24 +19,13 @@ from torch import nn
 from snac_cache.scan import Durations, scan
 from snac_model import SNAC, RandomNoise, save
 from snac_model.audio import read_mono, resample
+from snac_model.config import SNAC_24KHZ
 from snac_model.console import Tool, note, print_summary
 from snac_model.devices import prepare_cpu_worker
 from snac_model.layers import NoiseBlock, ResidualUnit
 from snac_model.losses import ReconstructionLoss
 
-CONFIG = {
-    "sampling_rate": 24000,
-    "encoder_dim": 8,
-    "encoder_rates": [2, 4, 8, 8],
-    "decoder_dim": 192,
-    "decoder_rates": [8, 8, 4, 2],
-    "attn_window_size": None,
-    "codebook_size": 4096,
-    "codebook_dim": 8,
-    "vq_strides": [4, 2, 1],
-    "noise": True,
-    "depthwise": True,
-}
+CONFIG = replace(SNAC_24KHZ, encoder_dim=8, decoder_dim=192)
 SEGMENT_TOKENS = 4
 BATCH_SIZE = 4
 FFT_SIZES = (256, 512, 1024, 2048)
@@ -59,7 +49,7 @@ def main(
     """Train on the train splits of SOURCES and write a model folder."""
     prepare_cpu_worker()
     torch.manual_seed(seed)
-    model = SNAC(**CONFIG).train()
+    model = SNAC(**CONFIG.to_dict()).train()
     keep_variance(model)
     speech = load_speech(list(sources), model.geometry.sample_rate)
     note(f"{len(speech)} utterances, {sum(p.numel() for p in model.parameters())} parameters")

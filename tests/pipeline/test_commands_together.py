@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from models import CONFIG_24K
 from workplace import query, run, succeed
 
 from snac_model import SNAC, load, save
+from snac_model.config import SNAC_24KHZ
 
 QUICK = ["--epochs", 2, "--batch-size", 6, "--segment-schedule", "1,1,1,1"]
 QUICK += ["--batch-multiplier", "1,1,1,1", "--lr", "5e-3", "--main-lr", "2e-3"]
@@ -62,7 +62,7 @@ def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -
 
 
 def test_the_true_size_trains_two_steps_on_real_files(tmp_path: Path, speech: Path) -> None:
-    save(SNAC(**CONFIG_24K.to_dict()), tmp_path / "model")
+    save(SNAC(**SNAC_24KHZ.to_dict()), tmp_path / "model")
     art = ["--artifacts", tmp_path]
     succeed("snac_cache.cli.manifest", speech / "nathalie", *art)
     limits = ["--limit", 10, "--val-limit", 1]

@@ -168,7 +168,16 @@ def wait_for_first_part(codes: Path) -> None:
 
 
 def children(parent: int) -> list[int]:
-    """Return the worker processes of a command."""
-    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    spawned = "spawn_main"
-    return [int(pid) for pid in listed if spawned in Path(f"/proc/{pid}/cmdline").read_text()]
+    """Return the worker processes of a command: those that its fork server has forked."""
+    servers = [pid for pid in child_processes(parent) if b"forkserver" in command_line(pid)]
+    return [pid for server in servers for pid in child_processes(server)]
+
+
+def child_processes(parent: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return list(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
+
+
+def command_line(process: int) -> bytes:
+    """Return the command line of a process."""
+    return Path(f"/proc/{process}/cmdline").read_bytes()

@@ -3,13 +3,14 @@
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from models import CONFIG_24K, CONFIG_44K
+from models import CONFIG_44K
 
 from snac_cache.plan import plan_batches, plan_parts, usual_part_rows
+from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry
 
 lengths = st.lists(st.integers(1, 500_000), max_size=60)
-geometries = st.sampled_from([Geometry.of(CONFIG_24K), Geometry.of(CONFIG_44K)])
+geometries = st.sampled_from([Geometry.of(SNAC_24KHZ), Geometry.of(CONFIG_44K)])
 
 
 @given(st.integers(0, 5000), st.integers(0, 300), st.none() | st.integers(1, 700))

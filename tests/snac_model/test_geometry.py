@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import CONFIG_24K, CONFIG_32K, CONFIG_DEFAULT
+from models import CONFIG_32K, CONFIG_DEFAULT
 
-from snac_model.config import CodecConfig
+from snac_model.config import SNAC_24KHZ, CodecConfig
 from snac_model.geometry import Geometry
 
-SNAC_24K = Geometry.of(CONFIG_24K)
-DUAL_24K = Geometry.of(replace(CONFIG_24K, dual_head=True))
+SNAC_24K = Geometry.of(SNAC_24KHZ)
+DUAL_24K = Geometry.of(replace(SNAC_24KHZ, dual_head=True))
 DEFAULT_AT_24K = Geometry.of(replace(CONFIG_DEFAULT, sampling_rate=24000))
 
 
@@ -166,9 +166,9 @@ def test_lengths_survive_the_way_to_48_khz_and_back(num_samples: int) -> None:
 
 def test_impossible_geometries_are_refused() -> None:
     with pytest.raises(ValueError, match="vq_strides"):
-        Geometry.of(replace(CONFIG_24K, vq_strides=(4, 3, 1)))
+        Geometry.of(replace(SNAC_24KHZ, vq_strides=(4, 3, 1)))
     with pytest.raises(ValueError, match="decoder_rates"):
-        Geometry.of(replace(CONFIG_24K, decoder_rates=(7, 8, 4, 3), sampling_rate=24001))
+        Geometry.of(replace(SNAC_24KHZ, decoder_rates=(7, 8, 4, 3), sampling_rate=24001))
     with pytest.raises(ValueError, match="whole number of samples"):
         SNAC_24K.coarse_samples(44100)
     with pytest.raises(ValueError, match="attention"):

@@ -8,11 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import CONFIG_24K, NARROW, audio, codes, seeded
+from models import NARROW, audio, codes, seeded
 
 from snac_model.audio import resample
 from snac_model.codec import SNAC
-from snac_model.config import CodecConfig
+from snac_model.config import SNAC_24KHZ, CodecConfig
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.geometry import Geometry, decoder_receptive_field
 from snac_model.noise import no_noise
@@ -62,7 +62,7 @@ def test_receptive_field_is_what_gradients_say(rates: tuple[int, ...], depthwise
 
 
 def test_receptive_field_of_both_heads() -> None:
-    config = replace(CONFIG_24K, encoder_dim=2, decoder_dim=32, codebook_size=16)
+    config = replace(SNAC_24KHZ, encoder_dim=2, decoder_dim=32, codebook_size=16)
     model = DualHeadSNAC.from_base(seeded(config))
     reach = [max(frames_that_matter(model, output)) for output in (0, 1)]
     assert max(reach) == model.geometry.decoder_context == 10
@@ -131,7 +131,7 @@ def test_a_segment_with_less_context_is_not_the_whole_decoded() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(RATES), st.integers(1, 60_000))
 def test_a_resampled_file_has_the_length_that_geometry_says(rate: int, num_frames: int) -> None:
-    geometry = Geometry.of(CONFIG_24K)
+    geometry = Geometry.of(SNAC_24KHZ)
     resampled = resample(torch.zeros(num_frames), rate, geometry.sample_rate)
     assert len(resampled) == geometry.samples_from(rate, num_frames)
     assert len(resampled) == math.ceil(num_frames * 24000 / rate)
@@ -141,4 +141,4 @@ def test_a_resampled_file_has_the_length_that_geometry_says(rate: int, num_frame
 def test_lengths_agree_for_files_of_minutes_too() -> None:
     """Where float32, in which torchaudio computes the length, no longer holds every integer."""
     resampled = resample(torch.zeros(20_000_001), 44100, 24000)
-    assert len(resampled) == Geometry.of(CONFIG_24K).samples_from(44100, 20_000_001)
+    assert len(resampled) == Geometry.of(SNAC_24KHZ).samples_from(44100, 20_000_001)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snac_model.layers import DecoderBlock, EncoderBlock, snake
+from snac_model.layers import DecoderBlock, DilatedDepthwise, EncoderBlock, snake
 from snac_model.noise import no_noise
 
 
@@ -57,6 +57,37 @@ def test_snake_mixes_precisions_as_the_plain_formula_does() -> None:
     out.sum().backward()
     assert half.grad is not None
     assert half.grad.dtype == torch.bfloat16
+
+
+def plain_convolution(layer: DilatedDepthwise, x: torch.Tensor) -> torch.Tensor:
+    """Convolve as torch itself does."""
+    return torch.nn.Conv1d.forward(layer, x)
+
+
+@torch.no_grad()
+@settings(deadline=None, max_examples=50)
+@given(
+    st.integers(1, 3), st.integers(2, 50), st.integers(1, 3000), st.sampled_from([3, 9]), st.data()
+)
+def test_dilated_convolutions_have_torchs_own_bits(
+    batch: int, channels: int, length: int, dilation: int, data: st.DataObject
+) -> None:
+    torch.manual_seed(data.draw(st.integers(0, 99)))
+    layer = DilatedDepthwise(channels, dilation)
+    x = torch.randn(batch, channels, length)
+    assert torch.equal(layer(x), plain_convolution(layer, x))
+
+
+@pytest.mark.parametrize("length", [5, 90, 91])
+def test_dilated_convolutions_have_torchs_own_gradients(length: int) -> None:
+    layer = DilatedDepthwise(4, 9).double()
+    x = torch.randn(2, 4, length, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn_like(x)
+    needed = (x, *layer.parameters())
+    ours = torch.autograd.grad((layer(x) * weights).sum(), needed)
+    expected = torch.autograd.grad((plain_convolution(layer, x) * weights).sum(), needed)
+    for value, reference in zip(ours, expected, strict=True):
+        torch.testing.assert_close(value, reference)
 
 
 @torch.no_grad()

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from models import CONFIG_24K, NARROW, TouchWhenUnpickled, seeded
+from models import NARROW, TouchWhenUnpickled, seeded
 
 from snac_model import DualHeadSNAC, load
 from snac_model.codec import SNAC
+from snac_model.config import SNAC_24KHZ
 from snac_model.dual_head import double_rate
 from snac_model.errors import Failure
 
@@ -128,7 +129,7 @@ def test_without_a_codecs_config_it_is_snac_24khz(
     tmp_path: Path, make: Callable[[SNAC], SNAC], key: str | None, config: dict[str, Any] | None
 ) -> None:
     torch.manual_seed(0)
-    base = SNAC(**CONFIG_24K.to_dict()).eval()
+    base = SNAC(**SNAC_24KHZ.to_dict()).eval()
     model = make(base)
     path = save_old(tmp_path / "old.pt", model.state_dict(), key, config=config)
     assert_same(load(path), model)

@@ -15,11 +15,11 @@ from snac_cache.store import CodeStore
 from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_model.errors import Failure
-from snac_train.dataset import SegmentDataset, Utterances
-from snac_train.loading import load_batches
-from snac_train.references import Targets
-from snac_train.segments import Batch, Segment
-from snac_train.slices import Draws, in_order
+from snac_train.data.dataset import SegmentDataset, Utterances
+from snac_train.data.loading import load_batches
+from snac_train.data.references import Targets
+from snac_train.data.segments import Batch, Segment
+from snac_train.data.slices import Draws, in_order
 
 TOKEN_SAMPLES = 8 * 8 * 4  # at 24 kHz, of the small codec: encoder rates 8 and 8, stride 4
 CONTEXT = 3

@@ -8,9 +8,17 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from whole_runs import arguments
 
-LAUNCH = "import sys; from snac_train.launch import launch; sys.exit(launch(sys.argv[1:], [0, 1]))"
+from snac_train.operation import launch
+
+LAUNCH = """
+import sys
+from snac_train.operation import launch
+launch.GRACE_S = 1.0
+sys.exit(launch.launch(sys.argv[1:], [0, 1]))
+"""
 
 
 def start(root: Path, codes: Path) -> subprocess.Popen:
@@ -34,7 +42,7 @@ def test_a_signal_reaches_every_process(voices: Path, tmp_path: Path) -> None:
     process = start(tmp_path, voices)
     started = children(process)
     process.send_signal(signal.SIGTERM)
-    assert process.wait() == 143, (tmp_path / "log").read_text()
+    assert process.wait(60) == 143, (tmp_path / "log").read_text()
     assert len(started) == 2
     state = json.loads((tmp_path / "runs/one/run.json").read_text())
     assert (state["state"], state["processes"]) == ("stopped", 2)
@@ -44,6 +52,14 @@ def test_a_signal_reaches_every_process(voices: Path, tmp_path: Path) -> None:
 def test_a_process_that_dies_takes_the_others_down(voices: Path, tmp_path: Path) -> None:
     process = start(tmp_path, voices)
     started = children(process)
+    os.kill(started[0], signal.SIGSTOP)  # as one that waits for the others for good
     os.kill(started[1], signal.SIGKILL)
-    assert process.wait() != 0
+    assert process.wait(60) != 0
     assert not any(Path(f"/proc/{number}").exists() for number in started)
+
+
+def test_gpus_are_counted_among_those_that_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert launch._visible([0, 2]) == "0,2"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,GPU-abc,7")
+    assert launch._visible([0, 2]) == "4,7"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snac_train.cli.train import main
-from snac_train.legacy_config import KEYS, read_config
-from snac_train.legacy_curriculum import read_entries
+from snac_train.legacy.config import KEYS, read_config
+from snac_train.legacy.curriculum import read_entries
 from snac_train.recipe import load_recipe
 
 EXAMPLES = Path(__file__).parent / "legacy"

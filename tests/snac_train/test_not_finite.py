@@ -2,28 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from training import small_recipe
+from whole_runs import run
 
 from snac_model.errors import Failure
 from snac_train.beginning import Start
-from snac_train.checkpoint import damage
-from snac_train.objective import Losses, Objective
-from snac_train.recipe import Recipe
-from snac_train.segments import Batch
-from snac_train.session import Request, train
+from snac_train.checkpoints.checkpoint import damage
+from snac_train.data.segments import Batch
+from snac_train.learning.objective import Losses, Objective
 
 BAD = "train/2"
-
-
-def run(recipe: Recipe, codes: Path, folder: Path, **options: Any) -> dict[str, Any]:
-    summary = train(recipe, Request(codes, "", folder, "cpu", **options))
-    assert summary is not None
-    return summary
 
 
 @pytest.fixture

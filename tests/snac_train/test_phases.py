@@ -2,17 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from training import SMALL_CODEC, SMALL_RECIPE, make_cache, write_voice
+from whole_runs import metrics, run
 
 from snac_model import load, save
 from snac_model.codec import SNAC
 from snac_model.errors import BadInput, Failure
 from snac_train.recipe import Recipe, load_recipe
-from snac_train.session import Request, train
 
 SCORES = {10: "24k/loss", 11: "48k/loss", 12: "48k/loss"}
 
@@ -20,17 +19,6 @@ SCORES = {10: "24k/loss", 11: "48k/loss", 12: "48k/loss"}
 def recipe_of(phase: int, **overrides: str) -> Recipe:
     named = {name.replace("__", "."): text for name, text in overrides.items()}
     return load_recipe(phase, (SMALL_RECIPE | named).items())
-
-
-def run(recipe: Recipe, codes: Path, folder: Path) -> dict[str, Any]:
-    summary = train(recipe, Request(codes, str(codes.parent / "manifests"), folder, "cpu"))
-    assert summary is not None
-    return summary
-
-
-def metrics(folder: Path, kind: str) -> list[dict[str, Any]]:
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [entry for line in lines if (entry := json.loads(line))["kind"] == kind]
 
 
 @pytest.fixture(scope="module")

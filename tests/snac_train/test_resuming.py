@@ -15,7 +15,7 @@ from whole_runs import arguments
 from snac_model import load
 from snac_model.dual_head import DualHeadSNAC
 from snac_train.cli.train import main
-from snac_train.run_folder import process_started
+from snac_train.records.run_folder import process_started
 
 
 def snac_train(*words: object) -> Result:
@@ -25,7 +25,7 @@ def snac_train(*words: object) -> Result:
 @pytest.fixture
 def stopped(voices: Path, tmp_path: Path) -> Path:
     """The artifact root of a run that was stopped after its sixth step."""
-    moment = Moment("snac_train.stage:Stage.step", 6, number=signal.SIGTERM)
+    moment = Moment("snac_train.learning.stage:Stage.step", 6, number=signal.SIGTERM)
     log = tmp_path / "log"
     assert killing.run(arguments(tmp_path, voices), moment, log=log) == 143, log.read_text()
     return tmp_path

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snac_train.slices import Draws, epoch_batches, in_order, window_around
+from snac_train.data.slices import Draws, epoch_batches, in_order, window_around
 
 seeds = st.integers(-(2**40), 2**40)
 counts = st.integers(1, 400)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from training import SMALL_CODEC, small_recipe
+from whole_runs import metrics, run
 
 from snac_model import load, save
 from snac_model.codec import SNAC
@@ -15,23 +16,10 @@ from snac_model.console import Terminated
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.errors import BadInput, Failure
 from snac_model.weights import weights_sha256
-from snac_train.inputs import open_inputs
-from snac_train.recipe import Recipe
-from snac_train.session import Request, train
+from snac_train.data.inputs import open_inputs
 from snac_train.trainer import Trainer
 
 GROUPS = ("trunk", "head_48k", "head_24k")
-
-
-def run(recipe: Recipe, codes: Path, folder: Path) -> dict[str, Any]:
-    summary = train(recipe, Request(codes, str(codes.parent / "manifests"), folder, "cpu"))
-    assert summary is not None
-    return summary
-
-
-def metrics(folder: Path, kind: str) -> list[dict[str, Any]]:
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [entry for line in lines if (entry := json.loads(line))["kind"] == kind]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from killing import Moment
 from training import make_cache, write_voice
 from whole_runs import arguments, result
 
-from snac_train.slices import pieces_of
+from snac_train.data.slices import pieces_of
 
 
 @given(
@@ -62,7 +62,7 @@ def test_killed_processes_resume_exactly(
     voices: Path, root: Path, tmp_path: Path, call: int
 ) -> None:
     log = tmp_path / "log"
-    moment = Moment("snac_train.stage:Stage.step", call)
+    moment = Moment("snac_train.learning.stage:Stage.step", call)
     codes = killing.run_two(arguments(tmp_path, voices, *ODD), moment, log=log)
     assert codes == [-signal.SIGKILL] * 2
     codes = killing.run_two(arguments(tmp_path, voices, *ODD, "--resume"), log=log)
@@ -72,7 +72,7 @@ def test_killed_processes_resume_exactly(
 
 def test_a_signal_to_one_process_stops_both(voices: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    moment = Moment("snac_train.stage:Stage.step", 3, number=signal.SIGTERM)
+    moment = Moment("snac_train.learning.stage:Stage.step", 3, number=signal.SIGTERM)
     assert killing.run_two(arguments(tmp_path, voices), moment, log=log) == [143, 143]
     assert state(tmp_path)["state"] == "stopped"
 

@@ -18,28 +18,15 @@ import torch
 from snac_cache import CodeStore
 from snac_cache.manifest import read_manifest
 from snac_model import SNAC, save
+from snac_model.config import SNAC_24KHZ
 from snac_model.console import Tool
 from snac_model.devices import available_cores
-
-CONFIG_24KHZ = {
-    "sampling_rate": 24000,
-    "encoder_dim": 48,
-    "encoder_rates": [2, 4, 8, 8],
-    "decoder_dim": 1024,
-    "decoder_rates": [8, 8, 4, 2],
-    "attn_window_size": None,
-    "codebook_size": 4096,
-    "codebook_dim": 8,
-    "vq_strides": [4, 2, 1],
-    "noise": True,
-    "depthwise": True,
-}
 
 
 @click.command(cls=Tool, example="bench/encode.py ../shared/speech/nathalie --device cpu")
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu")
-@click.option("--limit", default=200, help="Files to encode.")
+@click.option("--limit", default=400, help="Files to encode.")
 def main(folder: Path, device: str, limit: int) -> None:
     """Encode the train split of FOLDER in both ways and print a Markdown table."""
     with tempfile.TemporaryDirectory() as name:
@@ -75,7 +62,7 @@ def main(folder: Path, device: str, limit: int) -> None:
 def seeded_model(folder: Path) -> None:
     """Write a model of the true size, for both packages."""
     torch.manual_seed(0)
-    model = SNAC(**CONFIG_24KHZ)
+    model = SNAC(**SNAC_24KHZ.to_dict())
     save(model, folder)
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
 

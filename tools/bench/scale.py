@@ -26,6 +26,7 @@ STEPS = {
     "open_store": "open the store, first row",
     "rows_first": "1,000 random rows, parts not yet mapped",
     "rows_again": "1,000 random rows again",
+    "segments": "1,000 training segments, without their audio",
     "index_of": "index_of, 1,000 ids",
     "check": "snac-check",
 }

@@ -9,14 +9,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 
 import numpy as np
+import torch
 
 from snac_cache import CodeStore
 from snac_cache.cli.check import main as check_command
 from snac_cache.manifest import read_manifest
 from snac_cache.plan import plan_parts
+from snac_cache.store import CachedUtterance
 from snac_model.artifacts import Artifacts
+from snac_train.data.dataset import SegmentDataset, Utterances
+from snac_train.data.references import Targets
+from snac_train.data.slices import Draws
 
 ROWS = 1000
+
+
+class Silence(Targets):
+    """Targets of utterances that have no audio."""
+
+    def read(self, utterance: CachedUtterance, start: int, stop: int) -> torch.Tensor:
+        """Return silence."""
+        return torch.zeros(stop - start)
 
 
 @contextmanager
@@ -60,6 +73,23 @@ def read_rows(places: Artifacts) -> None:
             store.codes(row)
 
 
+def segments(places: Artifacts) -> None:
+    """Read training segments of random rows, as a training's reading process does."""
+    store = CodeStore(places.codes / "train")
+    geometry = store.geometry
+    dataset = SegmentDataset(
+        Utterances(store, list(range(len(store)))),
+        Silence(),
+        geometry,
+        segment_tokens=geometry.coarse_tokens(1.0),
+        context=geometry.context_tokens,
+        draws=Draws.for_epoch(0, 1),
+    )
+    with measured():
+        for row in random_rows(store):
+            dataset[row]
+
+
 def index_of(places: Artifacts) -> None:
     """Find random ids."""
     store = CodeStore(places.codes / "train")
@@ -86,6 +116,7 @@ STEPS: dict[str, Callable[[Artifacts], None]] = {
     "open_store": open_store,
     "rows_first": read_rows,
     "rows_again": read_rows,
+    "segments": segments,
     "index_of": index_of,
     "check": check,
 }

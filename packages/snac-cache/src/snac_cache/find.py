@@ -28,7 +28,8 @@ def find_audio(
 ) -> Iterator[AudioFile]:
     """Find the audio of all sources, in the order of its paths.
 
-    Ids start with the source's name if there are several sources.
+    If there are several sources, ids start with the name of theirs, or for a file that is a source
+    itself, with the path that it was given by.
 
     Raises:
         BadInput: if a source does not exist.
@@ -36,7 +37,7 @@ def find_audio(
     for source in sources:
         if not source.exists():
             raise BadInput(f"there is no folder or file {source}")
-        prefix = f"{source.resolve().name}/" if len(sources) > 1 else ""
+        prefix = _prefix(source) if len(sources) > 1 else ""
         rule = SplitRule.of(source, val_ratio, grouping)
         if grouping and rule.folders:
             note(f"{source} keeps its own splits: --group-by does not apply to it")
@@ -44,6 +45,14 @@ def find_audio(
             relative = path.relative_to(source) if path != source else Path(path.name)
             utterance_id = prefix + relative.with_suffix("").as_posix()
             yield AudioFile(path, utterance_id, rule.split(relative, utterance_id))
+
+
+def _prefix(source: Path) -> str:
+    """Return what the ids of one source of several start with."""
+    if source.is_dir():
+        return f"{source.resolve().name}/"
+    folders = [part for part in source.parent.parts if part not in (source.anchor, "..")]
+    return "".join(f"{folder}/" for folder in folders)
 
 
 def _audio_paths(source: Path) -> Iterator[Path]:

@@ -78,11 +78,11 @@ def write_part(
     errors = {key: value for key, value in sorted(results.items()) if isinstance(value, AudioError)}
     reasons = Counter(error.reason for error in errors.values())
     record = PartRecord(source_sha256, len(cached), dict(sorted(reasons.items())), agreement)
-    table = _codes_table(rows, cached, len(identity.config["vq_strides"]))
+    table = codes_table(rows, cached, len(identity.config["vq_strides"]))
     metadata = {**identity.to_metadata(), **record.to_metadata()}
     try:
         _write_rejects(
-            [_reject_row(rows[key], error) for key, error in errors.items()],
+            [reject_row(rows[key], error) for key, error in errors.items()],
             rejects_path(folder, part),
         )
         write_table(table.replace_schema_metadata(metadata), codes_path(folder, part))
@@ -114,8 +114,8 @@ def finished(
     return record
 
 
-def _codes_table(rows: list[dict[str, Any]], cached: dict[int, Encoded], levels: int) -> pa.Table:
-    """Build the rows of a part in the manifest's order."""
+def codes_table(rows: list[dict[str, Any]], cached: dict[int, Encoded], levels: int) -> pa.Table:
+    """Return rows of cached codes, of those manifest rows that were encoded, in their order."""
     manifest = pa.Table.from_pylist([rows[position] for position in cached], schema.MANIFEST)
     lengths = pa.array([encoded.num_samples for encoded in cached.values()], pa.int64())
     lists = [
@@ -133,6 +133,7 @@ def _write_rejects(rows: list[dict[str, Any]], path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _reject_row(row: dict[str, Any], error: AudioError) -> dict[str, Any]:
+def reject_row(row: dict[str, Any], error: AudioError) -> dict[str, Any]:
+    """Return the rejects row of a manifest row that could not be encoded."""
     place = {name: row[name] for name in ("utterance_id", "split", "audio_path")}
     return {**place, "stage": "encode", "reason": error.reason, "detail": error.detail}

@@ -2,14 +2,18 @@
 
 Each takes the next part nobody has taken, from a shared counter, and tells what it did through a
 pipe of its own. When one fails or dies, the others are stopped; what they had finished stays.
+
+They are forked from a server process that has imported all they need and done nothing else: so
+torch is imported once for all of them, and no thread or GPU context is forked.
 """
 
 import multiprocessing
 import signal
 import traceback
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from snac_model.errors import Failure
@@ -17,6 +21,12 @@ from snac_model.errors import Failure
 # A task is called with the worker's number, an iterator of the items it takes, and a function that
 # sends a message to the parent.
 Task = Callable[[int, Iterator[Any], Callable[[Any], None]], None]
+
+
+def prepare_workers(module: str) -> None:
+    """Have the server import ``module``, which holds the task, while the caller goes on."""
+    forkserver.set_forkserver_preload([module])
+    forkserver.ensure_running()
 
 
 def run_alone(task: Task, items: list[Any], receive: Callable[[Any], None]) -> None:
@@ -30,9 +40,9 @@ def run_workers(task: Task, items: list[Any], receive: Callable[[Any], None], co
     Raises:
         Failure: with the worker's traceback, if one raises; with its exit code, if one dies.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
     counter = context.Value("q", 0)
-    workers: dict[Connection, SpawnProcess] = {}
+    workers: dict[Connection, ForkServerProcess] = {}
     try:
         for number in range(count):
             reader, writer = context.Pipe(duplex=False)
@@ -49,7 +59,9 @@ def run_workers(task: Task, items: list[Any], receive: Callable[[Any], None], co
             process.join()
 
 
-def _receive_all(workers: dict[Connection, SpawnProcess], receive: Callable[[Any], None]) -> None:
+def _receive_all(
+    workers: dict[Connection, ForkServerProcess], receive: Callable[[Any], None]
+) -> None:
     """Pass on messages until every worker has said that it is done."""
     running = set(workers)
     while running:

@@ -12,29 +12,40 @@ if TYPE_CHECKING:
     from snac_model.dual_head import DualHeadSNAC
     from snac_model.geometry import Geometry
     from snac_model.noise import RandomNoise, SeededNoise, no_noise
+    from snac_model.streaming import StreamingDecoder
+    from snac_model.token_text import read_tokens
+    from snac_model.tokens import ORPHEUS, TokenLayout
     from snac_model.weights import load, save
 
 _HOMES = {
+    "ORPHEUS": "tokens",
     "SNAC": "codec",
     "CodecConfig": "config",
     "DualHeadSNAC": "dual_head",
     "Geometry": "geometry",
     "RandomNoise": "noise",
     "SeededNoise": "noise",
+    "StreamingDecoder": "streaming",
+    "TokenLayout": "tokens",
     "no_noise": "noise",
+    "read_tokens": "token_text",
     "load": "weights",
     "save": "weights",
 }
 
 __all__ = [
+    "ORPHEUS",
     "SNAC",
     "CodecConfig",
     "DualHeadSNAC",
     "Geometry",
     "RandomNoise",
     "SeededNoise",
+    "StreamingDecoder",
+    "TokenLayout",
     "load",
     "no_noise",
+    "read_tokens",
     "save",
 ]
 

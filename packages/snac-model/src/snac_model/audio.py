@@ -3,7 +3,6 @@
 soundfile reads and seeks wav, flac, ogg and mp3 with no system library; torchaudio resamples.
 """
 
-import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from torchaudio.transforms import Resample
 
 from snac_model.audio_header import AudioError, AudioHeader, describe
+from snac_model.geometry import resampled_length
 
 RESAMPLE_ZEROS = 6  # torchaudio's lowpass_filter_width: zero crossings to each side
 
@@ -69,7 +69,7 @@ def resample(audio: torch.Tensor, from_rate: int, to_rate: int) -> torch.Tensor:
     """Resample ``[..., T]`` to ``[..., ceil(T * to_rate / from_rate)]`` with a windowed sinc."""
     if from_rate == to_rate:
         return audio
-    length = math.ceil(audio.shape[-1] * to_rate / from_rate)
+    length = resampled_length(audio.shape[-1], from_rate, to_rate)
     # torchaudio works its length out in float32, which falls short in files of minutes; 10 ms of
     # spare silence, which it would see there anyway, makes up for that.
     padded = F.pad(audio, (0, from_rate // 100))

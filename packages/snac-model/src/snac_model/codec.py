@@ -164,6 +164,11 @@ class SNAC(nn.Module):
         outputs = tuple(trimmed.values())
         return outputs if len(outputs) > 1 else outputs[0], codes
 
+    @property
+    def heads(self) -> dict[int, nn.Module]:
+        """What makes audio of the trunk's features, under its rate in Hz."""
+        return {self.geometry.output_rates[0]: self.decoder.head}
+
     def decode_by_rate(
         self, codes: Sequence[torch.Tensor], noise: NoiseSource | None = None
     ) -> dict[int, torch.Tensor]:

@@ -68,3 +68,15 @@ class CodecConfig:
     def latent_channels(self) -> int:
         """Channels between encoder and decoder: the encoder doubles them at each stride."""
         return self.latent_dim or self.encoder_dim * 2 ** len(self.encoder_rates)
+
+
+SNAC_24KHZ = CodecConfig(
+    sampling_rate=24_000,
+    encoder_dim=48,
+    encoder_rates=(2, 4, 8, 8),
+    decoder_dim=1024,
+    decoder_rates=(8, 8, 4, 2),
+    attn_window_size=None,
+    vq_strides=(4, 2, 1),
+)
+"""The published 24 kHz model, ``hubertsiuzdak/snac_24khz``."""

@@ -6,6 +6,7 @@ from snac_model.console import note
 from snac_model.errors import BadInput
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_KEPT_KERNELS = 64  # an encoder has about 40
 
 
 def choose_device(device: str) -> str:
@@ -80,12 +81,15 @@ def prepare_cpu_worker() -> None:
 
     One thread whatever the number of workers: kernels are chosen by the number of threads, and
     codes must not depend on it. Freed memory is kept: glibc would hand every large activation back
-    to the system and have it cleared again, a fifth of the encoder's time.
+    to the system and have it cleared again, a fifth of the encoder's time. oneDNN keeps the
+    kernels of one length, not of the last 1,024 shapes, whose small blocks would be strewn among
+    the large ones: memory would grow with the number of files.
     """
     import ctypes
 
     import torch
 
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(_KEPT_KERNELS))
     torch.set_num_threads(1)
     allocator = ctypes.CDLL(None)
     if hasattr(allocator, "mallopt"):

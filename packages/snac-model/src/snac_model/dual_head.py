@@ -59,6 +59,11 @@ class DualHeadSNAC(SNAC):
             copy_leading_channels(base.decoder.head, model.head_48k.final)
         return model.train(base.training)
 
+    @property
+    def heads(self) -> dict[int, nn.Module]:
+        """What makes audio of the trunk's features, under its rate in Hz."""
+        return {**super().heads, self.geometry.output_rates[1]: self.head_48k}
+
     def decode_latents(
         self, z: torch.Tensor, noise: NoiseSource | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -112,11 +112,11 @@ class Geometry:
 
     def samples_at(self, rate: int, num_samples: int) -> int:
         """Length at ``rate`` of ``num_samples`` samples at the codec's rate, by ceiling."""
-        return math.ceil(num_samples * rate / self.sample_rate)
+        return resampled_length(num_samples, self.sample_rate, rate)
 
     def samples_from(self, rate: int, num_frames: int) -> int:
         """Length at the codec's rate of ``num_frames`` samples at ``rate``, by ceiling."""
-        return math.ceil(num_frames * self.sample_rate / rate)
+        return resampled_length(num_frames, rate, self.sample_rate)
 
     def coarse_samples(self, rate: int | None = None) -> int:
         """Samples at ``rate`` (default: the codec's) that one coarse token covers.
@@ -147,6 +147,11 @@ class Geometry:
         """Samples at ``rate`` that those ``length`` coarse tokens cover: exactly their audio."""
         per_coarse = self.coarse_samples(rate)
         return slice(start * per_coarse, (start + length) * per_coarse)
+
+
+def resampled_length(num_samples: int, from_rate: int, to_rate: int) -> int:
+    """Length at ``to_rate`` of ``num_samples`` samples at ``from_rate``, by ceiling."""
+    return math.ceil(num_samples * to_rate / from_rate)
 
 
 def decoder_receptive_field(decoder_rates: Sequence[int]) -> int:

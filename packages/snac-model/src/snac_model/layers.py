@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
@@ -83,14 +84,43 @@ def transposed_conv(inputs: int, outputs: int, stride: int) -> nn.ConvTranspose1
     return weight_norm(layer)
 
 
+class DilatedDepthwise(nn.Conv1d):
+    """A dilated depthwise convolution, kernel 7, computed on a CPU as an undilated one.
+
+    oneDNN has kernels for the latter alone, and takes three times as long for the former, forward
+    and backward. With time folded into rows of ``dilation`` samples, taps are neighbours in a
+    column. The same products are added up in the same order, bias last, so the bits stay.
+    """
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__(
+            channels, channels, 7, dilation=dilation, padding=3 * dilation, groups=channels
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``[B, C, T]`` to the same shape."""
+        if x.device.type != "cpu":
+            return super().forward(x)
+        assert self.bias is not None
+        dilation, length = self.dilation[0], x.shape[-1]
+        rows = F.pad(x, (0, -length % dilation)).unflatten(-1, (-1, dilation))
+        summed = F.conv2d(rows, self.weight[..., None], padding=(3, 0), groups=self.groups)
+        return summed.add_(self.bias[:, None, None]).flatten(-2)[..., :length]
+
+
 class ResidualUnit(nn.Module):
     """Dilated and pointwise convolution around a shortcut; keeps ``[B, C, T]``."""
 
     def __init__(self, channels: int, dilation: int, groups: int) -> None:
         super().__init__()
+        if groups > 1 and dilation > 1:
+            dilated = weight_norm(DilatedDepthwise(channels, dilation))
+        else:
+            options = {"dilation": dilation, "padding": 3 * dilation, "groups": groups}
+            dilated = conv(channels, channels, 7, **options)
         self.block = nn.Sequential(
             Snake(channels),
-            conv(channels, channels, 7, dilation=dilation, padding=3 * dilation, groups=groups),
+            dilated,
             Snake(channels),
             conv(channels, channels, 1),
         )

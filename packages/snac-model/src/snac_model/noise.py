@@ -1,7 +1,8 @@
 """Where the decoder's noise blocks get their noise from.
 
-A noise source is called with the features ``[B, C, T]`` that the noise will scale and the number
-of the decoder block, and returns ``[B, 1, T]``, or None for no noise.
+A noise source is called with the features ``[B, C, T]`` that the noise will scale, the number of
+the decoder block, and the features' place in their stream, which is 0 unless decoding goes piece by
+piece. It returns ``[B, 1, T]``, or None for no noise.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,15 @@ import torch
 class NoiseSource(Protocol):
     """Anything that gives a noise block its noise."""
 
-    def __call__(self, features: torch.Tensor, block: int) -> torch.Tensor | None:
-        """Return noise ``[B, 1, T]`` for ``features`` ``[B, C, T]`` of decoder block ``block``."""
+    def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor | None:
+        """Return noise ``[B, 1, T]`` for ``features`` ``[B, C, T]`` of decoder block ``block``.
+
+        ``start`` is the position of the first of them in what is being decoded.
+        """
         ...
 
 
-def no_noise(features: torch.Tensor, block: int) -> None:
+def no_noise(features: torch.Tensor, block: int, start: int = 0) -> None:
     """Switch the noise off."""
 
 
@@ -33,7 +37,7 @@ class RandomNoise:
     def __init__(self, generator: torch.Generator | None = None) -> None:
         self.generator = generator
 
-    def __call__(self, features: torch.Tensor, block: int) -> torch.Tensor:
+    def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor:
         """Draw ``[B, 1, T]``."""
         return torch.randn(
             (features.shape[0], 1, features.shape[-1]),
@@ -58,11 +62,11 @@ class SeededNoise:
     def __init__(self, seeds: int | Sequence[int]) -> None:
         self.seeds = [seeds] if isinstance(seeds, int) else list(seeds)
 
-    def __call__(self, features: torch.Tensor, block: int) -> torch.Tensor:
-        """Look up ``[B, 1, T]``."""
+    def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor:
+        """Look up ``[B, 1, T]`` for positions from ``start`` on."""
         device = features.device
         seeds = torch.tensor([_signed(seed) for seed in self.seeds], device=device)
-        position = torch.arange(features.shape[-1], device=device)
+        position = torch.arange(start, start + features.shape[-1], device=device)
         stream = _mix(seeds + _signed((block + 1) * _GOLDEN))
         quantile = _mix(stream[:, None] + position * _signed(_GOLDEN)) & 0xFFFF
         noise = _normal_quantiles(device)[quantile].to(features.dtype)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from snac_model.config import CodecConfig
+from snac_model.config import SNAC_24KHZ, CodecConfig
 from snac_model.errors import Failure
 from snac_model.pickles import is_state_dict, read_pickle
 
@@ -25,16 +25,6 @@ SEQUENTIAL_HEADS = (HEAD_48K, "decoder_48k.")
 PARTS = {"0.": "block.", "1.": "final.0.", "2.": "final.1."}
 
 BLOCK = re.compile(r"decoder\.model\.\d+\.block\.0\.alpha")  # what an upsampling block begins with
-
-SNAC_24KHZ = CodecConfig(
-    sampling_rate=24_000,
-    encoder_dim=48,
-    encoder_rates=(2, 4, 8, 8),
-    decoder_dim=1024,
-    decoder_rates=(8, 8, 4, 2),
-    attn_window_size=None,
-    vq_strides=(4, 2, 1),
-)
 
 
 class OldCheckpoint(NamedTuple):

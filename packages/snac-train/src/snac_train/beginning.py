@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from snac_model.errors import Failure
-from snac_train.checkpoint import Checkpoint, check_whole, read_checkpoint
-from snac_train.checkpoints import Checkpoints
+from snac_train.checkpoints.checkpoint import Checkpoint, check_whole, read_checkpoint
+from snac_train.checkpoints.kept import Checkpoints
+from snac_train.checkpoints.unchanged import check_unchanged, merged
 from snac_train.curriculum import Epoch, describe, segment_in_words
-from snac_train.inputs import Inputs
-from snac_train.processes import Processes
+from snac_train.data.inputs import Inputs
+from snac_train.operation.processes import Processes
 from snac_train.recipe import Recipe
-from snac_train.resume import check_unchanged, merged
-from snac_train.run_folder import RunFolder, now, process_started
-from snac_train.wandb_run import WandbRun, choose_mode
+from snac_train.records.run_folder import RunFolder, now, process_started
+from snac_train.records.wandb_run import WandbRun, choose_mode
 
 LIBRARIES = ("accelerate", "torch", "torchaudio")
 

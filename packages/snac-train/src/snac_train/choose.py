@@ -6,9 +6,9 @@ from pathlib import Path
 
 from snac_model.artifacts import Artifacts
 from snac_model.errors import BadInput
-from snac_train.legacy_config import NO_CONFIG, LegacyConfig
+from snac_train.legacy.config import NO_CONFIG, LegacyConfig
 from snac_train.recipe import Recipe, packaged_tables, read_recipe, recipe_of
-from snac_train.run_folder import RECIPE, last_written
+from snac_train.records.run_folder import RECIPE, last_written
 
 
 def choose_run(

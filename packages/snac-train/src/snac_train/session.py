@@ -17,18 +17,18 @@ from snac_train.beginning import (
     rewind,
     start_wandb,
 )
-from snac_train.best_models import SCORES
-from snac_train.compilation import compile_decoder
+from snac_train.checkpoints.saving import Saver
 from snac_train.curriculum import plan_epochs
-from snac_train.inputs import open_inputs
-from snac_train.measures import Measures, improvement
-from snac_train.processes import Processes
+from snac_train.data.inputs import open_inputs
+from snac_train.learning.compilation import compile_decoder
+from snac_train.learning.measures import Measures, improvement
+from snac_train.learning.validation import Validators
+from snac_train.operation.processes import Processes
+from snac_train.operation.requests import Requests
 from snac_train.recipe import Recipe
-from snac_train.requests import Requests
-from snac_train.run_folder import RunFolder
-from snac_train.saving import Saver
+from snac_train.records.best_models import SCORES
+from snac_train.records.run_folder import RunFolder
 from snac_train.trainer import Trainer
-from snac_train.validation import Validators
 
 
 @dataclass(frozen=True)

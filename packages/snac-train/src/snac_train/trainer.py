@@ -5,24 +5,24 @@ from itertools import groupby, islice
 
 from snac_model.console import progress
 from snac_model.errors import Failure
-from snac_train.best_models import BestModels
-from snac_train.checkpoint import Checkpoint
+from snac_train.checkpoints.checkpoint import Checkpoint
+from snac_train.checkpoints.random_state import restore_random_state
+from snac_train.checkpoints.saving import Saver
 from snac_train.curriculum import Epoch, StageName, stage_steps
-from snac_train.dataset import SegmentDataset
-from snac_train.inputs import Inputs
-from snac_train.loading import load_batches
-from snac_train.objective import Objective
-from snac_train.processes import Processes
-from snac_train.random_state import restore_random_state
+from snac_train.data.dataset import SegmentDataset
+from snac_train.data.inputs import Inputs
+from snac_train.data.loading import load_batches
+from snac_train.data.segments import Batch
+from snac_train.data.slices import Draws, Piece, epoch_batches, pieces_of
+from snac_train.learning.objective import Objective
+from snac_train.learning.stage import Stage, Step
+from snac_train.learning.validation import Validator, context_tokens
+from snac_train.operation.processes import Processes
+from snac_train.operation.requests import STOPS, Requests
 from snac_train.recipe import Recipe
-from snac_train.requests import STOPS, Requests
-from snac_train.run_folder import RunFolder
-from snac_train.saving import Saver
-from snac_train.segments import Batch
-from snac_train.slices import Draws, Piece, epoch_batches, pieces_of
-from snac_train.stage import Stage, Step
-from snac_train.tracker import Tracker
-from snac_train.validation import Validator, context_tokens
+from snac_train.records.best_models import BestModels
+from snac_train.records.run_folder import RunFolder
+from snac_train.records.tracker import Tracker
 
 
 class Trainer:

@@ -69,6 +69,12 @@ def main(
     encoded are rows of codes/rejects with their reason. Under torchrun, accelerate launch or srun,
     the processes share the parts, on one machine or on several.
     """
+    from snac_cache.workers import prepare_workers
+
+    rank = this_rank()
+    if rank.world == 1 and workers != 1:
+        prepare_workers("snac_cache.encode_parts")  # takes seconds, and so do the next imports
+
     from snac_cache.build import build_cache
     from snac_cache.manifest import read_manifest
     from snac_model.devices import choose_workers
@@ -76,7 +82,6 @@ def main(
     places = Artifacts.at(artifacts)
     rows = read_manifest(manifest or places.manifests)
     rows = {"train": rows["train"].slice(0, limit), "val": rows["val"].slice(0, val_limit)}
-    rank = this_rank()
     request = CacheRequest(
         folder=codes or places.codes,
         model=model,

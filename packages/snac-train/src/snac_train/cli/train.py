@@ -21,8 +21,12 @@ from snac_train.cli.options import recipe_options, recipe_overrides
 
 NEWEST = "newest"
 
+EXAMPLE = """snac-train --phase 12 --run first --batch-size 32 --epochs 6
+snac-train --phase 12 --run first --gpus 0,1 --detach
+"""
 
-@click.command(cls=Tool, example="snac-train --phase 12 --run first --batch-size 32 --epochs 6")
+
+@click.command(cls=Tool, example=EXAMPLE)
 @click.option(
     "--phase",
     type=int,
@@ -80,6 +84,8 @@ NEWEST = "newest"
     help="Override any field of the recipe; may be repeated.",
 )
 @click.option("--show-recipe", is_flag=True, help="Print the resolved recipe and stop.")
+@click.option("--preflight", is_flag=True, help="Check all that a long run needs, and stop.")
+@click.option("--detach", is_flag=True, help="Check it, then train apart from this terminal.")
 @recipe_options
 def main(
     *,
@@ -98,6 +104,8 @@ def main(
     wandb: str,
     settings: tuple[str, ...],
     show_recipe: bool,
+    preflight: bool,
+    detach: bool,
     **options: str | None,
 ) -> None:
     """Fine-tune the decoder on cached codes; encoder and quantizer stay as they are.
@@ -107,7 +115,7 @@ def main(
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
     from snac_train.choose import choose_recipe, choose_run
-    from snac_train.legacy_config import NO_CONFIG, read_config
+    from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe import split_setting
 
     places = Artifacts.at(artifacts)
@@ -121,14 +129,14 @@ def main(
         click.echo(recipe.to_toml(), nl=False)
         return
     folder = folder or places.run(f"phase{phase}-{datetime.now():%Y%m%d-%H%M%S}")
-    if gpus is not None and "RANK" not in os.environ:
-        _launch(gpus, folder.name)
+    from snac_model.devices import parse_gpus
     from snac_train.beginning import Start
-    from snac_train.launch import end_with_launcher
-    from snac_train.legacy_audio import check_audio
+    from snac_train.legacy.audio import check_audio
+    from snac_train.operation.detach import check_and_start
+    from snac_train.operation.launch import end_with_launcher, launch
+    from snac_train.operation.preflight import check_before
     from snac_train.session import Request, train
 
-    end_with_launcher()
     codes, manifest = codes or places.codes, manifest or str(places.manifests)
     check_audio(earlier.audio, recipe, codes, manifest)
     request = Request(
@@ -140,6 +148,17 @@ def main(
         start=Start(resume is not None, _checkpoint(resume), allow_changed, wandb),
         skip_non_finite=skip_non_finite,
     )
+    if preflight:
+        print_summary(**check_before(recipe, request, gpus))
+        return
+    arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+    arguments += ["--run", folder.name]
+    if detach:
+        print_summary(**check_and_start(arguments, recipe, request, gpus))
+        return
+    if gpus is not None and "RANK" not in os.environ:
+        raise SystemExit(launch(arguments, parse_gpus(gpus)))
+    end_with_launcher()
     summary = train(recipe, request)
     if summary is not None:
         print_summary(**summary)
@@ -147,14 +166,6 @@ def main(
 
 def _checkpoint(resume: str | None) -> Path | None:
     return Path(resume) if resume not in (None, NEWEST) else None
-
-
-def _launch(gpus: str, run: str) -> None:
-    """Start the same command once a GPU, and exit as it does."""
-    from snac_model.devices import parse_gpus
-    from snac_train.launch import launch
-
-    raise SystemExit(launch([*sys.argv[1:], "--run", run], parse_gpus(gpus)))
 
 
 if __name__ == "__main__":

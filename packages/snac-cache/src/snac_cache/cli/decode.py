@@ -1,0 +1,164 @@
+"""``snac-decode``: codes to audio, for files, folders and pipes."""
+
+from pathlib import Path
+
+import click
+
+from snac_model.console import (
+    Tool,
+    check_reject_rate,
+    device_option,
+    max_reject_rate_option,
+    print_summary,
+    progress,
+)
+from snac_model.errors import BadInput
+from snac_model.places import DEFAULT_MODEL
+
+EXAMPLE = """snac-decode artifacts/codes -o audio --rate both --where "duration_s > 4"
+snac-encode in.wav -o - | snac-decode - --stream --rate 24000 -o - | aplay -f S16_LE -r 24000
+"""
+
+
+class NoiseChoice(click.ParamType):
+    """``random``, ``off`` or ``seed=N``."""
+
+    name = "noise"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | int:
+        """Return the seed, or the word."""
+        if value in ("random", "off"):
+            return value
+        name, _, seed = value.partition("=")
+        if name != "seed" or not seed.isdecimal():
+            self.fail(f"{value!r}: write random, off or seed=N", param, ctx)
+        return int(seed)
+
+
+@click.command(cls=Tool, example=EXAMPLE)
+@click.argument("sources", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR|FILE|-",
+    help="Folder; .wav or .flac file for one utterance; or - for raw 16-bit samples.",
+)
+@click.option(
+    "--format", "how", type=click.Choice(["wav", "flac"]), default="wav", help="Of files in DIR."
+)
+@click.option(
+    "--rate", metavar="HZ|both", help="Output rate, or all of them. [default: the model's lowest]"
+)
+@click.option("--where", metavar="SQL", help="Only the rows of parquet that this holds for.")
+@click.option(
+    "--tokens",
+    metavar="orpheus|FILE",
+    help="Read a language model's tokens, a line each utterance: Orpheus's, or of a TOML layout.",
+)
+@click.option(
+    "--on-bad-token",
+    type=click.Choice(["stop", "skip-frame"]),
+    default="stop",
+    help="What to do about a token that does not belong there; its place is told either way.",
+)
+@click.option(
+    "--noise",
+    type=NoiseChoice(),
+    default="random",
+    metavar="random|off|seed=N",
+    help="Of the decoder; with off or a seed the audio is the same each time.",
+)
+@click.option("--stream", is_flag=True, help="Write audio as soon as it is final; needs -o -.")
+@click.option(
+    "--look-ahead",
+    type=click.IntRange(0),
+    metavar="N",
+    help="With --stream, coarse tokens to wait for. [default: as many as matter, which is exact]",
+)
+@click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")
+@device_option
+@click.option("--workers", type=click.IntRange(1), help="CPU threads. [default: one a core]")
+@click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="JSON lines of what was left out. [default: OUTPUT.rejects.jsonl; none for a pipe]",
+)
+@max_reject_rate_option
+def main(
+    *,
+    sources: tuple[str, ...],
+    output: str,
+    how: str,
+    rate: str | None,
+    where: str | None,
+    tokens: str | None,
+    on_bad_token: str,
+    noise: str | int,
+    stream: bool,
+    look_ahead: int | None,
+    model: str,
+    device: str,
+    workers: int | None,
+    rejects: Path | None,
+    max_reject_rate: float,
+) -> None:
+    """Decode SOURCES to audio of exactly the length that was encoded.
+
+    SOURCES are parquet of codes (a cache's folder too), JSON lines, text as snac-encode writes it,
+    or - for any of those lines on standard input. Tokens of a language model tell no length: their
+    audio is whole coarse tokens long.
+    """
+    if stream and output != "-":
+        raise BadInput("--stream writes to a pipe: give -o -")
+    if look_ahead is not None and not stream:
+        raise BadInput("--look-ahead goes with --stream")
+    from time import monotonic
+
+    from snac_cache.convert.audio_out import AudioOutput
+    from snac_cache.convert.rejects import recorded_rejects, rejects_path
+    from snac_cache.convert.sources import BadTokens, choose_rates, decode_sources
+    from snac_cache.convert.utterance_decoder import DecodeRequest
+    from snac_model.devices import available_cores, choose_device
+    from snac_model.token_text import TokenReader
+    from snac_model.tokens import token_layout
+    from snac_model.weights import load
+
+    bad_tokens = BadTokens(stop=on_bad_token == "stop")
+    reader = TokenReader(token_layout(tokens), bad_tokens) if tokens else None
+    device = choose_device(device)
+    codec = load(model, device)
+    request = DecodeRequest(
+        rates=choose_rates(codec.geometry, rate),
+        noise=noise,
+        device=device,
+        threads=(workers or available_cores()) if device == "cpu" and output != "-" else 1,
+        stream=stream,
+        look_ahead=look_ahead,
+    )
+    audio = AudioOutput(output, f".{how}", request.rates)
+    started = monotonic()
+    with (
+        recorded_rejects(rejects or rejects_path(output)) as left_out,
+        progress(None, "decode", "utterances") as advance,
+    ):
+        done = decode_sources(
+            codec, sources, request, audio, left_out, where=where, reader=reader, advance=advance
+        )
+    print_summary(
+        to_stderr=output == "-",
+        utterances=done.utterances,
+        audio_seconds=round(done.audio_seconds, 3),
+        rates=request.rates,
+        rejects=dict(left_out.reasons),
+        bad_tokens=bad_tokens.count,
+        audio_seconds_per_second=round(done.audio_seconds / (monotonic() - started), 1),
+    )
+    check_reject_rate(left_out.reasons.total(), done.utterances, max_reject_rate)
+
+
+if __name__ == "__main__":
+    main()

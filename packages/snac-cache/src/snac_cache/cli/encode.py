@@ -1,0 +1,112 @@
+"""``snac-encode``: audio to codes, for files, folders and pipes."""
+
+from pathlib import Path
+
+import click
+
+from snac_model.console import (
+    Tool,
+    check_reject_rate,
+    device_option,
+    max_reject_rate_option,
+    print_summary,
+    progress,
+)
+from snac_model.errors import BadInput
+from snac_model.places import DEFAULT_MODEL
+
+EXAMPLE = """snac-encode ~/speech -o codes.parquet
+snac-encode in.wav -o - --tokens orpheus | tee tokens.txt | snac-decode - --tokens orpheus -o out/
+"""
+
+
+@click.command(cls=Tool, example=EXAMPLE)
+@click.argument(
+    "sources", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True)
+)
+@click.option("-o", "--output", required=True, metavar="FILE", help="File, or - for a pipe.")
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["parquet", "jsonl", "text"]),
+    help="[default: by the output's ending, .parquet, .jsonl or .txt; jsonl for a pipe]",
+)
+@click.option(
+    "--tokens",
+    metavar="orpheus|FILE",
+    help="Write a language model's tokens, a line each utterance: Orpheus's, or of a TOML layout.",
+)
+@click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")
+@device_option
+@click.option("--workers", type=click.IntRange(1), help="CPU threads. [default: one a core]")
+@click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="JSON lines of what was left out. [default: OUTPUT.rejects.jsonl; none for a pipe]",
+)
+@max_reject_rate_option
+def main(
+    *,
+    sources: tuple[Path, ...],
+    output: str,
+    how: str | None,
+    tokens: str | None,
+    model: str,
+    device: str,
+    workers: int | None,
+    rejects: Path | None,
+    max_reject_rate: float,
+) -> None:
+    """Encode SOURCES, audio files and folders, or - for one file on standard input, to codes.
+
+    Parquet has the columns of cached codes, JSON lines the same names, and text an id, the frames
+    and rate of the audio, and a column of tokens a level, between tabs. All but tokens know the
+    audio's length, and decode to it.
+    """
+    if tokens and how:
+        raise BadInput("--tokens is a format of its own: leave out --format")
+    from time import monotonic
+
+    from snac_cache.convert.encode import encode_files
+    from snac_cache.convert.rejects import recorded_rejects, rejects_path
+    from snac_cache.convert.write import choose_format, codes_writer
+    from snac_cache.identity import CacheIdentity
+    from snac_model.devices import available_cores, choose_device
+    from snac_model.tokens import token_layout
+    from snac_model.weights import load
+
+    chosen = "text" if tokens else choose_format(output, how)
+    layout = token_layout(tokens) if tokens else None
+    device = choose_device(device)
+    codec = load(model, device)
+    if layout:
+        layout.check_model(codec.geometry, codec.config.codebook_size)
+    identity = CacheIdentity.of(codec, model, "fp32")
+    started = monotonic()
+    with (
+        recorded_rejects(rejects or rejects_path(output)) as left_out,
+        codes_writer(output, chosen, layout, identity) as write,
+        progress(None, "encode", "utterances") as advance,
+    ):
+        done = encode_files(
+            codec,
+            device,
+            list(sources),
+            write,
+            left_out,
+            threads=(workers or available_cores()) if device == "cpu" else 1,
+            advance=advance,
+        )
+    print_summary(
+        to_stderr=output == "-",
+        utterances=done.utterances,
+        audio_seconds=round(done.audio_seconds, 3),
+        rejects=dict(left_out.reasons),
+        audio_seconds_per_second=round(done.audio_seconds / (monotonic() - started), 1),
+    )
+    check_reject_rate(left_out.reasons.total(), done.utterances, max_reject_rate)
+
+
+if __name__ == "__main__":
+    main()

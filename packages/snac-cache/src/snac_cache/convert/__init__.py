@@ -1,0 +1,1 @@
+"""``snac-encode`` and ``snac-decode``: audio to codes and back, for files, folders and pipes."""

@@ -1,0 +1,93 @@
+"""Codes to audio: any number of utterances, several at a time."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from queue import SimpleQueue
+
+from snac_cache.convert.ahead import map_ahead
+from snac_cache.convert.audio_out import AudioOutput
+from snac_cache.convert.read import Row
+from snac_cache.convert.rejects import Rejects, Unusable
+from snac_cache.convert.utterance import CodedUtterance
+from snac_cache.convert.utterance_decoder import DecodeRequest, UtteranceDecoder
+from snac_cache.plan import plan_batches
+from snac_model.codec import SNAC
+
+UTTERANCES_IN_WINDOW = 512
+GPU_BATCH_SECONDS = 240.0
+
+
+@dataclass
+class Decoding:
+    """What one command did."""
+
+    utterances: int = 0
+    audio_seconds: float = 0.0
+
+
+def decode_utterances(
+    model: SNAC,
+    rows: Iterable[Row | Unusable],
+    request: DecodeRequest,
+    output: AudioOutput,
+    rejects: Rejects,
+    *,
+    advance: Callable[[int], object],
+) -> Decoding:
+    """Decode rows of codes as they come; memory is bounded, whatever their number and length.
+
+    Raises:
+        BadInput: if there are several utterances for one file.
+    """
+    decoders: SimpleQueue[UtteranceDecoder] = SimpleQueue()
+    for _ in range(request.threads):
+        decoders.put(UtteranceDecoder(model, request))
+
+    def work(batch: list[CodedUtterance]) -> list[CodedUtterance]:
+        decoder = decoders.get()
+        try:
+            return decoder.decode(batch, output)
+        finally:
+            decoders.put(decoder)
+
+    done = Decoding()
+    usable = _usable(model, rows, output, rejects)
+    together = request.device == "cuda" and not output.piped
+    batches = _equal_lengths(model, usable) if together else ([item] for item in usable)
+    for batch in map_ahead(work, batches, request.threads):
+        done.utterances += len(batch)
+        done.audio_seconds += sum(item.seconds(model.geometry) for item in batch)
+        advance(len(batch))
+    return done
+
+
+def _usable(
+    model: SNAC, rows: Iterable[Row | Unusable], output: AudioOutput, rejects: Rejects
+) -> Iterator[CodedUtterance]:
+    """Yield the rows that can be decoded; record the others."""
+    for row in rows:
+        try:
+            if isinstance(row, Unusable):
+                raise row
+            utterance = CodedUtterance.of(row, model.geometry, model.config.codebook_size)
+            output.claim(utterance.utterance_id)
+        except Unusable as unusable:
+            rejects.add(unusable.row())
+        else:
+            yield utterance
+
+
+def _equal_lengths(
+    model: SNAC, utterances: Iterator[CodedUtterance]
+) -> Iterator[list[CodedUtterance]]:
+    """Yield batches of utterances that have equally many tokens."""
+    geometry = model.geometry
+    most = int(GPU_BATCH_SECONDS * geometry.sample_rate)
+    while window := list(islice(utterances, UTTERANCES_IN_WINDOW)):
+        lengths = [
+            geometry.sample_span(geometry.sample_rate, 0, item.coarse_tokens).stop
+            for item in window
+        ]
+        for batch in plan_batches(lengths, geometry, most):
+            yield [window[position] for position in batch]

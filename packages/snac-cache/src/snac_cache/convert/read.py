@@ -1,0 +1,134 @@
+"""Reading codes: from parquet by SQL, from JSON lines and text, from a language model's tokens."""
+
+import codecs
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from snac_cache.convert.formats import parse_line
+from snac_cache.convert.rejects import Unusable
+from snac_cache.identity import CacheIdentity
+from snac_cache.schema import code_column
+from snac_model.errors import BadInput, Failure
+from snac_model.token_text import Frame, TokenReader
+
+ROWS_AT_ONCE = 256
+BYTES_AT_ONCE = 65536
+
+# A row of cached codes, or as much of one as there is.
+Row = dict[str, Any]
+
+
+def find_codes(sources: Iterable[str]) -> list[Path]:
+    """Return the files of codes in the sources: files themselves, and parquet below folders.
+
+    Raises:
+        BadInput: if a source does not exist or holds no codes.
+    """
+    files = []
+    for source in map(Path, sources):
+        if source.is_dir():
+            found = [path for path in source.rglob("*.parquet") if "rejects" not in path.parts]
+            if not found:
+                raise BadInput(f"no parquet files in {source}")
+            files += sorted(found)
+        elif source == Path("-") or source.exists():
+            files.append(source)
+        else:
+            raise BadInput(f"there is no file or folder {source}")
+    return files
+
+
+def read_parquet(files: list[Path], where: str | None, tokenizer_sha256: str) -> Iterator[Row]:
+    """Yield rows of parquet files, in order, that an SQL condition holds for.
+
+    Raises:
+        BadInput: with DuckDB's message, if the condition is wrong.
+        Failure: if the files hold no codes, or codes of another model.
+    """
+    for file in files:
+        _check_model(file, tokenizer_sha256)
+    condition = f"WHERE ({where}\n)" if where else ""
+    query = f"SELECT * FROM read_parquet(?, union_by_name = true) {condition}"
+    with duckdb.connect() as connection:
+        try:
+            answer: Any = connection.sql(query, params=[[str(file) for file in files]])
+            batches = answer.to_arrow_reader(ROWS_AT_ONCE)
+        except duckdb.Error as error:
+            raise BadInput(f"the codes cannot be selected: {error}") from error
+        for batch in batches:
+            yield from batch.to_pylist()
+
+
+def _check_model(file: Path, tokenizer_sha256: str) -> None:
+    """Raise Failure if a file says that its codes are of another encoder and quantizer."""
+    try:
+        metadata = pq.read_metadata(file).metadata or {}
+        identity = CacheIdentity.from_metadata(metadata)
+    except KeyError:
+        return  # made by somebody else: the codes' range and number are checked all the same
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise Failure(f"{file} cannot be read as parquet: {error}") from error
+    if identity.tokenizer_sha256 != tokenizer_sha256:
+        raise Failure(
+            f"{file} holds codes of another model, {identity.model}: its encoder or quantizer "
+            "differs. Give that model, or one fine-tuned from it, with --model."
+        )
+
+
+def read_lines(file: Path) -> Iterator[Row | Unusable]:
+    """Yield rows of JSON lines or text; for a line that is none, what is wrong with it."""
+    with _opened(file) as data:
+        for number, line in enumerate(data, start=1):
+            if line.strip():
+                yield _parse(line, number)
+
+
+def _parse(line: bytes, number: int) -> Row | Unusable:
+    try:
+        return {"utterance_id": _line_name(number), **parse_line(line.decode())}
+    except ValueError as error:
+        return Unusable("bad_line", f"line {number}: {error}", _line_name(number))
+
+
+def read_token_lines(file: Path, reader: TokenReader) -> Iterator[Row]:
+    """Yield a row for each line of a language model's tokens that has a whole frame."""
+    frames: list[Frame] = []
+    for frame in read_frames(file, reader):
+        if frame is not None:
+            frames.append(frame)
+        elif frames:
+            levels = enumerate(reader.layout.to_levels(frames))
+            codes = {code_column(level): tokens for level, tokens in levels}
+            yield {"utterance_id": _line_name(reader.line - 1), **codes}
+            frames = []
+
+
+def read_frames(file: Path, reader: TokenReader) -> Iterator[Frame | None]:
+    """Yield frames as soon as they are there, and None where a line ends."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # what is no text is a bad token
+    with _opened(file) as data:
+        while some := data.read1(BYTES_AT_ONCE):
+            yield from reader.feed(decoder.decode(some))
+    yield from reader.finish()
+
+
+def _line_name(number: int) -> str:
+    """Return the id of an utterance that has none but its place."""
+    return f"line-{number:06d}"
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """Open a file to read bytes; standard input stays open."""
+    if file == Path("-"):
+        yield sys.stdin.buffer
+        return
+    with file.open("rb") as data:
+        yield data

@@ -1,0 +1,76 @@
+"""Writing codes: parquet with the cache's schema, JSON lines, text, or tokens."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from snac_cache import schema
+from snac_cache.convert.formats import to_json, to_text
+from snac_cache.identity import CacheIdentity
+from snac_cache.schema import code_column
+from snac_model.errors import BadInput
+from snac_model.files import atomic_path
+from snac_model.tokens import TokenLayout
+
+FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".txt": "text"}
+
+Write = Callable[[pa.Table], object]
+
+
+def choose_format(output: str, asked: str | None) -> str:
+    """Return the format asked for, else what the output's name says; a pipe takes JSON lines.
+
+    Raises:
+        BadInput: if the name says nothing, or a pipe is to take parquet.
+    """
+    if output == "-" and asked == "parquet":
+        raise BadInput("parquet cannot be written to a pipe: give -o FILE.parquet")
+    chosen = asked or ("jsonl" if output == "-" else FORMATS.get(Path(output).suffix))
+    if chosen is None:
+        raise BadInput(f"-o {output}: end it in {', '.join(FORMATS)}, or give --format")
+    return chosen
+
+
+@contextmanager
+def codes_writer(
+    output: str, how: str, layout: TokenLayout | None, identity: CacheIdentity
+) -> Iterator[Write]:
+    """Yield a function that writes rows of cached codes; a file appears when all are written."""
+    levels = identity.codec_geometry().levels
+    if how == "parquet" and not layout:
+        with _parquet_writer(Path(output), identity, levels) as write:
+            yield write
+        return
+    lines = _lines(how, layout, levels)
+    if output == "-":
+        yield lambda table: _write_lines(table, lines, sys.stdout)
+        return
+    with atomic_path(Path(output)) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yield lambda table: _write_lines(table, lines, file)
+        file.flush()
+
+
+@contextmanager
+def _parquet_writer(path: Path, identity: CacheIdentity, levels: int) -> Iterator[Write]:
+    columns = schema.codes(levels).with_metadata(identity.to_metadata())
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, columns, compression="zstd", write_page_checksum=True) as file,
+    ):
+        yield lambda table: file.write_table(table.replace_schema_metadata(columns.metadata))
+
+
+def _lines(how: str, layout: TokenLayout | None, levels: int) -> Callable[[dict[str, Any]], str]:
+    if layout:
+        return lambda row: layout.text([row[code_column(level)] for level in range(levels)])
+    return to_json if how == "jsonl" else lambda row: to_text(row, levels)
+
+
+def _write_lines(table: pa.Table, line: Callable[[dict[str, Any]], str], file: IO[str]) -> None:
+    file.writelines(line(row) + "\n" for row in table.to_pylist())
+    file.flush()

@@ -1,0 +1,205 @@
+"""The decoder's layers, piece by piece: each keeps the end of its input that the next piece needs.
+
+A layer is called with what comes next of its input, ``[B, C, T]``, and gives what is final of its
+output. With ``ending`` it gives all that is left, as if the input ended here, with the zeros that
+the layer itself pads with; this changes no state, so that the input may go on afterwards.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import nn
+
+from snac_model.dual_head import DoubleRateHead
+from snac_model.errors import Failure
+from snac_model.layers import DecoderBlock, NoiseBlock, ResidualUnit, Snake
+from snac_model.noise import NoiseSource
+
+
+class StreamedLayer(Protocol):
+    """One layer of a stream."""
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Take the next ``[B, C, T]`` of the input; return what is final of the output."""
+        ...
+
+    def restart(self) -> None:
+        """Forget the stream."""
+        ...
+
+
+class Pointwise:
+    """A layer that looks at one position at a time: Snake, tanh."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.layer = layer
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Apply the layer."""
+        return self.layer(x)
+
+    def restart(self) -> None:
+        """Forget nothing: there is no state."""
+
+
+class Convolution:
+    """A convolution of stride 1, which sees ``padding`` positions to each side of its own."""
+
+    def __init__(self, layer: nn.Conv1d) -> None:
+        self.weight = layer.weight.detach()
+        self.bias = None if layer.bias is None else layer.bias.detach()
+        self.padding = int(layer.padding[0])
+        self.dilation = layer.dilation
+        self.groups = layer.groups
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
+        self.tail: torch.Tensor | None = None
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Convolve what has its whole neighbourhood by now."""
+        if self.padding:
+            x = _continued(self.tail, x, zeros=self.padding)
+            if ending:
+                x = F.pad(x, (0, self.padding))
+            else:
+                self.tail = _last(x, 2 * self.padding)
+            if x.shape[-1] <= 2 * self.padding:
+                return x.new_empty(x.shape[0], len(self.weight), 0)
+        return F.conv1d(x, self.weight, self.bias, dilation=self.dilation, groups=self.groups)
+
+
+class Upsampling:
+    """A transposed convolution whose kernel is two strides long.
+
+    A stride's worth of output depends on two neighbouring inputs, so it is one matrix product. On a
+    CPU that takes a small part of the time that a transposed convolution of a short piece does.
+    """
+
+    def __init__(self, layer: nn.ConvTranspose1d) -> None:
+        self.stride = layer.stride[0]
+        self.padding = int(layer.padding[0])
+        now, before = layer.weight.detach().split(self.stride, dim=-1)
+        self.weight = rearrange(torch.cat((before, now)), "i o s -> (o s) i").contiguous()
+        self.bias = layer.bias.detach().repeat_interleave(self.stride)  # type: ignore[union-attr]
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
+        self.tail: torch.Tensor | None = None
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Map ``[B, C, T]`` to ``[B, C', stride * T]``, less what the layer cuts off."""
+        first = self.padding if self.tail is None else 0
+        x = _continued(self.tail, x, zeros=1)
+        if ending:
+            x = F.pad(x, (0, 1))
+        else:
+            self.tail = _last(x, 1)
+        pairs = torch.cat((x[..., :-1], x[..., 1:]), dim=1).transpose(1, 2)
+        y = F.linear(pairs, self.weight, self.bias)
+        y = rearrange(y, "b t (o s) -> b o (t s)", s=self.stride)
+        return y[..., first : y.shape[-1] - (self.stride - self.padding if ending else 0)]
+
+
+class Noise:
+    """A noise block, which counts the positions that it has seen."""
+
+    def __init__(self, layer: NoiseBlock, source: NoiseSource, block: int) -> None:
+        self.linear = Convolution(layer.linear)
+        self.source = source
+        self.block = block
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
+        self.position = 0
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Add noise scaled by a linear function of the features."""
+        noise = self.source(x, self.block, self.position)
+        if not ending:
+            self.position += x.shape[-1]
+        return x if noise is None else self.linear(x, ending).mul_(noise).add_(x)
+
+
+class Shortcut:
+    """Layers around which their input is led, held back for as long as they take."""
+
+    def __init__(self, layers: Sequence[StreamedLayer]) -> None:
+        self.layers = layers
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
+        self.waiting: torch.Tensor | None = None
+        for layer in self.layers:
+            layer.restart()
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Add the input to what the layers make of it."""
+        waiting = _continued(self.waiting, x, zeros=0)
+        y = stream_through(self.layers, x, ending)
+        ready = y.shape[-1]
+        if not ending:
+            self.waiting = _last(waiting, waiting.shape[-1] - ready)
+        return y.add_(waiting[..., :ready])
+
+
+def streamed(module: nn.Module, noise: NoiseSource, block: int = 0) -> list[StreamedLayer]:
+    """Return a decoder's layers as layers of a stream.
+
+    Args:
+        module: a layer of the decoder, or several in a row.
+        noise: for its noise blocks.
+        block: number of the decoder block that it belongs to.
+
+    Raises:
+        Failure: for a layer that needs more of its input than what is near.
+    """
+    layers: list[StreamedLayer]
+    match module:
+        case nn.Conv1d():
+            layers = [Convolution(module)]
+        case nn.ConvTranspose1d():
+            layers = [Upsampling(module)]
+        case Snake() | nn.Tanh():
+            layers = [Pointwise(module)]
+        case NoiseBlock():
+            layers = [Noise(module, noise, block)]
+        case ResidualUnit():
+            layers = [Shortcut(streamed(module.block, noise, block))]
+        case DecoderBlock():
+            layers = streamed(module.block, noise, block)
+        case DoubleRateHead():
+            layers = [*streamed(module.block, noise, module.index), *streamed(module.final, noise)]
+        case nn.Sequential():
+            layers = [part for layer in module for part in streamed(layer, noise, block)]
+        case _:
+            raise Failure(f"a model with {type(module).__name__} cannot decode piece by piece")
+    return layers
+
+
+def stream_through(layers: Sequence[StreamedLayer], x: torch.Tensor, ending: bool) -> torch.Tensor:
+    """Pass a piece through layers in a row, as far as there is something to pass on."""
+    for layer in layers:
+        if not x.shape[-1] and not ending:
+            break
+        x = layer(x, ending)
+    return x
+
+
+def _continued(tail: torch.Tensor | None, x: torch.Tensor, zeros: int) -> torch.Tensor:
+    """Put a tail before ``x``, or at the start of a stream as many zeros as the layer pads with."""
+    if tail is None:
+        return F.pad(x, (zeros, 0)) if zeros else x
+    return torch.cat((tail, x), dim=-1)
+
+
+def _last(x: torch.Tensor, length: int) -> torch.Tensor:
+    """Copy the last positions, as many as there are of ``length``: a view would keep the rest."""
+    return x[..., max(0, x.shape[-1] - length) :].clone()

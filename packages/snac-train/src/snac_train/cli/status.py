@@ -1,0 +1,69 @@
+"""``snac-status``: what runs, how far, how fast."""
+
+import json
+import shutil
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from snac_model.artifacts import Artifacts
+from snac_model.console import Tool, artifacts_option, note, print_summary
+from snac_model.errors import BadInput
+
+ANY_WIDTH = 10_000  # of a pipe or a file
+
+EXAMPLE = """snac-status
+snac-status --run first --log 50
+snac-status --json | jq -r 'select(.state == "dead").run'
+"""
+
+
+@click.command(cls=Tool, example=EXAMPLE)
+@artifacts_option
+@click.option("--run", metavar="NAME", help="This run alone, in more detail. [default: all runs]")
+@click.option(
+    "--log",
+    type=click.IntRange(1),
+    is_flag=False,
+    flag_value=20,
+    metavar="[N]",
+    help="The last N (20) lines of the log of --run, or of the run that wrote last.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON line a run.")
+def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: bool) -> None:
+    """Show every run below ARTIFACTS/runs: state, progress, speed, losses, last checkpoint.
+
+    A run is running, finished, stopped, failed, or dead: it had not come to its end, but its
+    process is gone. What the width of the terminal has no room for, --run shows.
+    """
+    from snac_train.operation.status import find_runs, log_tail, read_status
+    from snac_train.operation.status_table import write_details, write_overview
+
+    folder = Artifacts.at(artifacts).run("")
+    runs = find_runs(folder)
+    if run is not None:
+        runs = [path for path in runs if path.name == run]
+        if not runs:
+            raise BadInput(f"there is no run {run} in {folder}; snac-status shows which there are")
+    elif log:
+        runs = runs[:1]
+    found = [read_status(path) for path in runs]
+    if not found:
+        note(f"no runs in {folder}")
+    elif as_json:
+        for status in found:
+            click.echo(json.dumps(asdict(status), ensure_ascii=False))
+    elif run is not None or log:
+        write_details(found[0], sys.stdout)
+    else:
+        write_overview(found, shutil.get_terminal_size((ANY_WIDTH, 0)).columns, sys.stdout)
+    if log:
+        click.echo("".join(f"{line}\n" for path in runs for line in log_tail(path, log)))
+    print_summary(runs=len(found), states=Counter(status.state for status in found))
+
+
+if __name__ == "__main__":
+    main()

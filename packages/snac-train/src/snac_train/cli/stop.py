@@ -1,0 +1,30 @@
+"""``snac-stop``: have a run save and end."""
+
+from pathlib import Path
+
+import click
+
+from snac_model.artifacts import Artifacts
+from snac_model.console import Tool, artifacts_option, note, print_summary
+
+
+@click.command(cls=Tool, example="snac-stop first")
+@click.argument("run")
+@artifacts_option
+@click.option("--now", is_flag=True, help="At once, without saving.")
+def main(*, run: str, artifacts: Path | None, now: bool) -> None:
+    """Have a run save and end, and wait until it has.
+
+    RUN is a name below ARTIFACTS/runs. It ends at the next step, or batch of a validation; stopped
+    a second time meanwhile, it ends at once. Go on with it with snac-train --resume.
+    """
+    from snac_train.operation.stop import stop
+
+    status = stop(Artifacts.at(artifacts).run(run), note, at_once=now)
+    print_summary(
+        run=status.run, state=status.state, step=status.step, checkpoint=status.checkpoint
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Segments of utterances, and batches of them."""

@@ -1,0 +1,143 @@
+"""Segments of utterances: codes, and exactly the audio that those codes cover."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch.utils.data import Dataset
+
+from snac_cache.store import CachedUtterance, CodeStore
+from snac_model.errors import Failure
+from snac_model.geometry import Geometry
+from snac_train.data.references import Reference, margin_for
+from snac_train.data.segments import Batch, Segment
+from snac_train.data.slices import Draws, Window, window_around
+
+
+class Rows(Protocol):
+    """Utterances by row: of a code cache, or of a manifest."""
+
+    def __getitem__(self, row: int) -> CachedUtterance: ...
+
+
+@dataclass(frozen=True)
+class Utterances:
+    """Chosen rows of a split."""
+
+    store: Rows
+    rows: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class SegmentDataset(Dataset):
+    """One segment of each chosen utterance.
+
+    Where the utterances are those of a CodeStore a segment has its codes; else the audio of its
+    whole window, to be encoded.
+
+    Args:
+        utterances: item ``i`` is a segment of the i-th of them.
+        reference: what a segment's output is compared with.
+        geometry: of the model that decodes them.
+        segment_tokens: coarse tokens in a segment.
+        context: coarse tokens decoded on each side of it.
+        draws: where each utterance's segment starts, and its noise.
+    """
+
+    def __init__(
+        self,
+        utterances: Utterances,
+        reference: Reference,
+        geometry: Geometry,
+        *,
+        segment_tokens: int,
+        context: int,
+        draws: Draws,
+    ) -> None:
+        self.utterances = utterances
+        self.codes = utterances.store if isinstance(utterances.store, CodeStore) else None
+        self.reference = reference
+        self.geometry = geometry
+        self.segment_tokens = segment_tokens
+        self.context = context
+        self.draws = draws
+        self.margin = margin_for(reference.rate, geometry.sample_rate)
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __getitem__(self, item: int) -> Segment:
+        """Read one segment; raises Failure if its codes and its audio do not fit together."""
+        row = self.utterances.rows[item]
+        utterance = self.utterances.store[row]
+        available = self._coarse_tokens(row, utterance)
+        start = self.draws.start(utterance.utterance_id, self.segment_tokens, available)
+        window = window_around(start, self.segment_tokens, self.context, available)
+        return Segment(
+            utterance_id=utterance.utterance_id,
+            noise_seed=self.draws.noise_seed(utterance.utterance_id),
+            codes=self._codes(row, window),
+            tokens=window.length,
+            offset=window.offset,
+            audio=self._audio(utterance, start, window),
+            valid=self._valid(utterance, start),
+        )
+
+    def batch(self, items: Sequence[int]) -> Batch:
+        """Read several segments."""
+        return Batch.of(
+            [self[item] for item in items],
+            segment_tokens=self.segment_tokens,
+            window_tokens=self.segment_tokens + 2 * self.context,
+            rate=self.reference.rate,
+            margin=self.margin,
+        )
+
+    def _codes(self, row: int, window: Window) -> list[torch.Tensor]:
+        """Return the window's codes, padded to its full size; none where there is no cache."""
+        if self.codes is None:
+            return []
+        padded = []
+        for level, codes in enumerate(self.codes.codes(row, window.start, window.length)):
+            size = self.geometry.token_span(level, 0, window.size).stop
+            tensor = torch.from_numpy(codes.astype("int64"))
+            padded.append(F.pad(tensor, (0, size - len(tensor))))
+        return padded
+
+    def _audio(self, utterance: CachedUtterance, start: int, window: Window) -> torch.Tensor:
+        """Read the segment's audio, or the window's where that is to be encoded."""
+        whole = self.codes is None
+        first, length = (window.start, window.size) if whole else (start, self.segment_tokens)
+        span = self.geometry.sample_span(self.reference.rate, first, length)
+        return self.reference.read(utterance, span.start - self.margin, span.stop + self.margin)
+
+    def _valid(self, utterance: CachedUtterance, start: int) -> dict[int, int]:
+        """Count the segment's samples that the utterance has, at the rate of each output."""
+        lengths = {
+            self.geometry.sample_rate: utterance.num_samples,
+            self.reference.rate: self.reference.frames(utterance),
+        }
+        valid = {}
+        for rate, samples in lengths.items():
+            span = self.geometry.sample_span(rate, start, self.segment_tokens)
+            valid[rate] = min(samples, span.stop) - span.start
+        return valid
+
+    def _coarse_tokens(self, row: int, utterance: CachedUtterance) -> int:
+        """Count an utterance's coarse tokens; raises Failure if they are not its audio's."""
+        tokens = self.geometry.encoded_tokens(utterance.num_samples)[0]
+        if self.codes is None:
+            return tokens
+        available = self.codes.coarse_tokens(row)
+        samples = self.geometry.samples_from(utterance.source_sample_rate, utterance.num_frames)
+        if (utterance.num_samples, available) != (samples, tokens):
+            raise Failure(
+                f"the codes of {utterance.utterance_id!r} are {available} coarse tokens for "
+                f"{utterance.num_samples} samples, but its audio has {samples} samples at "
+                f"{self.geometry.sample_rate} Hz. Run snac-cache again."
+            )
+        return available

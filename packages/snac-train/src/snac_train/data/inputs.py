@@ -1,0 +1,148 @@
+"""Opening what a run reads, and proving that codes, base and references belong together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snac_cache.identity import CacheIdentity
+from snac_cache.manifest import read_manifest
+from snac_cache.store import CodeStore
+from snac_model.artifacts import SPLITS
+from snac_model.codec import SNAC
+from snac_model.dual_head import DualHeadSNAC, double_rate
+from snac_model.errors import Failure
+from snac_model.places import DEFAULT_MODEL
+from snac_model.weights import load, weights_sha256
+from snac_train.data.dataset import Utterances
+from snac_train.data.manifest_rows import ManifestRows
+from snac_train.data.references import Reference, Sources, Targets
+from snac_train.learning.objective import HEADS
+from snac_train.recipe import Data, Recipe
+
+RATES = {head: rate for rate, head in HEADS.items()}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run starts from.
+
+    Attributes:
+        train: utterances that have a reference, as ``val``.
+        left_out: how many of each split have none.
+        base: the name of the model to start from.
+        base_model: that model.
+        model: what is trained: the base, with the heads of the recipe.
+        cache: what the codes were made with; None if they are encoded in training.
+    """
+
+    train: Utterances
+    val: Utterances
+    left_out: dict[str, int]
+    reference: Reference
+    base: str
+    base_model: SNAC
+    model: SNAC
+    cache: CacheIdentity | None
+
+    def counts(self) -> dict[str, int]:
+        """Return how many utterances are used, and how many have no reference."""
+        used = {"train": len(self.train), "val": len(self.val)}
+        return used | {f"{split}_without_target": self.left_out[split] for split in SPLITS}
+
+
+def open_inputs(recipe: Recipe, codes: Path, manifest: str) -> Inputs:
+    """Open the cache in the folder ``codes``, or the manifest, and the recipe's base.
+
+    Raises:
+        Failure: if they are not there, or do not belong together.
+    """
+    if recipe.data.codes == "encoded":
+        base = recipe.model.base or DEFAULT_MODEL
+        model = load(base)
+        tables = read_manifest(manifest)
+        rows = {split: ManifestRows(tables[split], model.geometry) for split in SPLITS}
+        return _inputs(recipe, rows, manifest, base=base, model=model, cache=None)
+    stores = {split: CodeStore(codes / split) for split in SPLITS}
+    differences = stores["train"].identity.differences(stores["val"].identity)
+    if differences:
+        raise Failure(f"{codes}: train and val are of two caches: {'; '.join(differences)}")
+    identity = stores["train"].identity
+    base = recipe.model.base or identity.model
+    model = load(base)
+    if weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256:
+        raise Failure(
+            f"the codes in {codes} were made by {identity.model}; to {base} they mean "
+            "something else. Give that model, or one fine-tuned from it, as --base; or encode "
+            "with snac-cache again."
+        )
+    return _inputs(recipe, stores, str(codes), base=base, model=model, cache=identity)
+
+
+def _inputs(
+    recipe: Recipe,
+    rows: dict[str, Any],
+    place: str,
+    *,
+    base: str,
+    model: SNAC,
+    cache: CacheIdentity | None,
+) -> Inputs:
+    usable = {split: _usable(rows[split], recipe.data) for split in SPLITS}
+    for split in SPLITS:
+        if not usable[split]:
+            raise Failure(_nothing_usable(split, len(rows[split]), place, recipe))
+    limits = {"train": recipe.data.limit, "val": recipe.validation.limit}
+    chosen = {
+        split: Utterances(rows[split], usable[split][: limits[split] or None]) for split in SPLITS
+    }
+    return Inputs(
+        train=chosen["train"],
+        val=chosen["val"],
+        left_out={split: len(rows[split]) - len(usable[split]) for split in SPLITS},
+        reference=_reference(recipe.data, model),
+        base=base,
+        base_model=model,
+        model=with_heads(model, recipe, base),
+        cache=cache,
+    )
+
+
+def with_heads(base: SNAC, recipe: Recipe, name: str) -> SNAC:
+    """Return what a recipe trains: its base, with a 48 kHz head or output if that is new.
+
+    Raises:
+        Failure: if the base cannot have the recipe's outputs.
+    """
+    wanted = tuple(RATES[head] for head in sorted(recipe.model.heads))
+    copied = recipe.model.new_layers == "copied"
+    rate = base.geometry.sample_rate
+    model = base
+    if base.geometry.output_rates == (rate,) and wanted == (2 * rate,):
+        model = double_rate(base, copied=copied)
+    elif base.geometry.output_rates == (rate,) and wanted == (rate, 2 * rate):
+        model = DualHeadSNAC.from_base(base, copied=copied)
+    if model.geometry.output_rates != wanted or model.geometry.decoder_context is None:
+        raise Failure(
+            f"{name} cannot be trained in this phase, whose outputs are {wanted} Hz of a 24 kHz "
+            f"SNAC without attention: its own outputs are {base.geometry.output_rates} Hz."
+        )
+    return model
+
+
+def _usable(rows: Any, data: Data) -> list[int]:
+    return rows.with_target() if data.reference == "target" else list(range(len(rows)))
+
+
+def _nothing_usable(split: str, present: int, place: str, recipe: Recipe) -> str:
+    if not present:
+        return f"{place} holds no {split} utterances. Run snac-manifest with a larger --val-ratio."
+    advice = "Make targets with snac-upsample, then run snac-manifest and snac-cache again"
+    if "48k" not in recipe.model.heads:
+        advice += "; or compare with the sources: --set data.reference=source"
+    return f"none of the {present} {split} utterances in {place} has a 48 kHz target. {advice}."
+
+
+def _reference(data: Data, model: SNAC) -> Reference:
+    if data.reference == "source":
+        return Sources(model.geometry.sample_rate)
+    return Targets()

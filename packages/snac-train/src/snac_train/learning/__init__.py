@@ -1,0 +1,1 @@
+"""Losses, what is trained by them, and how it is measured."""

@@ -1,0 +1,50 @@
+"""Proof that what is trained on comes from the folders that an earlier configuration names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from snac_cache.manifest import read_manifest
+from snac_cache.store import CodeStore
+from snac_model.errors import Failure
+from snac_train.legacy.config import AUDIO
+from snac_train.recipe import Recipe
+
+
+def check_audio(audio: Mapping[str, Path], recipe: Recipe, codes: Path, manifest: str) -> None:
+    """Compare each folder with where the first utterance of its split lies.
+
+    Args:
+        audio: a configuration's key, and the folder that it names.
+        recipe: says whether the codes or the manifest are trained from.
+        codes: folder of the cached codes.
+        manifest: where the manifest is.
+
+    Raises:
+        Failure: if the audio is another folder's.
+    """
+    if not audio:
+        return
+    cached = recipe.data.codes == "cached"
+    first = _first_cached(codes) if cached else _first_listed(manifest)
+    for key, folder in audio.items():
+        path = first.get(AUDIO[key])
+        if path is not None and folder.resolve() not in Path(path).resolve().parents:
+            raise Failure(
+                f"{key} is {folder}, but {codes if cached else manifest} holds other audio, such "
+                f"as {path}. Run snac-manifest on the folder above train/ and val/ of that audio"
+                f"{', then snac-cache' if cached else ''}; or take {key} out of the configuration."
+            )
+
+
+def _first_cached(codes: Path) -> dict[str, str]:
+    stores = {split: CodeStore(codes / split) for split in AUDIO.values()}
+    return {split: store[0].audio_path for split, store in stores.items() if len(store)}
+
+
+def _first_listed(manifest: str) -> dict[str, str]:
+    tables = read_manifest(manifest)
+    return {
+        split: table.column("audio_path")[0].as_py()
+        for split, table in tables.items()
+        if table.num_rows
+    }

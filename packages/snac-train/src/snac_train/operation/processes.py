@@ -1,0 +1,96 @@
+"""The processes of a run, which share every batch and step together."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import gather_object
+from torch import nn
+
+from snac_cache.ranks import this_rank
+from snac_model.devices import choose_device
+from snac_model.errors import BadInput, Failure
+
+
+class Processes:
+    """One process of a run, with what it needs of the others; alone, all of it is free.
+
+    Wraps an Accelerator, which finds the device and the others (torchrun, Accelerate, Slurm).
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    def __init__(self, device: str) -> None:
+        _name_slurm_rank()
+        options = DistributedDataParallelKwargs(
+            broadcast_buffers=False, gradient_as_bucket_view=True
+        )
+        self.accelerator = Accelerator(
+            cpu=choose_device(device) == "cpu", mixed_precision="no", kwargs_handlers=[options]
+        )
+        self.device: torch.device = self.accelerator.device
+        self.number: int = self.accelerator.process_index
+        self.count: int = self.accelerator.num_processes
+        self.main: bool = self.accelerator.is_main_process
+
+    def share(self, items: list[Any]) -> list[Any]:
+        """Return this process's items; together the processes have each one once."""
+        return items[self.number :: self.count]
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Return the module with its gradients averaged over the processes."""
+        return self.accelerator.prepare_model(module)
+
+    def largest(self, values: Sequence[int]) -> list[int]:
+        """Return the largest of each value over the processes."""
+        return self._reduce(torch.tensor(values, dtype=torch.int64), torch.distributed.ReduceOp.MAX)
+
+    def total(self, values: torch.Tensor) -> list[float]:
+        """Return the sums over the processes of a vector."""
+        return self._reduce(values, torch.distributed.ReduceOp.SUM)
+
+    def gather(self, items: list[Any]) -> list[Any]:
+        """Return everybody's items, in the processes' order."""
+        return gather_object(items) if self.count > 1 else items
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        self.accelerator.wait_for_everyone()
+
+    def fail_together(self, failure: Failure | None) -> None:
+        """Raise a failure that any process has met, in all of them.
+
+        A process that failed alone would leave the others waiting for it.
+        """
+        if self.largest([failure is not None])[0]:
+            messages = self.gather([] if failure is None else [str(failure)])
+            raise failure or Failure(messages[0])
+
+    def end(self) -> None:
+        """Leave the group of processes."""
+        if self.count > 1:
+            torch.distributed.destroy_process_group()
+
+    def _reduce(self, values: torch.Tensor, operation: Any) -> list[Any]:
+        if self.count > 1:
+            values = values.to(self.device)
+            torch.distributed.all_reduce(values, operation)
+        return values.tolist()
+
+
+def _name_slurm_rank() -> None:
+    """Give torch the names that it knows for a Slurm step's numbers."""
+    rank = this_rank()
+    if rank.world == 1 or "RANK" in os.environ:
+        return
+    if "MASTER_ADDR" not in os.environ:
+        raise BadInput(
+            "several processes were started by srun, but not where they meet: in the batch script, "
+            "export MASTER_ADDR=$(scontrol show hostnames $SLURM_JOB_NODELIST | head -n 1)"
+        )
+    names = {"RANK": rank.number, "WORLD_SIZE": rank.world, "LOCAL_RANK": rank.local}
+    os.environ.setdefault("MASTER_PORT", "29500")
+    os.environ.update({name: str(value) for name, value in names.items()})

@@ -1,0 +1,414 @@
+"""snac-encode and snac-decode: every form of codes, there and back, and what cannot be used."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+import torch
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from models import NARROW, seeded
+from workplace import last_line, query, run, snapshot, succeed, write_tone
+
+from snac_cache import CodeStore
+from snac_cache.cli.encode import main as encode_command
+from snac_cache.convert.ahead import map_ahead
+from snac_cache.convert.audio_out import to_pcm
+from snac_cache.convert.formats import parse_line, to_json, to_text
+from snac_cache.convert.live import decode_live
+from snac_cache.convert.utterance_decoder import PIECE, DecodeRequest, UtteranceDecoder
+from snac_cache.schema import MANIFEST
+from snac_model import ORPHEUS, DualHeadSNAC, load, save
+from snac_model.noise import SeededNoise
+from snac_model.token_text import TokenReader
+
+ENCODE, DECODE = "snac_cache.cli.encode", "snac_cache.cli.decode"
+TINY = ["--model", "builtin:tiny", "--device", "cpu"]
+SEED = ["--noise", "seed=1"]
+FRAME = ORPHEUS.text([[1], [2, 3], [4, 5, 6, 7]])
+FORMS = ["codes.parquet", "codes.jsonl", "codes.txt"]
+# id, seconds, rate, channels: lengths that are whole multiples of nothing
+FILES = [("a", 0.7111, 48000, 1), ("sub/b", 0.3, 44100, 2), ("sub/c", 0.5003, 16000, 1)]
+
+
+@pytest.fixture(scope="module")
+def speech_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("convert") / "in"
+    for name, seconds, rate, channels in FILES:
+        write_tone(folder / f"{name}.wav", seconds, rate, channels)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def codes(speech_folder: Path) -> Path:
+    """A folder with the codes in every form."""
+    folder = speech_folder.parent / "codes"
+    for form in FORMS:
+        made = succeed(ENCODE, speech_folder, "-o", folder / form, *TINY)
+        assert made["utterances"] == len(FILES)
+    return folder
+
+
+def frames(path: Path) -> tuple[int, int]:
+    info = soundfile.info(path)
+    return info.frames, info.samplerate
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_codes_are_those_of_the_model_and_equal_in_all_forms(
+    codes: Path, speech_folder: Path
+) -> None:
+    table = pq.read_table(codes / "codes.parquet").to_pylist()
+    assert table == rows(codes / "codes.jsonl")
+    assert [row["utterance_id"] for row in table] == ["a", "sub/b", "sub/c"]
+    model = load("builtin:tiny")
+    for row, line in zip(table, (codes / "codes.txt").read_text().splitlines(), strict=True):
+        text = parse_line(line)
+        assert text["utterance_id"] == row["utterance_id"]
+        samples, rate = soundfile.read(row["audio_path"], dtype="float32", always_2d=True)
+        assert (text["num_frames"], text["source_sample_rate"]) == (
+            str(len(samples)),
+            str(rate),
+        )
+        for level in range(3):
+            assert text[f"codes_{level}"] == row[f"codes_{level}"]
+        if rate == 24000:
+            audio = torch.from_numpy(samples.mean(axis=1))[None, None]
+            expected = model.encode(audio)
+            assert [level[0].tolist() for level in expected] == [
+                row[f"codes_{level}"] for level in range(3)
+            ]
+
+
+def test_codes_are_those_that_snac_cache_makes(codes: Path, speech_folder: Path) -> None:
+    root = speech_folder.parent / "artifacts"
+    options = ["--val-ratio", 0, "--min-duration", 0, "--artifacts", root]
+    succeed("snac_cache.cli.manifest", speech_folder, *options)
+    succeed("snac_cache.cli.cache", *TINY, "--workers", 1, "--artifacts", root)
+    columns = "utterance_id, num_samples, codes_0, codes_1, codes_2"
+    select = f"SELECT {columns} FROM '{{}}' ORDER BY 1"
+    cached = query(select.format(f"{root}/codes/train/*.parquet"))
+    assert query(select.format(codes / "codes.parquet")) == cached
+
+
+def test_parquet_opens_as_a_part_of_a_cache(codes: Path, tmp_path: Path) -> None:
+    (tmp_path / "part-00000.parquet").write_bytes((codes / "codes.parquet").read_bytes())
+    store = CodeStore(tmp_path)
+    assert [item.utterance_id for item in store] == ["a", "sub/b", "sub/c"]
+    assert store.identity.model == "builtin:tiny"
+
+
+def test_every_form_decodes_to_the_same_files_of_exactly_the_inputs_length(
+    codes: Path, tmp_path: Path
+) -> None:
+    for form in FORMS:
+        made = succeed(DECODE, codes / form, "-o", tmp_path / form, *TINY, *SEED)
+        assert (made["utterances"], made["rejects"]) == (len(FILES), {})
+    first, *others = (snapshot(tmp_path / form) for form in FORMS)
+    assert first.keys() == {"a.wav", "sub/b.wav", "sub/c.wav"}
+    assert all(other == first for other in others)
+    for name, seconds, rate, _ in FILES:
+        expected = -(-round(seconds * rate) * 24000 // rate)
+        assert frames(tmp_path / FORMS[0] / f"{name}.wav") == (expected, 24000)
+
+
+def test_audio_is_what_the_model_decodes(codes: Path, tmp_path: Path) -> None:
+    succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path, *TINY, *SEED, "--format", "flac")
+    model = load("builtin:tiny")
+    for row in rows(codes / "codes.jsonl"):
+        levels = [torch.tensor(row[f"codes_{level}"])[None] for level in range(3)]
+        with torch.inference_mode():
+            whole = model.decode(levels, SeededNoise(1))[0, 0].numpy()
+        written, _ = soundfile.read(tmp_path / f"{row['utterance_id']}.flac", dtype="int16")
+        expected = to_pcm(whole)[: len(written)]
+        assert np.abs(written.astype(int) - expected).max() <= 1
+
+
+@pytest.fixture(scope="module")
+def dual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dual-head model with the tiny codec's tokens."""
+    folder = tmp_path_factory.mktemp("dual")
+    save(DualHeadSNAC.from_base(load("builtin:tiny")), folder)
+    return folder
+
+
+def test_both_rates_have_the_inputs_length_each(codes: Path, dual: Path, tmp_path: Path) -> None:
+    options = ["--model", dual, "--device", "cpu", *SEED]
+    both = succeed(DECODE, codes / "codes.parquet", "-o", tmp_path, "--rate", "both", *options)
+    assert both["rates"] == [24000, 48000]
+    for name, seconds, rate, _ in FILES:
+        for to in (24000, 48000):
+            expected = -(-round(seconds * rate) * to // rate)
+            assert frames(tmp_path / str(to) / f"{name}.wav") == (expected, to)
+    single = tmp_path / "a.wav"
+    chosen = ["--where", "utterance_id = 'a'", "--rate", 48000]
+    succeed(DECODE, codes / "codes.parquet", "-o", single, *chosen, *options)
+    assert single.read_bytes() == (tmp_path / "48000" / "a.wav").read_bytes()
+    assert frames(single)[0] == round(0.7111 * 48000)
+
+
+def test_workers_and_pieces_change_nothing(codes: Path, tmp_path: Path) -> None:
+    for workers in (1, 3):
+        options = ["--workers", workers, *TINY, *SEED]
+        succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path / str(workers), *options)
+        succeed(
+            ENCODE, codes.parent / "in", "-o", tmp_path / f"{workers}.jsonl", *options[:2], *TINY
+        )
+    assert snapshot(tmp_path / "1") == snapshot(tmp_path / "3")
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "3.jsonl").read_bytes()
+
+
+def test_noise_off_and_seeds_repeat_themselves_and_random_does_not(
+    codes: Path, tmp_path: Path
+) -> None:
+    def decoded(name: str, noise: str) -> dict[str, bytes]:
+        options = ["-o", tmp_path / name, "--noise", noise, *TINY]
+        succeed(DECODE, codes / "codes.jsonl", *options)
+        return snapshot(tmp_path / name)
+
+    assert decoded("1", "off") == decoded("2", "off")
+    assert decoded("3", "seed=1") == decoded("4", "seed=1") != decoded("5", "seed=2")
+    assert decoded("6", "random") != decoded("7", "random")
+
+
+def test_tokens_go_there_and_back(codes: Path, speech_folder: Path, tmp_path: Path) -> None:
+    tokens, back = tmp_path / "tokens.txt", tmp_path / "out"
+    succeed(ENCODE, speech_folder, "-o", tokens, "--tokens", "orpheus", *TINY)
+    table = rows(codes / "codes.jsonl")
+    expected = [ORPHEUS.text([row[f"codes_{level}"] for level in range(3)]) for row in table]
+    assert tokens.read_text().splitlines() == expected
+    made = succeed(DECODE, tokens, "-o", back, "--tokens", "orpheus", *TINY, *SEED)
+    assert (made["utterances"], made["bad_tokens"]) == (len(FILES), 0)
+    succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path / "whole", *TINY, *SEED)
+    for number, row in enumerate(table, start=1):
+        audio, _ = soundfile.read(back / f"line-{number:06d}.wav", dtype="int16")
+        trimmed, _ = soundfile.read(
+            tmp_path / "whole" / f"{row['utterance_id']}.wav", dtype="int16"
+        )
+        assert len(audio) == 2048 * len(row["codes_0"])
+        assert np.array_equal(audio[: len(trimmed)], trimmed)
+
+
+def test_bad_tokens_stop_or_are_skipped(tmp_path: Path) -> None:
+    text = f"{FRAME}{FRAME}\n{FRAME}oh<custom_token_3>{FRAME}\n"
+    options = ["--tokens", "orpheus", *TINY, *SEED]
+    stopped = run(DECODE, "-", "-o", tmp_path / "1", *options, stdin=text)
+    assert stopped.exit_code == 1
+    place = f"line 2, column {len(FRAME) + 1}, token 8: text in between: 'oh'"
+    assert place in stopped.stderr
+    options += ["--on-bad-token", "skip-frame"]
+    skipped = run(DECODE, "-", "-o", tmp_path / "2", *options, stdin=text)
+    assert (skipped.exit_code, last_line(skipped)["bad_tokens"]) == (0, 1)
+    assert place in skipped.stderr
+    first, second = snapshot(tmp_path / "2").values()
+    assert first == second
+
+
+def test_rejects_are_recorded_and_counted(codes: Path, tmp_path: Path) -> None:
+    good = rows(codes / "codes.jsonl")[0]
+    changes: list[dict[str, Any]] = [
+        {"utterance_id": "short", "codes_0": good["codes_0"][:-1]},
+        {"utterance_id": "large", "codes_0": [4096, *good["codes_0"][1:]]},
+        {"utterance_id": "length", "num_frames": good["num_frames"] + 48000},
+        {"utterance_id": "none", "codes_1": None},
+        {"utterance_id": "../out"},
+        {"utterance_id": "a"},
+    ]
+    lines = [to_json({**good, **change}) for change in [{}, *changes]]
+    text = "\n".join([*lines, "no codes at all", "{"]) + "\n"
+    out = tmp_path / "out"
+    refused = run(DECODE, "-", "-o", out, *TINY, *SEED, stdin=text)
+    assert refused.exit_code == 1
+    assert "8 of 9 inputs were rejected" in refused.stderr
+    reasons = {"bad_codes": 4, "bad_name": 1, "duplicate_id": 1, "bad_line": 2}
+    assert last_line(refused)["rejects"] == reasons
+    recorded = rows(tmp_path / "out.rejects.jsonl")
+    assert [row["utterance_id"] for row in recorded][:4] == ["short", "large", "length", "none"]
+    assert all(row["stage"] == "decode" and row["detail"] for row in recorded)
+    assert snapshot(tmp_path).keys() == {"out/a.wav", "out.rejects.jsonl"}
+    allowed = ["--max-reject-rate", 1]
+    assert run(DECODE, "-", "-o", out, *TINY, *SEED, *allowed, stdin=text).exit_code == 0
+    assert run(DECODE, "-", "-o", out, *TINY, *SEED, stdin=lines[0]).exit_code == 0
+    assert not (tmp_path / "out.rejects.jsonl").exists()
+
+
+def test_bad_audio_is_rejected_and_the_rest_encoded(speech_folder: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"RIFF and no more")
+    output = tmp_path / "codes.jsonl"
+    sources = [speech_folder / "a.wav", bad]
+    refused = run(ENCODE, *sources, "-o", output, *TINY)
+    assert refused.exit_code == 1
+    assert last_line(refused)["rejects"] == {"unreadable": 1}
+    (left_out,) = rows(tmp_path / "codes.jsonl.rejects.jsonl")
+    assert (left_out["audio_path"], left_out["reason"]) == (str(bad), "unreadable")
+    assert len(rows(output)) == 1
+
+
+def test_files_beside_each_other_keep_their_paths_as_ids(speech_folder: Path) -> None:
+    sources = [speech_folder / "a.wav", speech_folder / "sub" / "c.wav"]
+    made = run(ENCODE, *sources, "-o", "-", *TINY)
+    ids = [json.loads(line)["utterance_id"] for line in made.stdout.splitlines()]
+    assert ids == [str(source.with_suffix("")).lstrip("/") for source in sources]
+
+
+def test_standard_input_is_named_as_it_was_given(codes: Path, speech_folder: Path) -> None:
+    audio = (speech_folder / "a.wav").read_bytes()
+    made = CliRunner().invoke(encode_command, ["-", "-o", "-", *TINY], input=audio)
+    (row,) = map(json.loads, made.stdout.splitlines())
+    names = {"utterance_id": "stdin", "audio_path": "-", "target_path": None}
+    assert row == {**rows(codes / "codes.jsonl")[0], **names}
+    beside = run(ENCODE, "-", speech_folder, "-o", "-", *TINY)
+    assert (beside.exit_code, "by itself" in beside.stderr) == (2, True)
+
+
+def test_codes_of_another_tokenizer_are_refused(codes: Path, tmp_path: Path) -> None:
+    save(seeded(NARROW["24k"]), tmp_path / "other")
+    options = ["--model", tmp_path / "other", "--device", "cpu", "-o", tmp_path / "out"]
+    refused = run(DECODE, codes / "codes.parquet", *options)
+    assert refused.exit_code == 1
+    assert "codes of another model, builtin:tiny" in refused.stderr
+
+
+REFUSED = {
+    "no such rate": (["--rate", "48000"], "decodes to 24000 Hz"),
+    "where on lines": (["--where", "true"], "--where selects rows of parquet"),
+    "stream to a file": (["--stream"], "give -o -"),
+    "look ahead": (["--look-ahead", "1"], "goes with --stream"),
+    "noise": (["--noise", "loud"], "write random, off or seed=N"),
+    "layout": (["--tokens", "nonsense"], "there is no token layout nonsense"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_does_not_go_together_is_a_usage_error(
+    codes: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    refused = run(DECODE, codes / "codes.jsonl", "-o", tmp_path / "out", *TINY, *options)
+    assert refused.exit_code == 2
+    assert message in refused.stderr
+
+
+def test_a_wrong_condition_is_a_usage_error(codes: Path, tmp_path: Path) -> None:
+    options = ["-o", tmp_path / "out", *TINY, "--where", "nonsense > 1"]
+    refused = run(DECODE, codes / "codes.parquet", *options)
+    assert refused.exit_code == 2
+    assert "nonsense" in refused.stderr
+
+
+def test_several_utterances_do_not_fit_in_one_file(codes: Path, tmp_path: Path) -> None:
+    refused = run(DECODE, codes / "codes.jsonl", "-o", tmp_path / "one.wav", *TINY)
+    assert refused.exit_code == 2
+    assert "give a folder" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "options"),
+    [
+        ("-", ["--format", "parquet"]),
+        ("codes.unknown", []),
+        ("-", ["--format", "text", "--tokens", "orpheus"]),
+    ],
+)
+def test_a_format_that_cannot_be_is_a_usage_error(
+    speech_folder: Path, output: str, options: list[str]
+) -> None:
+    assert run(ENCODE, speech_folder, "-o", output, *options, *TINY).exit_code == 2
+
+
+def test_local_attention_decodes_whole_and_does_not_stream(
+    speech_folder: Path, tmp_path: Path
+) -> None:
+    save(seeded(NARROW["32k"]), tmp_path / "model")
+    options = ["--model", tmp_path / "model", "--device", "cpu"]
+    lines = tmp_path / "codes.jsonl"
+    succeed(ENCODE, speech_folder, "-o", lines, *options)
+    succeed(DECODE, lines, "-o", tmp_path / "out", *options, "--noise", "off")
+    assert frames(tmp_path / "out" / "sub" / "c.wav") == (-(-8005 * 2), 32000)
+    refused = run(DECODE, lines, "--stream", "-o", "-", *options)
+    assert refused.exit_code == 1
+    assert "local attention" in refused.stderr
+
+
+ids = st.text(st.characters(exclude_characters="\t\r\n", exclude_categories=["Cs", "Zl", "Zp"]))
+tokens = st.lists(st.integers(0, 65535), min_size=1, max_size=5)
+
+
+@given(ids.filter(lambda name: not name.lstrip().startswith("{")), tokens, tokens)
+def test_lines_go_there_and_back(name: str, coarse: list[int], fine: list[int]) -> None:
+    row: dict[str, Any] = dict.fromkeys(MANIFEST.names)
+    row |= {"utterance_id": name, "num_frames": 5, "source_sample_rate": 8000}
+    row |= {"codes_0": coarse, "codes_1": fine}
+    assert parse_line(to_json(row)) == row
+    back = parse_line(to_text(row, 2))
+    assert (back["utterance_id"], back["codes_0"], back["codes_1"]) == (name, coarse, fine)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 30), st.integers(1, 4))
+def test_threads_keep_the_order_and_take_no_more_than_they_need(items: int, threads: int) -> None:
+    taken: list[int] = []
+    source = (taken.append(item) or item for item in range(items))  # type: ignore[func-returns-value]
+    done = 0
+    for result in map_ahead(lambda item: -item, source, threads):
+        assert result == -done
+        done += 1
+        assert len(taken) <= done + threads
+    assert done == items
+
+
+def test_a_long_utterance_is_decoded_in_small_pieces() -> None:
+    model = seeded(NARROW["24k"]).fold_weight_norm()
+    request = DecodeRequest(rates=(24000,), noise="off", device="cpu", threads=1)
+    codes = [np.zeros((1, 90 * count), np.int64) for count in model.geometry.tokens_per_coarse]
+    lengths = [audio[24000].shape[-1] for audio in UtteranceDecoder(model, request).pieces(codes)]
+    assert sum(lengths) == model.geometry.sample_span(24000, 0, 90).stop
+    context = model.geometry.context_tokens
+    assert max(lengths) <= model.geometry.sample_span(24000, 0, max(PIECE["cpu"], context)).stop
+
+
+class Trickle:
+    """Standard input on which a frame of tokens comes at a time."""
+
+    def __init__(self, frames: int, before_reading: Callable[[int], None]) -> None:
+        self.buffer = self
+        self.frames = frames
+        self.read = 0
+        self.before_reading = before_reading
+
+    def read1(self, size: int) -> bytes:
+        self.before_reading(self.read)
+        self.read += 1
+        return FRAME.encode() if self.read <= self.frames else b""
+
+
+def test_live_tokens_are_played_before_more_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a slow player holds the writer of the tokens back, and nothing piles up."""
+    model = load("builtin:tiny")
+    geometry = model.geometry
+    written = 0
+
+    def write(samples: np.ndarray) -> None:
+        nonlocal written
+        written += len(samples)
+
+    def all_that_is_final_was_written(frames: int) -> None:
+        final = max(0, frames - geometry.context_tokens)
+        assert geometry.sample_span(24000, 0, final).stop <= written
+
+    monkeypatch.setattr("sys.stdin", Trickle(9, all_that_is_final_was_written))
+    request = DecodeRequest((24000,), noise="off", device="cpu", threads=1, stream=True)
+    done = decode_live(
+        model, request, Path("-"), TokenReader(ORPHEUS), write, advance=lambda count: None
+    )
+    assert done.utterances == 1
+    assert written == geometry.sample_span(24000, 0, 9).stop

@@ -1,0 +1,176 @@
+"""Decoding: the official package against ours, whole files and streams, on the same codes.
+
+With a model of the true size; random codes and weights cost what others do.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import click
+import snac
+import soundfile
+import torch
+
+from snac_cache.convert.audio_out import AudioOutput
+from snac_cache.convert.decode import decode_utterances
+from snac_cache.convert.rejects import Rejects
+from snac_cache.convert.utterance_decoder import DecodeRequest
+from snac_cache.find import find_audio
+from snac_model import SNAC, DualHeadSNAC, StreamingDecoder
+from snac_model.audio_header import read_header
+from snac_model.config import SNAC_24KHZ
+from snac_model.console import Tool
+from snac_model.devices import available_cores, prepare_cpu_worker
+
+FILES = 20
+STREAMED_TOKENS = 60
+WINDOW = 4  # coarse tokens decoded for each new one, in today's practice: 1 before, 2 after
+
+Codes = list[torch.Tensor]
+
+
+@click.command(cls=Tool, example="bench/decode.py ../shared/speech/nathalie --device cpu")
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu")
+def main(folder: Path, device: str) -> None:
+    """Decode codes as long as the files of FOLDER in all ways and print Markdown tables."""
+    paths = [file.path for file in find_audio([folder], 0.0)]
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        torch.manual_seed(0)
+        model = SNAC(**SNAC_24KHZ.to_dict()).eval()
+        official = snac.SNAC(**SNAC_24KHZ.to_dict()).eval().to(device)
+        official.load_state_dict(model.state_dict())
+        dual = DualHeadSNAC.from_base(model).to(device).fold_weight_norm()
+        model = model.to(device)
+        codes = [random_codes(model, length, device) for length in lengths(paths[:FILES], model)]
+        whole_files(work, official, model, dual, codes)
+        streams(official, model, dual, device)
+
+
+def whole_files(
+    work: Path, official: snac.SNAC, model: SNAC, dual: DualHeadSNAC, codes: list[Codes]
+) -> None:
+    """Print audio seconds per second of decoding files to files."""
+    device = codes[0][0].device.type
+    seconds = sum(model.geometry.seconds(levels[0].shape[-1]) for levels in codes)
+    base = seconds / timed(lambda: decode_officially(official, codes, work))
+    print(f"Decoding {len(codes)} files, {seconds:.0f} s of audio, {device}:\n")
+    print("| | audio s / s | ratio |\n| --- | ---: | ---: |")
+    print(f"| official package, one file at a time, 24 kHz | {base:.1f} | 1.0 |")
+    threads = available_cores() if device == "cpu" else 1
+    if device == "cpu":
+        prepare_cpu_worker()
+    model.fold_weight_norm()
+    ways: list[tuple[str, SNAC]] = [("24 kHz", model), ("24 and 48 kHz", dual)]
+    for name, decoder in ways:
+        request = DecodeRequest(decoder.geometry.output_rates, "random", device, threads)
+        speed = seconds / timed(partial(decode_ours, decoder, codes, request, work / name))
+        print(f"| snac-decode, {threads} workers, {name} | {speed:.1f} | {speed / base:.2f} |")
+    print()
+
+
+def streams(official: snac.SNAC, model: SNAC, dual: DualHeadSNAC, device: str) -> None:
+    """Print what a coarse token costs that comes alone; on a CPU, one thread."""
+    token_ms = 1000 * model.geometry.seconds(1)
+    levels = random_codes(model, STREAMED_TOKENS, device)
+    tokens = [piece(model, levels, start, 1) for start in range(STREAMED_TOKENS)]
+    whole = timed(lambda: model.decode(levels)) * 1000 / STREAMED_TOKENS
+    print(f"Streaming, {device}; a coarse token is {token_ms:.1f} ms of audio:\n")
+    print("| | awaits | first audio, ms | a token, ms | of its duration | over whole decoding |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    window = piece(model, levels, 0, WINDOW)
+    repeated = median([1000 * timed(lambda: official.decode(window).cpu()) for _ in range(20)])
+    row("official package, a window of 4 for each", 2, (repeated, repeated), token_ms, whole)
+    exact = model.geometry.context_tokens
+    for name, decoder in (("24 kHz", model), ("24 and 48 kHz", dual)):
+        for look_ahead in (None, 2, 1):
+            times = stream_times(StreamingDecoder(decoder, look_ahead=look_ahead), tokens)
+            row(
+                f"ours, {name}", exact if look_ahead is None else look_ahead, times, token_ms, whole
+            )
+    print()
+
+
+def row(
+    name: str, awaits: int, times: tuple[float, float], token_ms: float, whole_ms: float
+) -> None:
+    """Print one line; ``times`` are of the first audio and of a token, in milliseconds."""
+    first, steady = times
+    print(
+        f"| {name} | {awaits} | {first:.0f} | {steady:.0f} | {steady / token_ms:.0%} "
+        f"| {steady / whole_ms - 1:+.0%} |"
+    )
+
+
+def stream_times(decoder: StreamingDecoder, tokens: list[Codes]) -> tuple[float, float]:
+    """Return milliseconds from the last token that the first audio needs to it, and of a token."""
+    first, steady = 0.0, []
+    for levels in tokens:
+        started = time.perf_counter()
+        audio = [piece.cpu() for piece in decoder.push(levels).values()]
+        elapsed = 1000 * (time.perf_counter() - started)
+        if not audio[0].shape[-1]:
+            continue
+        first = first or elapsed
+        steady.append(elapsed)
+    return first, median(steady)
+
+
+def lengths(paths: list[Path], model: SNAC) -> Iterator[int]:
+    """Yield the coarse tokens of each file."""
+    for path in paths:
+        header = read_header(path)
+        samples = model.geometry.samples_from(header.sample_rate, header.num_frames)
+        yield model.geometry.encoded_tokens(samples)[0]
+
+
+def random_codes(model: SNAC, tokens: int, device: str) -> Codes:
+    """Return codes of so many coarse tokens."""
+    return [
+        torch.randint(model.config.codebook_size, (1, tokens * count), device=device)
+        for count in model.geometry.tokens_per_coarse
+    ]
+
+
+def piece(model: SNAC, levels: Codes, start: int, length: int) -> Codes:
+    """Cut coarse tokens out of codes."""
+    spans = [model.geometry.token_span(n, start, length) for n in range(len(levels))]
+    return [level[:, span] for level, span in zip(levels, spans, strict=True)]
+
+
+def as_rows(codes: Iterable[Codes]) -> Iterator[dict[str, object]]:
+    """Yield codes as rows that snac-decode reads."""
+    for number, levels in enumerate(codes):
+        columns = {f"codes_{n}": level[0].cpu().numpy() for n, level in enumerate(levels)}
+        yield {"utterance_id": str(number), **columns}
+
+
+def decode_officially(official: snac.SNAC, codes: list[Codes], folder: Path) -> None:
+    """Decode and write in the loop that people write."""
+    for number, levels in enumerate(codes):
+        with torch.inference_mode():
+            audio = official.decode(levels)
+        soundfile.write(folder / f"{number}.wav", audio[0, 0].cpu().numpy(), 24000)
+
+
+def decode_ours(model: SNAC, codes: list[Codes], request: DecodeRequest, folder: Path) -> None:
+    """Decode and write as snac-decode does."""
+    output = AudioOutput(str(folder), ".wav", request.rates)
+    decode_utterances(model, as_rows(codes), request, output, Rejects(), advance=lambda count: None)
+
+
+@torch.inference_mode()
+def timed(work: Callable[[], object]) -> float:
+    """Return wall-clock seconds of some work."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

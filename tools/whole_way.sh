@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# What tools/phase10.sh, phase11.sh and phase12.sh share.
+
+usage() {
+    cat >&2 <<EOF
+usage: tools/phase$1.sh FOLDER [OPTION]...
+
+From the audio in FOLDER to a report, by the commands alone; run again after any stop, it goes on
+where it was. Results go to \$SNAC_ARTIFACTS, else ./artifacts.
+
+  --run NAME           of the run and its report [phase$1]
+  --artifacts DIR      results go there
+  --engine NAME        of snac-upsample: sidon, or resample where there is no network; none leaves
+                       all without 48 kHz targets that has none yet [sidon]
+  --model MODEL        whose codes they are [snac-cache's default]
+  --gpus 0,1           for snac-cache and snac-train
+  --device cpu         for all
+  --limit N, --val-limit N   first N utterances alone are encoded and trained on
+  anything else goes to snac-train: --epochs 6, --base MODEL, --set loss.stft_weight=2, ...
+
+example: tools/phase$1.sh ~/speech --gpus 0,1,2,3
+EOF
+    exit 2
+}
+
+whole_way() { # whole_way PHASE FOLDER OPTION...
+    local phase=$1 audio=${2:-} run=phase$1 engine=sidon
+    local model=() gpus=() device=() limits=() training=()
+    [ -d "$audio" ] || usage "$phase"
+    shift 2
+    while [ $# -gt 0 ]; do
+        [[ $1 == --*=* ]] && set -- "${1%%=*}" "${1#*=}" "${@:2}"
+        case $1 in
+        --run | --artifacts | --engine | --model | --gpus | --device | --limit | --val-limit)
+            [ $# -gt 1 ] || usage "$phase"
+            ;;&
+        --run) run=$2 && shift ;;
+        --artifacts) export SNAC_ARTIFACTS=$2 && shift ;;
+        --engine) engine=$2 && shift ;;
+        --model) model=("$1" "$2") && shift ;;
+        --gpus) gpus=("$1" "$2") && shift ;;
+        --device) device=("$1" "$2") && shift ;;
+        --limit | --val-limit) limits+=("$1" "$2") && shift ;;
+        -h | --help) usage "$phase" ;;
+        *) training+=("$1") ;;
+        esac
+        shift
+    done
+
+    source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
+    export SNAC_ARTIFACTS=${SNAC_ARTIFACTS:-artifacts}
+    make_manifest "$audio"
+    [ "$engine" = none ] || step snac-upsample --engine "$engine" "${device[@]}"
+    step snac-cache "${model[@]}" "${gpus[@]}" "${device[@]}" "${limits[@]}"
+    step snac-check
+    train "$phase" "$run" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${training[@]}"
+    step snac-eval "$run" "${device[@]}"
+    say_times
+    echo "report: $SNAC_ARTIFACTS/eval/$run/report.html"
+}
+
+# A manifest that is there is kept: a new one would not hold the targets that have been made.
+make_manifest() { # make_manifest FOLDER
+    local manifests=$SNAC_ARTIFACTS/manifests audio
+    audio=$(CDPATH='' cd -- "$1" && pwd -P)
+    if [ ! -f "$manifests/train.parquet" ]; then
+        mkdir -p -- "$manifests"
+        printf '%s\n' "$audio" >"$manifests/source"
+        step snac-manifest "$audio"
+    elif [ "$(cat "$manifests/source" 2>/dev/null)" != "$audio" ]; then
+        echo "$manifests is not of $audio: give another --artifacts, or remove it to go on" >&2
+        exit 1
+    else
+        echo "keeping $manifests; to find new files of $audio, see snac-cache --append" >&2
+    fi
+}
+
+train() { # train PHASE RUN OPTION...
+    local phase=$1 run=$2 begun=()
+    local runs=$SNAC_ARTIFACTS/runs
+    if [ -f "$runs/$run/recipe.toml" ]; then
+        begun=(--resume)
+    elif [ "$phase" = 11 ] && [ -d "$runs/phase10/best" ] && [[ " $* " != *" --base "* ]]; then
+        begun=(--base "$runs/phase10/best")
+    fi
+    step snac-train --phase "$phase" --run "$run" "${@:3}" "${begun[@]}"
+}
