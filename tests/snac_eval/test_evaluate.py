@@ -88,14 +88,19 @@ def test_losses_are_those_of_a_direct_computation(workplace: Workplace, seed: in
             assert sum(parts) / len(parts) == pytest.approx(stft, rel=1e-5)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_nothing_depends_on_the_number_of_workers(workplace: Workplace, workers: int) -> None:
+def test_nothing_depends_on_the_number_of_workers(workplace: Workplace) -> None:
     model = workplace.save_model("spread", lambda model: None)
     options = ("--ceiling", "--samples", "2")
     alone = workplace.evaluate(model, "--name", "alone", *options)
-    several = workplace.evaluate(model, "--name", "several", *options, "--workers", workers)
+    several = workplace.evaluate(model, "--name", "several", *options, "--workers", 2)
     for file in ("metrics.parquet", "summary.json"):
         assert (alone / file).read_bytes() == (several / file).read_bytes(), file
+
+
+def test_a_processor_computes_in_one_thread(workplace: Workplace) -> None:
+    torch.set_num_threads(2)
+    workplace.evaluate(workplace.base, "--val-limit", 1)
+    assert torch.get_num_threads() == 1
 
 
 def test_the_ceiling_is_the_reference_against_itself(workplace: Workplace) -> None:

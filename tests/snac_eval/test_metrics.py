@@ -40,6 +40,7 @@ def power(audio: torch.Tensor) -> np.ndarray:
 @settings(max_examples=20, deadline=None)
 def test_log_spectral_distance_is_the_published_one(seed: int, seconds: float) -> None:
     reference, output = noise(seed, seconds), noise(seed + 1, seconds)
+    output[: len(output) // 2] *= 1e-7  # where the floor is what counts
     logs = [np.log10(np.maximum(power(audio), 1e-8)) for audio in (output, reference)]
     squared = (logs[0] - logs[1]) ** 2
     found = split(pair(output, reference))

@@ -69,8 +69,8 @@ def test_intervals_are_those_of_the_usual_bootstrap() -> None:
     drawn = random.integers(0, 150, (20_000, 150))
     for estimate, values in ((found.value, model), (found.difference, model - base)):
         low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
-        assert estimate.ci_low == pytest.approx(low, abs=0.1 * (high - low))
-        assert estimate.ci_high == pytest.approx(high, abs=0.1 * (high - low))
+        assert estimate.ci_low == pytest.approx(low, abs=0.05 * (high - low))
+        assert estimate.ci_high == pytest.approx(high, abs=0.05 * (high - low))
 
 
 def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -91,3 +91,10 @@ def test_one_utterance_has_no_interval() -> None:
     mean = summarise([(1.0, 3.0)])["model"]
     assert mean.value == Estimate(3.0, None, None, 1)
     assert mean.difference == Estimate(2.0, None, None, 1)
+
+
+def test_without_a_base_at_a_rate_there_is_no_difference() -> None:
+    summary = Summary("base", seed=0)
+    losses = {("base", 48000): 4.0, ("model", 24000): 3.0, ("model", 48000): 1.0}
+    summary.add(Row("a", *key, "loss", value, None) for key, value in losses.items())
+    assert [mean.difference.mean for mean in summary.means()] == [0.0, None, -3.0]

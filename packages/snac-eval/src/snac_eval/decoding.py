@@ -63,24 +63,30 @@ class Decoder:
         """Length of what is decoded of an utterance."""
         return self.num_samples(index) / self.store.geometry.sample_rate
 
-    @torch.inference_mode()
     def outputs(self, index: int) -> list[Output]:
         """Decode an utterance with every model, each head at its own rate.
 
-        The base's output resampled to the higher rate is always among them: it is what one would
-        do without a trained head.
+        The base's output at the lower rate, resampled to the higher, is always among them: it is
+        what one would do without a trained head.
         """
+        outputs = self.decode(index)
+        if outputs[0].rate == self.rates.low:
+            outputs.insert(1, self._resampled(outputs[0]))
+        return outputs
+
+    @torch.inference_mode()
+    def decode(self, index: int) -> list[Output]:
+        """Decode an utterance with every model, the base's own head first."""
         codes = [
             torch.from_numpy(level.astype(np.int64))[None].to(self.device)
             for level in self._codes(index)
         ]
         noise = SeededNoise(utterance_seed(self.seed, self.store[index].utterance_id))
-        outputs = []
-        for name in self.models:
-            outputs += self._decode(name, codes, noise, self.num_samples(index))
-            if name == self.base:
-                outputs.append(self._resampled(outputs[0]))
-        return outputs
+        return [
+            output
+            for name in self.models
+            for output in self._decode(name, codes, noise, self.num_samples(index))
+        ]
 
     def _codes(self, index: int) -> list[np.ndarray]:
         available = self.store.coarse_tokens(index)
@@ -93,6 +99,7 @@ class Decoder:
         decoded = model.trim(model.decode_by_rate(codes, noise), num_samples)
         return [Output(name, rate, audio[0, 0]) for rate, audio in decoded.items()]
 
+    @torch.inference_mode()
     def _resampled(self, output: Output) -> Output:
         audio = resample(output.audio, self.rates.low, self.rates.high)
         return Output(resampled_name(output.model), self.rates.high, audio)

@@ -82,17 +82,18 @@ class Summary:
         utterance_id = next(iter(values.values())).utterance_id
         weights = resample_weights(utterance_seed(self.seed, utterance_id))
         for key, row in values.items():
-            base = values[self._base_key(key, values)]
+            base_key = self._base_key(key, values)
             if key not in self._sums:
-                self._sums[key] = _Sums(base.model)
+                self._sums[key] = _Sums(base_key.model)
             sums = self._sums[key]
             if row.value is None:
                 sums.missing[row.reason or "unknown"] += 1
                 continue
             sums.value.add(row.value, weights)
-            if base.value is not None:
-                sums.difference.add(row.value - base.value, weights)
-                sums.base += base.value
+            base = values[base_key].value if base_key in values else None
+            if base is not None:
+                sums.difference.add(row.value - base, weights)
+                sums.base += base
 
     def _base_key(self, key: Key, values: dict[Key, Row]) -> Key:
         own = key._replace(model=self.base)
