@@ -11,7 +11,11 @@ import pytest
 from conftest import ROOT
 from workplace import query, run, succeed
 
+from snac_eval.comparison.ground import ground_of
+from snac_eval.comparison.run import read_run
+from snac_eval.comparison.sources import find_source
 from snac_model import SNAC, load, save
+from snac_model.artifacts import Artifacts
 from snac_model.config import SNAC_24KHZ
 
 QUICK = ["--epochs", 2, "--batch-size", 6, "--segment-schedule", "1,1,1,1"]
@@ -45,6 +49,15 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", "--samples", 1, *art)
     assert judged["utterances"] == 3
     assert "<audio" in Path(judged["report"]).read_text(encoding="utf-8")
+    rule = "48k/loss > baseline * 0.95"
+    assert succeed("snac_eval.cli.compare", "tried", "tried", "--fail-if", rule, *art) == {
+        "runs": ["tried", "tried (2)"], "output": None, "wandb": None, "warnings": 0, "broken": []
+    }  # fmt: skip
+    known = ground_of(read_run(find_source("tried", Artifacts(tmp_path))), "48k/loss")
+    assert None not in known.values()
+    worst = "SELECT utterance_id FROM metrics JOIN codes USING (utterance_id) WHERE rate = 48000"
+    asked = run("snac_cache.cli.check", "--sql", worst, "--format", "jsonl", *art)
+    assert len({json.loads(line)["utterance_id"] for line in asked.stdout.splitlines()}) == 3
 
 
 def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 import torch
 from conftest import ROOT
 
@@ -24,5 +25,7 @@ def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     }
     for block in blocks:
         exec(block, names)
-    assert names["audio_48k"].shape[-1] == 2 * names["audio_24k"].shape[-1]
-    assert names["audio"].shape[-1] > 0
+    whole = names["audio_48k"].shape[-1]
+    assert whole == 2 * names["audio_24k"].shape[-1]
+    assert 0 < names["piece"].shape[-1] < whole
+    assert soundfile.info("speech.wav").frames == 5 * names["model"].geometry.coarse_samples(48_000)

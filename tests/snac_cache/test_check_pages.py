@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from made_cache import write_cache
+from made_cache import write_cache, write_results
 from workplace import query, run
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -20,12 +20,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds artifacts/."""
     folder = tmp_path_factory.mktemp("project")
     write_cache(folder / "artifacts")
+    write_results(folder / "artifacts")
     return folder
 
 
-def test_the_page_has_its_ten_queries() -> None:
-    assert len(QUERIES) == 10
-    assert set(SHORT_NAMES.values()) == {"codes", "manifest", "rejects"}
+def test_the_page_has_its_queries() -> None:
+    assert len(QUERIES) == 12
+    assert set(SHORT_NAMES.values()) == {"codes", "manifest", "rejects", "metrics", "training"}
 
 
 @pytest.mark.parametrize("title", QUERIES)
@@ -49,7 +50,7 @@ def test_a_query_has_one_answer_everywhere(
 
 
 def test_each_view_has_the_columns_that_the_page_says(project: Path) -> None:
-    assert len(VIEWS) == 16
+    assert len(VIEWS) == 19
     for view, columns in VIEWS:
         sql = f"SELECT column_name FROM (DESCRIBE {view})"
         artifacts = ["--artifacts", project / "artifacts"]

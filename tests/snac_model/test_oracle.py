@@ -146,3 +146,13 @@ def test_folding_the_weight_norm_keeps_the_bits(name: str) -> None:
     assert not any("parametrizations" in key for key in model.state_dict())
     assert torch.equal(outputs[0][0], outputs[1][0])
     assert all(map(torch.equal, outputs[0][1], outputs[1][1]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_official_class_lets_one_read_is_there(name: str) -> None:
+    ours = SNAC(**NARROW[name].to_dict())
+    theirs = official(NARROW[name], ours)
+    public = {key for key in vars(theirs) if not key.startswith("_") and key != "training"}
+    assert {"hop_length", "sampling_rate", "n_codebooks"} <= public
+    assert {key: getattr(ours, key) for key in public} == {k: vars(theirs)[k] for k in public}
+    assert {key for key in vars(snac.SNAC) if not key.startswith("_")} <= set(dir(SNAC))

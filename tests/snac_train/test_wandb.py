@@ -10,8 +10,6 @@ from killing import Moment
 from wandb_files import history
 from whole_runs import arguments
 
-from snac_train.records.wandb_run import choose_mode
-
 
 def test_it_holds_the_numbers_of_the_metrics(
     voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -34,18 +32,3 @@ def test_it_holds_the_numbers_of_the_metrics(
         assert logged == {**numbers, "samples_seen": line["samples_seen"]}
     names = {file.name for file in folder.glob("wandb/offline-run-*/*.wandb")}
     assert len(names) == 1  # two processes, one W&B run
-
-
-def test_without_a_key_and_a_terminal_it_stays_offline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setattr("sys.stdin", (tmp_path / "stdin").open("w+"))
-    assert choose_mode("online") == "offline"
-    assert "offline" in capsys.readouterr().err
-    (tmp_path / "netrc").write_text("machine api.wandb.ai login user password key\n")
-    assert choose_mode("online") == "online"
-    monkeypatch.setenv("WANDB_API_KEY", "key")
-    monkeypatch.setenv("NETRC", str(tmp_path / "absent"))
-    assert choose_mode("online") == "online"

@@ -25,6 +25,8 @@ from snac_model.audio_header import read_header
 from snac_model.config import SNAC_24KHZ
 from snac_model.console import Tool
 from snac_model.devices import available_cores, prepare_cpu_worker
+from snac_model.export.graphs import DecoderGraph
+from snac_model.export.onnx_files import decoder_name, open_session, write_decoder
 
 FILES = 20
 STREAMED_TOKENS = 60
@@ -71,7 +73,24 @@ def whole_files(
         request = DecodeRequest(decoder.geometry.output_rates, "random", device, threads)
         speed = seconds / timed(partial(decode_ours, decoder, codes, request, work / name))
         print(f"| snac-decode, {threads} workers, {name} | {speed:.1f} | {speed / base:.2f} |")
+    if device == "cpu":
+        for rate in dual.geometry.output_rates:
+            speed = seconds / timed(onnx_decoding(dual, rate, codes, work))
+            print(f"| onnxruntime, {rate} Hz, without noise | {speed:.1f} | {speed / base:.2f} |")
     print()
+
+
+def onnx_decoding(model: SNAC, rate: int, codes: list[Codes], folder: Path) -> Callable[[], object]:
+    """Return work that decodes with an exported graph and writes the files."""
+    path = write_decoder(model, DecoderGraph(model, rate), folder / decoder_name(rate), noise=False)
+    session = open_session(path)
+
+    def decode() -> None:
+        for number, levels in enumerate(codes):
+            inputs = {f"codes_{n}": level.numpy() for n, level in enumerate(levels)}
+            soundfile.write(folder / f"{number}.wav", session.run(None, inputs)[0][0, 0], rate)
+
+    return decode
 
 
 def streams(official: snac.SNAC, model: SNAC, dual: DualHeadSNAC, device: str) -> None:

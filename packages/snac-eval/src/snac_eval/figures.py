@@ -94,7 +94,7 @@ def spread_figure(title: str, spreads: Sequence[Spread]) -> Markup:
         axes.set_yticklabels([shortened(spread.model) for spread in spreads])
         axes.invert_yaxis()
         axes.set_xlabel(title, loc="left")
-        return themed(_svg(figure))
+        return themed_svg(figure)
 
 
 def shortened(name: str, most: int = 24) -> str:
@@ -125,7 +125,7 @@ def loss_figure(
         _mark_stages(axes, stages)
         axes.set_xlabel("step", loc="left")
         figure.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
-        return themed(_svg(figure))
+        return themed_svg(figure)
 
 
 def thinned(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,6 +151,11 @@ def themed(drawing: str) -> Markup:
     for colour, name in THEME.items():
         drawing = drawing.replace(colour, name)
     return Markup(drawing)
+
+
+def themed_svg(figure: Figure) -> Markup:
+    """Return a figure as an SVG element that takes its colours from the page around it."""
+    return themed(_svg(figure))
 
 
 def _svg(figure: Figure) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,31 +34,36 @@ class RunMetrics:
 
 
 def read_run_metrics(run: Path) -> RunMetrics | None:
-    """Read a run's log; None where it has none.
-
-    A last line without its end is still being written, and is left out.
-
-    Raises:
-        Failure: naming a line that is not a JSON object.
-    """
+    """Read a run's log; None where it has none. Raises Failure as ``read_entries`` does."""
     path = run / METRICS_FILE
     if not path.is_file():
         return None
     curves: defaultdict[tuple[str, str], Curve] = defaultdict(Curve)
     stages: dict[str, int] = {}
     before = 0
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith("\n"):
-                entry = _parse(line, f"{path}, line {number}")
-                _add(entry, curves)
-                if entry.get("stage"):  # a line sums up the steps since the line before it
-                    stages.setdefault(entry["stage"], before)
-                before = entry["step"]
+    for entry in read_entries(path):
+        _add(entry, curves)
+        if entry.get("stage"):  # a line sums up the steps since the line before it
+            stages.setdefault(entry["stage"], before)
+        before = entry["step"]
     return RunMetrics(dict(curves), stages)
 
 
-def _parse(line: str, place: str) -> dict[str, Any]:
+def read_entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a ``metrics.jsonl`` one after the other.
+
+    A last line without its end is still being written, and is left out.
+
+    Raises:
+        Failure: naming a line that is not a JSON object with a step.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):
+                yield _parse(line, f"{path}, line {number}")
+
+
+def _parse(line: bytes, place: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
     except ValueError as error:

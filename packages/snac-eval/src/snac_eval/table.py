@@ -1,9 +1,10 @@
 """The main figures as plain text, for a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from snac_eval.bootstrap import Estimate
 from snac_eval.catalogue import kind, verdict
+from snac_eval.columns import aligned
 from snac_eval.names import kilohertz
 from snac_eval.samples import REFERENCE
 from snac_eval.summary import Mean
@@ -19,7 +20,7 @@ def text_table(means: Sequence[Mean]) -> str:
         found = [mean for mean in means if mean.key.metric == metric]
         if found:
             lines = map(_line, sorted(found, key=lambda mean: mean.key.rate))
-            tables.append(f"{kind(metric).title}\n{aligned([HEADER, *lines])}")
+            tables.append(f"{kind(metric).title}\n{aligned([HEADER, *lines], names=2)}")
     return "\n\n".join(tables)
 
 
@@ -50,14 +51,3 @@ def interval(estimate: Estimate, *, signed: bool = False) -> str:
 def percent(value: float | None) -> str:
     """Return a change with its sign, a hyphen where it is missing."""
     return "-" if value is None else f"{value:+.1f} %"
-
-
-def aligned(lines: Iterable[Sequence[str]]) -> str:
-    """Pad the cells of a table: the first two columns to the left, the others to the right."""
-    columns = list(zip(*lines, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    padded = [
-        [cell.ljust(width) if index < 2 else cell.rjust(width) for cell in column]
-        for index, (column, width) in enumerate(zip(columns, widths, strict=True))
-    ]
-    return "\n".join("  ".join(line).rstrip() for line in zip(*padded, strict=True))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snac_eval.columns import aligned
 from snac_eval.names import kilohertz
-from snac_eval.table import aligned
 from snac_model.errors import Failure
 
 CONFIDENCE = 0.95
-HEADER = ("model", "rate", "against", "preferred", "other", "no difference", "share", "95 %")
+HEADER = ("model", "against", "rate", "preferred", "other", "no difference", "share", "95 %")
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,15 @@ def votes_table(tallies: Sequence[Tally]) -> str:
     lines = [
         (
             tally.model,
-            kilohertz(tally.rate),
             tally.against,
+            kilohertz(tally.rate),
             *map(str, (tally.preferred, tally.other, tally.ties)),
             "-" if tally.share is None else f"{tally.share:.0%}",
             "-" if tally.interval is None else "{:.0%} to {:.0%}".format(*tally.interval),
         )
         for tally in tallies
     ]
-    return aligned([HEADER, *lines])
+    return aligned([HEADER, *lines], names=3)
 
 
 def binomial_interval(successes: int, trials: int) -> tuple[float, float]:

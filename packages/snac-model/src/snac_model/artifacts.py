@@ -7,6 +7,11 @@ from typing import Self
 
 SPLITS = ("train", "val")
 
+# In the folder of a run; in each folder of a best model its score lies beside it.
+RECIPE, METRICS, LOG, STATE = "recipe.toml", "metrics.jsonl", "train.log", "run.json"
+BEST_FOLDERS = {"combined": "best", "24k": "best_24k", "48k": "best_48k"}
+SCORE = "score.json"
+
 
 @dataclass(frozen=True)
 class Artifacts:
@@ -37,6 +42,10 @@ class Artifacts:
     def run(self, name: str) -> Path:
         """Folder of one training run."""
         return self.root / "runs" / name
+
+    def exported(self, name: str) -> Path:
+        """Folder of a run's export."""
+        return self.root / "export" / name
 
     def evaluation(self, name: str) -> Path:
         """Folder of one evaluation."""

@@ -114,6 +114,19 @@ class SNAC(nn.Module):
             self.config.vq_strides,
         )
         self.decoder = Decoder(self.config)
+        self._set_official_attributes()
+
+    def _set_official_attributes(self) -> None:
+        """Have what the official class lets one read."""
+        config = self.config
+        self.sampling_rate = config.sampling_rate
+        self.encoder_dim, self.encoder_rates = config.encoder_dim, list(config.encoder_rates)
+        self.decoder_dim, self.decoder_rates = config.decoder_dim, list(config.decoder_rates)
+        self.latent_dim = config.latent_channels
+        self.hop_length = self.geometry.hop_length
+        self.n_codebooks, self.vq_strides = self.geometry.levels, list(config.vq_strides)
+        self.codebook_size, self.codebook_dim = config.codebook_size, config.codebook_dim
+        self.attn_window_size = config.attn_window_size
 
     @classmethod
     def from_config(cls, config_path: str | Path) -> Self:

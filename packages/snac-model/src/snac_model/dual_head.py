@@ -5,6 +5,7 @@ from the trunk's features as the decoder itself would go on: one more 2x block t
 channels, then Snake, convolution and tanh.
 """
 
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
@@ -63,6 +64,13 @@ class DualHeadSNAC(SNAC):
     def heads(self) -> dict[int, nn.Module]:
         """What makes audio of the trunk's features, under its rate in Hz."""
         return {**super().heads, self.geometry.output_rates[1]: self.head_48k}
+
+    def single_head(self) -> SNAC:
+        """Return the trunk with the first head alone, as the codec that it is without the other."""
+        model = SNAC(**replace(self.config, dual_head=False).to_dict())
+        names = model.state_dict().keys()
+        model.load_state_dict({n: value for n, value in self.state_dict().items() if n in names})
+        return model.train(self.training)
 
     def decode_latents(
         self, z: torch.Tensor, noise: NoiseSource | None = None

@@ -1,6 +1,7 @@
 """Files that are whole or absent, never half written."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         flush_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``; flushed and renamed on success, else removed.
+
+    A folder that is there already is replaced, in whole and only on success.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-", suffix=TEMPORARY_SUFFIX))
+    new, old = work / "new", work / "old"
+    try:
+        new.mkdir()
+        yield new
+        for entry in (*new.rglob("*"), new):
+            flush_to_disk(entry)
+        if path.exists():
+            path.replace(old)
+        new.replace(path)
+        flush_to_disk(path.parent)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -56,6 +56,26 @@ def save(model: SNAC, folder: Path) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(state, temporary, metadata={"format": "pt"})
+    _write_config(model, folder)
+
+
+def save_officially(model: SNAC, folder: Path) -> None:
+    """Write ``pytorch_model.bin`` and ``config.json``, which the official package loads.
+
+    Weight norm stays in place: the official class has it, and its keys.
+
+    Raises:
+        ValueError: if the model has two heads, or its weight norm is folded.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    if model.config.dual_head or not any("parametrizations" in name for name in state):
+        raise ValueError("the official class has one head and weight norm")
+    with atomic_path(folder / OFFICIAL_WEIGHTS) as temporary:
+        torch.save(state, temporary)
+    _write_config(model, folder)
+
+
+def _write_config(model: SNAC, folder: Path) -> None:
     write_text(folder / CONFIG, json.dumps(model.config.to_dict(), indent=2) + "\n")
 
 

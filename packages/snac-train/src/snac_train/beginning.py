@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from snac_model.errors import Failure
+from snac_model.wandb_key import choose_mode
 from snac_train.checkpoints.checkpoint import Checkpoint, check_whole, read_checkpoint
 from snac_train.checkpoints.kept import Checkpoints
 from snac_train.checkpoints.unchanged import check_unchanged, merged
@@ -16,7 +17,7 @@ from snac_train.data.inputs import Inputs
 from snac_train.operation.processes import Processes
 from snac_train.recipe import Recipe
 from snac_train.records.run_folder import RunFolder, now, process_started
-from snac_train.records.wandb_run import WandbRun, choose_mode
+from snac_train.records.wandb_run import WandbRun
 
 LIBRARIES = ("accelerate", "torch", "torchaudio")
 
@@ -115,6 +116,7 @@ def introduce(
         base_sha256=facts["base"]["sha256"],
         cache=asdict(inputs.cache) if inputs.cache else None,
         counts=inputs.counts(),
+        hours=inputs.hours(),
         plan={
             "epochs": len(epochs),
             "steps": sum(epoch.steps for epoch in epochs),

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from snac_cache.checks.asked import ASKED, REQUESTED, read_asked
 from snac_cache.checks.measure import LISTS, TOKEN_VALUES, measure_parts
+from snac_cache.checks.results import open_evaluations, open_runs
 from snac_cache.checks.targets import missing_files
 from snac_model.console import track
 
@@ -97,6 +98,9 @@ MAKERS: dict[str, Callable[["Views"], None]] = {
     "asked": ask,
     "requested": ask,
     "missing_targets": find_missing_targets,
+    "metrics": open_evaluations,
+    "eval": open_evaluations,
+    "training": open_runs,
 }
 
 

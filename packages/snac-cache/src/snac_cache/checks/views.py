@@ -1,7 +1,8 @@
 """DuckDB over a cache: the views that the checks and the user's own questions share.
 
 ``docs/checks.md`` lists them with their columns. Those that cost a pass over all tokens, a hash of
-the manifest or a listing of the targets' folders are made when a query first names them.
+the manifest or a listing of the targets' folders are made when a query first names them; so are
+those over results, which say nothing about the cache.
 """
 
 import tempfile
@@ -29,15 +30,23 @@ class Views:
         connection: an empty database.
         codes: holds ``train/``, ``val/``, ``rejects/`` and ``cache.json``.
         manifest: holds ``train.parquet``, ``val.parquet`` and ``rejects.parquet``; all optional.
+        results: the artifact root of evaluations and training runs; all optional.
 
     Raises:
         Failure: if there are no codes, or a manifest or a file of rejects is not one.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, codes: Path, manifest: Path) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        codes: Path,
+        manifest: Path,
+        results: Path | None = None,
+    ) -> None:
         self.connection = connection
         self.files = read_cache_files(codes)
         self.manifest = manifest
+        self.results = results
         self._made: set[Callable[[Views], None]] = set()
         try:
             self._create()
@@ -80,7 +89,7 @@ class Views:
         for place in (pa.field("filename", pa.string()), pa.field("file_row_number", pa.int64())):
             columns = columns.append(place)
         paths = [Path(part["filename"]) for part in sound]
-        self._view("codes", paths, columns, ", filename = true, file_row_number = true")
+        self.view("codes", paths, columns, ", filename = true, file_row_number = true")
         unnested = " UNION ALL ".join(
             f"""SELECT utterance_id, split, {level} AS level,
                 generate_subscripts({schema.code_column(level)}, 1) - 1 AS position,
@@ -88,6 +97,22 @@ class Views:
             for level in levels
         )
         self.connection.execute(f"CREATE OR REPLACE VIEW tokens AS {unnested}")
+
+    def view(
+        self,
+        name: str,
+        paths: list[Path],
+        columns: pa.Schema,
+        options: str = "",
+        reader: str = "read_parquet",
+    ) -> None:
+        """Make a view over files; without rows, but with its columns, if there are none."""
+        files = ", ".join(_quoted(path) for path in paths)
+        source = f"{reader}([{files}], union_by_name = true{options})"
+        if not paths:
+            source = f"no_{name}"
+            self.connection.register(source, columns.empty_table())
+        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {source}")
 
     def _create(self) -> None:
         self.table("parts", pa.Table.from_pylist(self.files.parts, PARTS))
@@ -99,25 +124,16 @@ class Views:
             "cache_rejects": sorted((self.files.codes / "rejects").glob("*.parquet")),
         }
         for name, paths in places.items():
-            self._view(name, [path for path in paths if path.is_file()], schema.REJECTS)
+            self.view(name, [path for path in paths if path.is_file()], schema.REJECTS)
         self.connection.execute(
             "CREATE VIEW rejects AS FROM manifest_rejects UNION ALL BY NAME FROM cache_rejects"
         )
         manifests = [self.manifest / f"{split}.parquet" for split in SPLITS]
-        self._view("manifest", [path for path in manifests if path.is_file()], schema.MANIFEST)
-
-    def _view(self, name: str, paths: list[Path], columns: pa.Schema, options: str = "") -> None:
-        """Make a view over parquet files; without rows, but with its columns, if there are none."""
-        files = ", ".join(_quoted(path) for path in paths)
-        source = f"read_parquet([{files}], union_by_name = true{options})"
-        if not paths:
-            source = f"no_{name}"
-            self.connection.register(source, columns.empty_table())
-        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {source}")
+        self.view("manifest", [path for path in manifests if path.is_file()], schema.MANIFEST)
 
 
 @contextmanager
-def open_views(codes: Path, manifest: Path) -> Iterator[Views]:
+def open_views(codes: Path, manifest: Path, results: Path | None = None) -> Iterator[Views]:
     """Open the views over a cache; DuckDB's memory is bounded, the rest goes to a folder that goes.
 
     Raises:
@@ -131,7 +147,7 @@ def open_views(codes: Path, manifest: Path) -> Iterator[Views]:
             "preserve_insertion_order": False,
         }
         with duckdb.connect(config=settings) as connection:
-            yield Views(connection, codes, manifest)
+            yield Views(connection, codes, manifest, results)
 
 
 def _quoted(path: Path) -> str:

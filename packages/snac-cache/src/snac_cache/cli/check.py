@@ -59,7 +59,7 @@ def main(
 
     Ends with exit code 1 if a check fails; warnings leave it 0. Views for --sql and for checks of
     your own: codes, tokens, manifest, rejects, cache, parts, levels, codebooks, token_counts,
-    token_lists.
+    token_lists; and of results beside them: metrics, eval, training.
     """
     from snac_cache.checks.question import answer, read_sql
     from snac_cache.checks.report import summary, write_codebooks, write_report
@@ -69,7 +69,7 @@ def main(
     query = None if sql is None else read_sql(sql)
     checks = load_checks(checks_dir, only)
     places = Artifacts.at(artifacts)
-    with open_views(codes or places.codes, manifest or places.manifests) as views:
+    with open_views(codes or places.codes, manifest or places.manifests, places.root) as views:
         if query is not None:
             rows = answer(views, query, how, max_rows, sys.stdout)
             print_summary(to_stderr=True, rows=rows)

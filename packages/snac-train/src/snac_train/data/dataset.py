@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
@@ -21,6 +23,10 @@ class Rows(Protocol):
 
     def __getitem__(self, row: int) -> CachedUtterance: ...
 
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column of all rows."""
+        ...
+
 
 @dataclass(frozen=True)
 class Utterances:
@@ -31,6 +37,12 @@ class Utterances:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def hours(self) -> float:
+        """Duration of their audio."""
+        seconds = self.store.column("duration_s").to_numpy()
+        return float(seconds[np.asarray(self.rows, dtype=np.int64)].sum()) / 3600
 
 
 class SegmentDataset(Dataset):

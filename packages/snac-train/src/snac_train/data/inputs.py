@@ -49,6 +49,10 @@ class Inputs:
         used = {"train": len(self.train), "val": len(self.val)}
         return used | {f"{split}_without_target": self.left_out[split] for split in SPLITS}
 
+    def hours(self) -> dict[str, float]:
+        """Return how long the utterances of each split are."""
+        return {"train": round(self.train.hours, 4), "val": round(self.val.hours, 4)}
+
 
 def open_inputs(recipe: Recipe, codes: Path, manifest: str) -> Inputs:
     """Open the cache in the folder ``codes``, or the manifest, and the recipe's base.

@@ -23,6 +23,10 @@ class ManifestRows:
         samples = self.geometry.samples_from(fields["source_sample_rate"], fields["num_frames"])
         return CachedUtterance(**fields, num_samples=samples)
 
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column of all rows."""
+        return self.table.column(name)
+
     def with_target(self) -> list[int]:
         """Return the rows that have a 48 kHz target, in order."""
         present = self.table.column("target_path").is_valid().to_pylist()

@@ -1,11 +1,11 @@
 """What the untouched model achieves, and how much better the best one is."""
 
+from snac_model.artifacts import BEST_FOLDERS
 from snac_model.weights import load
 from snac_train.data.inputs import Inputs
 from snac_train.learning.objective import Objective
 from snac_train.learning.validation import Validators
 from snac_train.recipe import Recipe
-from snac_train.records.best_models import FOLDERS
 from snac_train.records.run_folder import RunFolder
 from snac_train.trainer import Trainer, in_words
 
@@ -51,7 +51,7 @@ class Measures:
         if not self.recipe.validation.curriculum:
             return
         if kept := self.recipe.checkpoint.best:
-            best = load(self.folder.path / FOLDERS[kept[0]])
+            best = load(self.folder.path / BEST_FOLDERS[kept[0]])
             self.inputs.model.load_state_dict(best.state_dict())
         after = self._at_each_length("the best model")
         if before := self.folder.state.get("before"):

@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
+from snac_model.artifacts import BEST_FOLDERS, SCORE
 from snac_model.codec import SNAC
 from snac_model.files import write_text
 from snac_model.weights import save
 from snac_train.records.run_folder import RunFolder
 
 SCORES = {"combined": "loss", "24k": "24k/loss", "48k": "48k/loss"}
-FOLDERS = {"combined": "best", "24k": "best_24k", "48k": "best_48k"}
-SCORE = "score.json"
 
 
 class BestModels:
@@ -21,7 +20,7 @@ class BestModels:
         self.kept = kept
         self.scores: dict[str, dict[str, Any]] = {}
         for name in kept:
-            path = folder.path / FOLDERS[name] / SCORE
+            path = folder.path / BEST_FOLDERS[name] / SCORE
             if path.is_file():
                 entry = json.loads(path.read_text(encoding="utf-8"))
                 self.scores[name] = {key: entry[key] for key in ("score", "epoch", "step")}
@@ -41,7 +40,7 @@ class BestModels:
     def _write(self, name: str, model: SNAC, scores: dict[str, float]) -> None:
         """Write the model, then its score: a score that is there is its model's."""
         if self.folder.writes:
-            path = self.folder.path / FOLDERS[name]
+            path = self.folder.path / BEST_FOLDERS[name]
             (path / SCORE).unlink(missing_ok=True)
             save(model, path)
             entry = {**self.scores[name], "metrics": scores}

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from snac_model.artifacts import LOG, METRICS, RECIPE, STATE
 from snac_model.console import note
 from snac_model.errors import BadInput, Failure
 from snac_model.files import TEMPORARY_SUFFIX, flush_to_disk, write_text
 from snac_train.records.wandb_run import WandbRun
 
-RECIPE, METRICS, LOG, STATE = "recipe.toml", "metrics.jsonl", "train.log", "run.json"
 SILENT_AFTER_S = 900.0
 
 

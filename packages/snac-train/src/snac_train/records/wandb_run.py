@@ -1,13 +1,8 @@
 """A run's metrics in Weights & Biases, under the names that they have in metrics.jsonl."""
 
-import os
-import sys
-from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-from snac_model.console import note
 from snac_train.recipe import Tracking
 
 STEP_AXIS = "samples_seen"
@@ -70,22 +65,3 @@ class WandbRun:
     def finish(self, *, failed: bool) -> None:
         """Have everything written or sent."""
         self._run.finish(exit_code=int(failed))
-
-
-def choose_mode(mode: str) -> str:
-    """Return the mode that can be had: ``online`` needs a key, or a terminal to ask for one."""
-    if mode == "online" and not _has_key() and not sys.stdin.isatty():
-        note("W&B: there is no key (WANDB_API_KEY, or wandb login), so the run is kept offline")
-        return "offline"
-    return mode
-
-
-def _has_key() -> bool:
-    """Look where ``wandb login`` leaves a key."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    try:
-        return netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, NetrcParseError):
-        return False

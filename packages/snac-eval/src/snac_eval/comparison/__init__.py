@@ -1,0 +1,1 @@
+"""Training runs side by side, from what they logged."""

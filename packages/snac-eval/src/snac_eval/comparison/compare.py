@@ -1,0 +1,138 @@
+"""Runs side by side: scores, differences of their recipes, and what cannot be compared."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from snac_eval.comparison.ground import differences, disagreement, ground_of, unknown
+from snac_eval.comparison.run import Run, higher_is_better
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of one run; what was not measured, or does not compare, is None.
+
+    Attributes:
+        over_baseline: improvement of the best value over the run's own baseline, in percent.
+        over_resampled: the same over the base's 24 kHz output, resampled.
+        over_first: the same over the first run's best value.
+    """
+
+    metric: str
+    run: str
+    baseline: float | None
+    resampled: float | None
+    best: float | None
+    best_step: int | None
+    best_epoch: int | None
+    last: float | None
+    last_step: int | None
+    last_epoch: int | None
+    over_baseline: float | None
+    over_resampled: float | None
+    over_first: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side.
+
+    Attributes:
+        runs: the first is the one that the others are compared with.
+        metrics: all that any of them was validated on.
+        incomparable: by run and metric, why its number is not of the same thing as the first's.
+        warnings: what to know before believing the numbers.
+    """
+
+    runs: Sequence[Run]
+    metrics: list[str]
+    incomparable: dict[tuple[str, str], list[str]]
+    warnings: list[str]
+
+    def rows(self) -> Iterator[Row]:
+        """Yield a row a metric and run."""
+        for metric in self.metrics:
+            yield from (self._row(metric, run) for run in self.runs)
+
+    def has_resampled(self) -> bool:
+        """Say whether any run has measured its base's output resampled."""
+        every = (scores for run in self.runs for scores in run.scores.values())
+        return any(scores.resampled is not None for scores in every)
+
+    def _row(self, metric: str, run: Run) -> Row:
+        scores, first = run.get(metric), self.runs[0].get(metric).best
+        best, last = scores.best, scores.last
+        compares = run is not self.runs[0] and (run.name, metric) not in self.incomparable
+        value = best.value if best else None
+        return Row(
+            metric=metric,
+            run=run.name,
+            baseline=scores.baseline,
+            resampled=scores.resampled,
+            best=value,
+            best_step=best.step if best else None,
+            best_epoch=best.epoch if best else None,
+            last=last.value if last else None,
+            last_step=last.step if last else None,
+            last_epoch=last.epoch if last else None,
+            over_baseline=improvement(metric, scores.baseline, value),
+            over_resampled=improvement(metric, scores.resampled, value),
+            over_first=improvement(metric, first.value, value) if first and compares else None,
+        )
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Put runs side by side, the first being what the others are compared with."""
+    metrics = list(dict.fromkeys(metric for run in runs for metric in run.scores))
+    incomparable: dict[tuple[str, str], list[str]] = {}
+    warnings = [
+        f"{run.name} has not been validated yet"
+        for run in runs
+        if all(scores.last is None for scores in run.scores.values())
+    ]
+    for run in runs[1:]:
+        reasons = _reasons(runs[0], run)
+        incomparable |= {(run.name, metric): why for metric, why in reasons.items()}
+        warnings += _warnings(runs[0], run, reasons)
+    return Comparison(runs, metrics, incomparable, warnings)
+
+
+def improvement(metric: str, before: float | None, after: float | None) -> float | None:
+    """Return by how many percent a metric is better after than before."""
+    if before is None or after is None or before == 0:
+        return None
+    change = 100 * (after / before - 1)
+    return change if higher_is_better(metric) else -change
+
+
+def _reasons(first: Run, run: Run) -> dict[str, list[str]]:
+    """Say of each metric that both have, but not of the same thing, in what that differs."""
+    shared = [metric for metric in run.scores if metric in first.scores]
+    reasons = {
+        metric: differences(ground_of(first, metric), ground_of(run, metric)) for metric in shared
+    }
+    alike = [metric for metric in shared if not reasons[metric]]
+    if audio := disagreement(first, run, alike):
+        reasons |= {metric: [audio] for metric in alike}
+    return {metric: why for metric, why in reasons.items() if why}
+
+
+def _warnings(first: Run, run: Run, reasons: dict[str, list[str]]) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
+    for metric, why in reasons.items():
+        by_reason.setdefault(", ".join(why), []).append(metric)
+    for reason, metrics in by_reason.items():
+        yield (
+            f"{run.name} was not validated on what {first.name} was: {reason}. "
+            f"Not compared: {', '.join(metrics)}"
+        )
+    bases = [state.get("base_sha256") for state in (first.source.state, run.source.state)]
+    if None not in bases and bases[0] != bases[1]:
+        yield (
+            f"{run.name} and {first.name} start from different models: "
+            "improvements over the baselines are not over the same thing"
+        )
+    if missing := unknown(ground_of(first, ""), ground_of(run, "")):
+        yield (
+            f"whether {run.name} was validated on what {first.name} was is not known for certain: "
+            f"one of them does not say its {', '.join(missing)}"
+        )

@@ -1,0 +1,98 @@
+"""A comparison as text for a terminal, as csv, and as JSON lines."""
+
+import csv
+import io
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+from snac_eval.columns import aligned
+from snac_eval.comparison.compare import Comparison, Row
+from snac_eval.comparison.recipes import recipe_differences
+
+COLUMNS = tuple(field.name for field in fields(Row))
+ABSENT = "-"
+
+
+def as_text(comparison: Comparison) -> str:
+    """Return the scores, the differences of the recipes, and the warnings."""
+    scores = [["metric", "run", *score_columns(comparison)]]
+    metric = None
+    for row in comparison.rows():
+        shown = row.metric if row.metric != metric else ""
+        scores.append([shown, row.run, *score_cells(comparison, row)])
+        metric = row.metric
+    blocks = [aligned(scores, names=2)]
+    if differences := recipe_differences(comparison.runs):
+        runs = [run.name for run in comparison.runs]
+        lines = [[name, *map(in_words, values)] for name, values in differences.items()]
+        blocks.append(aligned([["differs in", *runs], *lines], names=1 + len(runs)))
+    blocks += [f"warning: {warning}" for warning in comparison.warnings]
+    return "\n\n".join(blocks) + "\n"
+
+
+def as_csv(comparison: Comparison) -> str:
+    """Return a line a metric and run; what was not measured is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in comparison.rows())
+    return text.getvalue()
+
+
+def as_json_lines(comparison: Comparison) -> str:
+    """Return an object a line, of kind ``score``, ``difference`` or ``warning``."""
+    names = [run.name for run in comparison.runs]
+    lines: list[dict[str, Any]] = [{"kind": "score"} | asdict(row) for row in comparison.rows()]
+    for field, values in recipe_differences(comparison.runs).items():
+        by_run = dict(zip(names, values, strict=True))
+        lines.append({"kind": "difference", "field": field, "values": by_run})
+    lines += [{"kind": "warning", "text": warning} for warning in comparison.warnings]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def score_columns(comparison: Comparison) -> list[str]:
+    """Return the columns that people read; those of the resampled base only where there is one."""
+    resampled = comparison.has_resampled()
+    return [
+        "baseline",
+        *(["resampled"] if resampled else []),
+        "best",
+        "epoch",
+        "last",
+        "over baseline",
+        *(["over resampled"] if resampled else []),
+        "over first",
+    ]
+
+
+def score_cells(comparison: Comparison, row: Row) -> list[str]:
+    """Return what a row says in ``score_columns``."""
+    resampled = comparison.has_resampled()
+    return [
+        number(row.baseline),
+        *([number(row.resampled)] if resampled else []),
+        number(row.best),
+        in_words(row.best_epoch),
+        number(row.last),
+        percent(row.over_baseline),
+        *([percent(row.over_resampled)] if resampled else []),
+        percent(row.over_first),
+    ]
+
+
+def number(value: float | None) -> str:
+    """Return a value to four decimals, a hyphen where it is missing."""
+    return ABSENT if value is None else f"{value:.4f}"
+
+
+def percent(value: float | None) -> str:
+    """Return an improvement with its sign, a hyphen where it is missing."""
+    return ABSENT if value is None else f"{round(value, 2) + 0.0:+.2f} %"
+
+
+def in_words(value: Any) -> str:
+    """Return a setting as it would be written in a recipe, a hyphen where it is missing."""
+    if value is None:
+        return ABSENT
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

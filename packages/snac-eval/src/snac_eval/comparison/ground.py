@@ -1,0 +1,101 @@
+"""What a validation number depends on besides the model: two numbers compare where it is equal."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from snac_eval.comparison.run import Run
+
+SAME_BASELINE = 1e-3
+ALWAYS = ("validation.seed", "data.context", "data.codes", "data.reference")
+
+Ground = dict[str, Any]
+
+
+def ground_of(run: Run, metric: str) -> Ground:
+    """Return what a run's metric was measured on and with; what is not known is None.
+
+    Which utterances the limit leaves is in their count, and the codes are the tokenizer's. Neither
+    the base nor what is trained matters: they make the model.
+    """
+    recipe, state = run.source.recipe or {}, run.source.state
+    cache = state.get("cache") or {}
+    name, _, length = metric.partition("@")
+    fields = [*ALWAYS, *_loss_fields(recipe, name)]
+    if not length:
+        fields.append("validation.segment_s")
+    return {
+        **{field: _field(recipe, field) for field in fields},
+        "validation utterances": state.get("counts", {}).get("val"),
+        "tokenizer of the codes": cache.get("tokenizer_sha256"),
+        "precision of the codes": cache.get("precision"),
+    }
+
+
+def differences(first: Ground, other: Ground) -> list[str]:
+    """Say in what two grounds differ, of what is known of both."""
+    return [
+        f"{name} ({_short(first[name])} and {_short(other[name])})"
+        for name in first
+        if name in other and None not in (first[name], other[name]) and first[name] != other[name]
+    ]
+
+
+def unknown(first: Ground, other: Ground) -> list[str]:
+    """Name what is known of one ground and not of the other."""
+    return [
+        name for name in first if name in other and (first[name] is None) != (other[name] is None)
+    ]
+
+
+def disagreement(first: Run, other: Run, metrics: Iterable[str]) -> str | None:
+    """Say so if two runs from one base measured it differently: they heard different audio.
+
+    What a base scores before training depends on no run. A new 48 kHz head's score may, as it can
+    start at random; so does arithmetic of another precision.
+    """
+    base, precision = first.source.state.get("base_sha256"), _precision(first)
+    if base is None or (base, precision) != (
+        other.source.state.get("base_sha256"),
+        _precision(other),
+    ):
+        return None
+    for metric in metrics:
+        mine, theirs = first.get(metric), other.get(metric)
+        pairs = [(mine.resampled, theirs.resampled)]
+        if metric.startswith("24k/"):
+            pairs.append((mine.baseline, theirs.baseline))
+        for one, two in pairs:
+            if one is not None and two is not None and abs(one - two) > SAME_BASELINE * one:
+                return f"the audio (of their common base {metric} is {one:.4f} and {two:.4f})"
+    return None
+
+
+def _precision(run: Run) -> Any:
+    return _field(run.source.recipe or {}, "optimizer.precision")
+
+
+def _loss_fields(recipe: dict[str, dict[str, Any]], metric: str) -> list[str]:
+    """Return the fields of the recipe that a loss is computed with."""
+    head, _, part = metric.rpartition("/")
+    if metric == "loss":
+        heads = _field(recipe, "model.heads") or []
+        fields = [field for head in heads for field in _loss_fields(recipe, f"{head}/loss")]
+        fields += [f"loss.weight_{head}" for head in heads]
+        if _field(recipe, "data.codes") == "encoded":
+            fields += ["loss.commitment_weight", "loss.codebook_weight"]
+        return ["model.heads", *dict.fromkeys(fields)]
+    if part == "stft":
+        return [f"loss.fft_sizes_{head}"]
+    if part == "loss":
+        return [f"loss.fft_sizes_{head}", "loss.l1_weight", "loss.stft_weight"]
+    return []
+
+
+def _field(recipe: dict[str, dict[str, Any]], name: str) -> Any:
+    table, _, field = name.partition(".")
+    return recipe.get(table, {}).get(field)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text[:8] if len(text) == 64 else text

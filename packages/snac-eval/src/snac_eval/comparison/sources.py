@@ -1,0 +1,86 @@
+"""Finding runs: by name, by folder, or in Weights & Biases."""
+
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from snac_eval.comparison.run import Source
+from snac_eval.comparison.wandb_source import offline_source, online_source
+from snac_eval.run_metrics import METRICS_FILE, read_entries
+from snac_model.artifacts import Artifacts
+from snac_model.errors import Failure
+
+WANDB_RUN = re.compile(r"[\w-]+/[\w-]+/[\w-]+")
+
+
+def find_sources(names: Sequence[str], artifacts: Artifacts) -> list[Source]:
+    """Find the runs that are named, in that order; a name that occurs before is numbered.
+
+    Raises:
+        Failure: if there is no such run, or nothing can be read of it.
+    """
+    found: dict[str, Source] = {}
+    for name in names:
+        source = find_source(name, artifacts)
+        distinct, number = source.name, 1
+        while distinct in found:
+            number += 1
+            distinct = f"{source.name} ({number})"
+        found[distinct] = replace(source, name=distinct)
+    return list(found.values())
+
+
+def find_source(name: str, artifacts: Artifacts) -> Source:
+    """Find a run by its name in the artifacts, its folder, or its W&B id."""
+    folder = artifacts.run(name) if Path(name).name == name else Path(name)
+    if not folder.is_dir():
+        folder = Path(name)
+    if folder.is_dir():
+        return folder_source(folder)
+    if WANDB_RUN.fullmatch(name):
+        return online_source(name)
+    present = sorted(path.parent.name for path in artifacts.root.glob(f"runs/*/{METRICS_FILE}"))
+    raise Failure(
+        f"there is no run {name}: neither a folder nor in {artifacts.root / 'runs'}, which has "
+        f"{', '.join(present) or 'none'}. Of Weights & Biases, give entity/project/id."
+    )
+
+
+def folder_source(folder: Path) -> Source:
+    """Open a run's folder, or one in which W&B kept a run offline."""
+    metrics = folder / METRICS_FILE
+    if not metrics.is_file():
+        if kept := sorted(folder.glob("*.wandb")):
+            return offline_source(kept[0])
+        raise Failure(
+            f"the run {folder} has no {METRICS_FILE}: nothing was measured yet, or it is no run of "
+            "snac-train. Give another one."
+        )
+    name = folder.resolve().name
+    recipe, state = _read_recipe(folder / "recipe.toml"), _read_state(folder / "run.json")
+    return Source(name, str(folder), recipe, state, read_entries(metrics))
+
+
+def _read_recipe(path: Path) -> dict[str, dict[str, Any]] | None:
+    if not path.is_file():
+        return None
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Failure(f"{path} is damaged: {error}") from error
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Failure(f"{path} is damaged: {error}") from error
+    if not isinstance(state, dict):
+        raise Failure(f"{path} is damaged: it holds no JSON object")
+    return state

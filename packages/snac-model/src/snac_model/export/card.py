@@ -1,0 +1,133 @@
+"""The model card, written from the run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from snac_model.codec import SNAC
+from snac_model.export.onnx_files import OnnxReport
+from snac_model.export.run import Run
+from snac_model.export.snippets import usage
+from snac_model.files import write_text
+from snac_model.geometry import Geometry
+
+README = "README.md"
+TO_FILL = "**To be filled in**: what the data and the base model allow. Name it here and above."
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What the card says besides the run."""
+
+    repository: str | None
+    licence: str | None
+    half: bool
+    onnx: OnnxReport | None
+
+
+def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
+    """Write ``README.md``, with the front matter that the Hub reads."""
+    sections = [
+        f"---\n{_front_matter(run, facts)}\n---",
+        _introduction(run, model.geometry, facts),
+        "## Use",
+        *usage(model.geometry, facts.repository or "USER/NAME", facts.onnx),
+        "## Training",
+        _data(run),
+        _figures(run),
+        f"The recipe:\n\n```toml\n{_without_private_paths(run)}\n```",
+        f"## Licence\n\n{facts.licence or TO_FILL}",
+    ]
+    write_text(folder / README, "\n\n".join(sections) + "\n")
+
+
+def _front_matter(run: Run, facts: CardFacts) -> str:
+    from huggingface_hub import ModelCardData
+
+    base = run.state["base"]
+    card = ModelCardData(
+        license=facts.licence,
+        library_name="snac",
+        pipeline_tag="audio-to-audio",
+        tags=["audio", "codec", "speech", *(["onnx"] if facts.onnx else [])],
+        base_model=base if _is_hub_id(base) else None,
+    )
+    return str(card.to_yaml()).strip()
+
+
+def _introduction(run: Run, geometry: Geometry, facts: CardFacts) -> str:
+    rates = " and ".join(f"{rate / 1000:g} kHz" for rate in geometry.output_rates)
+    trained = run.recipe["model"]
+    if trained["freeze_encoder"] and trained["freeze_vq"]:
+        tokens = (
+            "Encoder and quantizer are the base's own, bit for bit: its tokens keep their meaning "
+            "for every model that was trained on them."
+        )
+    else:
+        tokens = "Encoder or quantizer were trained too: **its tokens are not those of the base.**"
+    half = " The decoder's weights are stored as float16." if facts.half else ""
+    return (
+        f"# {(facts.repository or run.name).split('/')[-1]}\n\n"
+        f"A [SNAC](https://github.com/hubertsiuzdak/snac) codec at {geometry.sample_rate / 1000:g} "
+        f"kHz whose decoder gives {rates}, fine-tuned on speech from "
+        f"`{_public(run.state['base'])}` (SHA-256 of its weights "
+        f"`{run.state['base_sha256'][:16]}...`). {tokens}{half}"
+    )
+
+
+def _data(run: Run) -> str:
+    counts, hours = run.state["counts"], run.state.get("hours", {})
+    rows = [
+        f"| {split} | {counts[split]:,} | {_hours(hours.get(split))} |"
+        for split in ("train", "val")
+    ]
+    table = "\n".join(["| | utterances | hours |", "| --- | ---: | ---: |", *rows])
+    return (
+        f"Data: **say here what speech it was.**\n\n{table}\n\n"
+        f"The model after epoch {run.score['epoch']} of {run.state['plan']['epochs']} (step "
+        f"{run.score['step']:,} of {run.state['plan']['steps']:,}), the best one on validation."
+    )
+
+
+def _hours(hours: float | None) -> str:
+    return "" if hours is None else f"{hours:.2f}"
+
+
+def _figures(run: Run) -> str:
+    """Say what validation measured of the model, and of the base before training."""
+    lines = "\n".join(_figure_rows(run.score["metrics"], run.state.get("baseline", {})))
+    return (
+        "Validation losses; lower is better. *Before* is the untouched base (a new 48 kHz output "
+        "starts as a copy of its last layers), *resampled* its 24 kHz audio at 48 kHz.\n\n"
+        "| | before | resampled | this model | improvement |\n"
+        f"| --- | ---: | ---: | ---: | ---: |\n{lines}"
+    )
+
+
+def _figure_rows(metrics: dict[str, float], before: dict[str, float]) -> Iterator[str]:
+    for name, value in metrics.items():
+        if not isinstance(value, float):
+            continue
+        baseline = before.get(name)
+        better = f"{1 - value / baseline:.1%}" if baseline else ""
+        resampled = _number(before.get(f"resampled/{name}"))
+        yield f"| {name} | {_number(baseline)} | {resampled} | {_number(value)} | {better} |"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _without_private_paths(run: Run) -> str:
+    """Return the recipe, with no more of a path to the base than the card says."""
+    text, base = run.recipe_text.strip(), run.recipe["model"].get("base")
+    return text.replace(str(base), _public(str(base))) if base else text
+
+
+def _is_hub_id(base: str) -> bool:
+    return base.count("/") == 1 and not base.startswith((".", "/", "~")) and not Path(base).exists()
+
+
+def _public(base: str) -> str:
+    """Return how a base may be called in public: of a path, the last two parts."""
+    return "/".join(Path(base).parts[-2:])

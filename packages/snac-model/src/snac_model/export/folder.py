@@ -1,0 +1,108 @@
+"""Writing the folder: all of it, checked, or nothing."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from snac_model.codec import SNAC
+from snac_model.console import note
+from snac_model.dual_head import DualHeadSNAC
+from snac_model.errors import BadInput, Failure
+from snac_model.export import half as half_weights
+from snac_model.export.card import CardFacts, write_card
+from snac_model.export.onnx_files import OnnxReport, check_onnx_installed, random_codes, write_onnx
+from snac_model.export.run import Run
+from snac_model.files import atomic_folder
+from snac_model.noise import SeededNoise
+from snac_model.places import OFFICIAL_WEIGHTS
+from snac_model.weights import load, save, save_officially
+
+DUAL_HEAD, ONNX = "dual_head", "onnx"
+COMPARED = ((1, 1), (2, 4))  # batch size and coarse tokens
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What an export is to hold.
+
+    Attributes:
+        folder: where it goes.
+        overwrite: replace an export that is there.
+        onnx: write ONNX files too.
+        noise: whether their decoders take noise as an input; else they have none.
+        half: store the decoder's weights as float16.
+        licence: the model's, an identifier that the Hub knows; None leaves it to be filled in.
+        repository: on the Hub, for the card.
+    """
+
+    folder: Path
+    overwrite: bool
+    onnx: bool
+    noise: bool
+    half: bool
+    licence: str | None
+    repository: str | None
+
+
+def export(run: Run, request: ExportRequest) -> OnnxReport | None:
+    """Write a run's model into a folder and check what was written; return what ONNX's check saw.
+
+    Raises:
+        BadInput: if the folder may not be written to, or ONNX's packages are not installed.
+        Failure: if a file does not give what the run's model gives; nothing is left then.
+    """
+    check_target(request)
+    if request.onnx:
+        check_onnx_installed()
+    model = load(run.model)
+    with atomic_folder(request.folder) as folder:
+        write_models(model, folder, half=request.half)
+        report = None
+        if request.onnx:
+            note("writing ONNX, and comparing it with torch")
+            folded = copy.deepcopy(model).fold_weight_norm()
+            report = write_onnx(folded, folder / ONNX, noise=request.noise, half=request.half)
+        facts = CardFacts(request.repository, request.licence, request.half, report)
+        write_card(run, model, facts, folder)
+    return report
+
+
+def check_target(request: ExportRequest) -> None:
+    """Raise BadInput if the folder holds something that is not to be replaced."""
+    folder = request.folder
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not request.overwrite:
+        raise BadInput(f"{folder} is there already: give --overwrite to replace it, or another -o")
+    if not (folder / OFFICIAL_WEIGHTS).is_file():
+        raise BadInput(f"{folder} holds no export, so --overwrite leaves it alone: give another -o")
+
+
+def write_models(model: SNAC, folder: Path, *, half: bool) -> None:
+    """Write the codec for the official package, and a dual head beside it; check both."""
+    stored = half_weights.half_decoder if half else lambda model: model
+    single = model.single_head() if isinstance(model, DualHeadSNAC) else model
+    save_officially(stored(single), folder)
+    _check(model, folder, half)
+    if isinstance(model, DualHeadSNAC):
+        save(stored(model), folder / DUAL_HEAD)
+        _check(model, folder / DUAL_HEAD, half)
+
+
+@torch.inference_mode()
+def _check(model: SNAC, folder: Path, half: bool) -> None:
+    """Raise Failure unless what was written decodes as the model does: bit for bit, unless half."""
+    written = load(folder)
+    tolerance = half_weights.TOLERANCE if half else 0.0
+    for batch, tokens in COMPARED:
+        codes = random_codes(model, batch, tokens)
+        expected = model.decode_by_rate(codes, SeededNoise(0))
+        for rate, audio in written.decode_by_rate(codes, SeededNoise(0)).items():
+            error = float((audio - expected[rate]).abs().max())
+            if not error <= tolerance:  # nor not a number
+                raise Failure(
+                    f"what was written for {rate} Hz decodes up to {error:.2g} from the run's "
+                    f"model, more than {tolerance:g}. Nothing was exported."
+                )
