@@ -8,6 +8,7 @@ import torch
 from evaluation import Workplace, read_rows
 
 from snac_eval import perceptual
+from snac_eval.cli.evaluate import PERCEPTUAL
 from snac_eval.pairs import NoValue, Pair
 from snac_model.audio import read_mono
 
@@ -34,6 +35,10 @@ def score(name: str, output: torch.Tensor, reference: torch.Tensor) -> float:
 def with_noise(audio: torch.Tensor, level_db: float) -> torch.Tensor:
     noise = torch.randn(len(audio), generator=torch.Generator().manual_seed(0))
     return audio + noise * audio.square().mean().sqrt() * 10 ** (level_db / 20)
+
+
+def test_the_command_offers_each_of_them() -> None:
+    assert tuple(perceptual.METRICS) == PERCEPTUAL
 
 
 @pytest.mark.speech
