@@ -8,4 +8,4 @@ uv sync --quiet --locked --group perceptual ||
 uv run --no-sync ruff check .
 uv run --no-sync ruff format --check .
 uv run --no-sync mypy
-uv run --no-sync pytest "$@"
+uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile "$@"

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from gpu_busy import gpu_busy, in_percent
 
 from snac_cache import CodeStore
 from snac_cache.manifest import read_manifest
@@ -45,16 +46,18 @@ def main(folder: Path, device: str, limit: int) -> None:
         ours = {}
         for precision in ["fp32", "tf32", "bf16"] if device == "cuda" else ["fp32"]:
             made = ["--codes", work / precision, "--precision", precision]
-            seconds = timed(sys.executable, "-m", "snac_cache.cli.cache", *options, *made)
-            ours[precision] = seconds, share_of_equal_tokens(work, precision)
+            with gpu_busy() as busy:
+                seconds = timed(sys.executable, "-m", "snac_cache.cli.cache", *options, *made)
+            ours[precision] = seconds, share_of_equal_tokens(work, precision), in_percent(busy)
 
     print(f"Encoding {rows.num_rows} files, {audio_seconds:.0f} s of audio, {device}:\n")
-    print("| | audio s / s | ratio | equal tokens |\n| --- | ---: | ---: | ---: |")
-    print(f"| official package, one file at a time | {audio_seconds / official:.1f} | 1.0 | |")
-    for precision, (seconds, equal) in ours.items():
+    print("| | audio s / s | ratio | equal tokens | GPU busy |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    print(f"| official package, one file at a time | {audio_seconds / official:.1f} | 1.0 | | |")
+    for precision, (seconds, equal, busy_share) in ours.items():
         print(
             f"| snac-cache, {precision}, {available_cores()} cores | {audio_seconds / seconds:.1f} "
-            f"| {official / seconds:.2f} | {equal:.6f} |"
+            f"| {official / seconds:.2f} | {equal:.6f} | {busy_share} |"
         )
     print()
 
