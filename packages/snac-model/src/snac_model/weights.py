@@ -18,7 +18,7 @@ from snac_model.files import atomic_path, write_text
 from snac_model.initialisation import keep_variance
 from snac_model.old_checkpoints import read_old_checkpoint
 from snac_model.pickles import is_state_dict, read_pickle
-from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS, find_model
+from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS, find_config, find_model
 
 
 def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: Any) -> SNAC:
@@ -56,10 +56,7 @@ def untrained(where: str | Path, **hub_options: Any) -> SNAC:
     Raises:
         Failure: if there is no such model, or it has no ``config.json``.
     """
-    alone = Path(where) / CONFIG
-    config = alone if alone.is_file() else find_model(where, **hub_options).config
-    if config is None:
-        raise Failure(f"{where} is an older checkpoint without a config.json to build a model from")
+    config = find_config(where, **hub_options)
     return keep_variance(_build(CodecConfig.read(config), str(config)))
 
 
