@@ -51,6 +51,22 @@ def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
     raise Failure(f"no model at {name}: there is no such folder. {_choices()}")
 
 
+def find_config(where: str | Path, **hub_options: Any) -> Path:
+    """Find a model's ``config.json``; a folder or built-in model may have that alone.
+
+    Raises:
+        Failure: if there is none; as ``find_model`` does.
+    """
+    name = str(where)
+    folder = _BUILTIN_FOLDER / name.removeprefix("builtin:") if "builtin:" in name else Path(name)
+    if (folder / CONFIG).is_file():
+        return folder / CONFIG
+    config = find_model(where, **hub_options).config
+    if config is None:
+        raise Failure(f"{where} is an older checkpoint, without a config.json to build a model from")
+    return config
+
+
 def _choices() -> str:
     return _CHOICES.format(builtins=", ".join(builtin_names()))
 

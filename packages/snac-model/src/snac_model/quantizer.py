@@ -108,6 +108,17 @@ class ResidualVectorQuantizer(nn.Module):
             codes.append(indices)
         return _sum(levels), codes
 
+    def unquantized(self, z: torch.Tensor) -> torch.Tensor:
+        """Pass latents ``[B, C, T]`` through the levels as if each had a code for every vector.
+
+        What is left to learn before codebooks are filled with what the projections give.
+        """
+        residual, levels = z, []
+        for quantizer in self.levels:
+            levels.append(quantizer.expand(quantizer.project(residual)))
+            residual = residual - levels[-1]
+        return _sum(levels)
+
     def quantize_for_training(self, z: torch.Tensor) -> Quantized:
         """Quantize latents ``[B, C, T]`` like ``forward``, with the losses that train a quantizer.
 

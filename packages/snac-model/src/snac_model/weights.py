@@ -15,9 +15,10 @@ from snac_model.config import CodecConfig
 from snac_model.dual_head import model_class
 from snac_model.errors import Failure
 from snac_model.files import atomic_path, write_text
+from snac_model.initialisation import keep_variance
 from snac_model.old_checkpoints import read_old_checkpoint
 from snac_model.pickles import is_state_dict, read_pickle
-from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS, find_model
+from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS, find_config, find_model
 
 
 def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: Any) -> SNAC:
@@ -41,6 +42,22 @@ def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: A
     model = _build(config, described_by)
     _fill(model, state, f"{files.weights} does not fit {described_by}")
     return model.eval().to(device)
+
+
+def untrained(where: str | Path, **hub_options: Any) -> SNAC:
+    """Return a model of the architecture of ``where`` with random weights.
+
+    They come from torch's global generator, scaled so that the model can learn.
+
+    Args:
+        where: as for ``load``; a folder may also hold a ``config.json`` alone.
+        hub_options: as for ``load``.
+
+    Raises:
+        Failure: if there is no such model, or it has no ``config.json``.
+    """
+    config = find_config(where, **hub_options)
+    return keep_variance(_build(CodecConfig.read(config), str(config)))
 
 
 def load_as(kind: type[Any], where: str | Path, **hub_options: Any) -> Any:

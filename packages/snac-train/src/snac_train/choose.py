@@ -7,7 +7,7 @@ from pathlib import Path
 from snac_model.artifacts import RECIPE, Artifacts
 from snac_model.errors import BadInput
 from snac_train.legacy.config import NO_CONFIG, LegacyConfig
-from snac_train.recipe import Recipe, packaged_tables, read_recipe, recipe_of
+from snac_train.recipe import Phase, Recipe, packaged_tables, read_recipe, recipe_of
 from snac_train.records.run_folder import last_written
 
 
@@ -36,7 +36,7 @@ def choose_run(
 
 
 def choose_recipe(
-    phase: int | None,
+    phase: Phase | None,
     resumed: Path | None,
     overrides: Sequence[tuple[str, str]],
     config: LegacyConfig = NO_CONFIG,
@@ -53,5 +53,5 @@ def choose_recipe(
             raise BadInput("--config is for a new run: one that is resumed has its own recipe")
         return recipe_of(read_recipe(resumed / RECIPE), overrides)
     if phase is None:
-        raise BadInput("give --phase 10, 11 or 12; or --resume to go on with a run")
+        raise BadInput("give --phase 10, 11, 12 or base; or --resume to go on with a run")
     return recipe_of(config.over(packaged_tables(phase)), overrides)

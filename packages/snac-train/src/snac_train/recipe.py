@@ -15,6 +15,7 @@ CountOrNone = Annotated[int, Between(0)]
 NotNegative = Annotated[float, Between(0)]
 Share = Annotated[float, Between(0, 1)]
 Divisor = Annotated[float, Between(1)]
+Speed = Annotated[float, Between(0.5, 2)]
 Tables = dict[str, dict[str, Any]]
 
 
@@ -37,6 +38,30 @@ class Data:
     context: bool
     codes: Literal["cached", "encoded"]
     reference: Literal["target", "source"]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How an utterance that is encoded in training is changed, anew in every epoch.
+
+    So that a codec trained on few voices and one microphone works for others.
+
+    Attributes:
+        gain_db: louder or quieter by at most this much.
+        speeds: one of them for each utterance; 1.1 is a tenth shorter and higher.
+        mix: share of utterances that another one, quieter, is added to.
+        narrow: share of utterances whose upper frequencies are cut off.
+    """
+
+    gain_db: NotNegative
+    speeds: tuple[Speed, ...]
+    mix: Share
+    narrow: Share
+
+    @property
+    def nothing(self) -> bool:
+        """Whether every utterance stays as it is."""
+        return set(self.speeds) <= {1.0} and not (self.gain_db or self.mix or self.narrow)
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,8 @@ class Model:
 
     Attributes:
         base: the model to start from; empty for the one that made the codes.
+        weights: the base's own, or ``random`` ones for its architecture; then warm-up trains
+            encoder and decoder as if nothing were quantized.
         heads: rates of the outputs: ``24k`` is the base's own, ``48k`` has one more 2x block.
         new_layers: what the 48 kHz head's own layers start from: the base's last layers ``copied``,
             or ``random``.
@@ -75,11 +102,28 @@ class Model:
     """
 
     base: str
+    weights: Literal["pretrained", "random"]
     heads: tuple[Literal["24k", "48k"], ...]
     new_layers: Literal["copied", "random"]
     freeze_encoder: bool
     freeze_vq: bool
     compile: bool
+
+
+@dataclass(frozen=True)
+class Codebooks:
+    """What is done about codes that training alone would never use.
+
+    Attributes:
+        fill: set every codebook to centroids of what its level sees, when warm-up is over.
+        revive_every: epochs of the main stage after which codes that are no longer used start
+            anew; 0 for never.
+        vectors_per_code: coarsest vectors that are looked at for it, times the codebook's size.
+    """
+
+    fill: bool
+    revive_every: CountOrNone
+    vectors_per_code: Count
 
 
 @dataclass(frozen=True)
@@ -203,8 +247,10 @@ class Recipe:
     """A whole recipe."""
 
     data: Data
+    augmentation: Augmentation
     curriculum: Curriculum
     model: Model
+    codebooks: Codebooks
     optimizer: Optimizer
     schedule: Schedule
     loss: Loss
@@ -219,12 +265,13 @@ class Recipe:
         return tomli_w.dumps(asdict(self))
 
 
+Phase = int | str
 Overrides = Iterable[tuple[str, str]]
 
 FIRST_RATE = "optimizer.lr"  # the rate of the first stage: warm-up's, or main's where there is none
 
 
-def load_recipe(phase: int, overrides: Overrides = ()) -> Recipe:
+def load_recipe(phase: Phase, overrides: Overrides = ()) -> Recipe:
     """Return a phase's recipe with ``(table.field, text)`` overrides applied in order.
 
     Raises:
@@ -257,6 +304,21 @@ def check_consistent(recipe: Recipe) -> None:
             "cached codes are those of a frozen encoder and quantizer: to train either, "
             "set data.codes=encoded"
         )
+    if recipe.model.weights == "random" and (recipe.model.freeze_encoder or recipe.model.freeze_vq):
+        raise BadInput(
+            "model.weights=random leaves nothing worth freezing: set model.freeze_encoder=false "
+            "and model.freeze_vq=false"
+        )
+    if not recipe.augmentation.nothing and (recipe.data.codes, recipe.data.reference) != (
+        "encoded",
+        "source",
+    ):
+        raise BadInput(
+            "augmentation changes what is encoded and what it is compared with: it needs "
+            "data.codes=encoded and data.reference=source"
+        )
+    if recipe.model.freeze_vq and (recipe.codebooks.fill or recipe.codebooks.revive_every):
+        raise BadInput("codebooks.fill and codebooks.revive_every need model.freeze_vq=false")
     if not recipe.model.freeze_vq and not recipe.loss.codebook_weight:
         raise BadInput(
             "model.freeze_vq=false with loss.codebook_weight=0: nothing would train the codebooks"
@@ -289,12 +351,12 @@ def read_recipe(path: Path) -> Tables:
         raise BadInput(f"cannot read the recipe {path}: {error}") from error
 
 
-def packaged_tables(phase: int) -> Tables:
+def packaged_tables(phase: Phase) -> Tables:
     """Return the tables of a phase's recipe; raises BadInput if there is no such phase."""
     folder = resources.files("snac_train") / "recipes"
-    recipe = folder / f"phase{phase}.toml"
+    recipe = folder / f"{phase}.toml"
     if not recipe.is_file():
         present = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
-        phases = ", ".join(name.removeprefix("phase").removesuffix(".toml") for name in present)
+        phases = ", ".join(name.removesuffix(".toml") for name in present)
         raise BadInput(f"--phase {phase}: there is no recipe for it; there is one for {phases}")
     return tomllib.loads(recipe.read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ from snac_train.data.inputs import Inputs
 from snac_train.data.loading import load_batches
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws, Piece, epoch_batches, pieces_of
+from snac_train.learning.codebooks import CodebookKeeper
 from snac_train.learning.objective import Objective
 from snac_train.learning.stage import Stage, Step
 from snac_train.learning.validation import Validator, context_tokens
@@ -62,6 +63,14 @@ class Trainer:
         self.best = BestModels(folder, recipe.checkpoint.best)
         self.tracker = Tracker(folder, self.model.geometry, recipe.tracking.log_every)
         self.restored: Checkpoint | None = None
+        self.codebooks = CodebookKeeper(
+            recipe,
+            self.objective,
+            recipe.curriculum.warmup_epochs + 1,
+            self._sample,
+            processes,
+            folder,
+        )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
@@ -111,8 +120,9 @@ class Trainer:
         """Take the steps of an epoch that have not been taken yet."""
         self.tracker.begin_epoch(epoch)
         done = self.tracker.position.step - epoch.first_step
-        seed = self.recipe.data.seed
-        batches = epoch_batches(seed, epoch.number, len(self.inputs.train), epoch.batch_size)[done:]
+        if done == 0:
+            self.codebooks.before(epoch)
+        batches = self._batches_of(epoch)[done:]
         label = f"epoch {epoch.number} ({epoch.stage})"
         with progress(len(batches), label, "steps", shown=self.processes.main) as advance:
             for pieces, samples in self._shares(epoch, batches):
@@ -124,14 +134,7 @@ class Trainer:
         self, epoch: Epoch, batches: list[list[int]]
     ) -> Iterator[tuple[list[tuple[Batch | Failure, Piece]], int]]:
         """Yield this process's share of each batch in pieces, and the size of the whole batch."""
-        dataset = SegmentDataset(
-            self.inputs.train,
-            self.inputs.reference,
-            self.model.geometry,
-            segment_tokens=epoch.segment_tokens,
-            context=context_tokens(self.model.geometry, self.recipe),
-            draws=Draws.for_epoch(self.recipe.data.seed, epoch.number),
-        )
+        dataset = self._segments(epoch, Draws.for_epoch(self.recipe.data.seed, epoch.number))
         number, count = self.processes.number, self.processes.count
         pieces_at_once = self.recipe.optimizer.accumulate
         shares = [pieces_of(batch, number, count, pieces_at_once) for batch in batches]
@@ -140,6 +143,24 @@ class Trainer:
         loaded = load_batches(dataset, positions, self.workers, pin=on_gpu)
         for share, batch in zip(shares, batches, strict=True):
             yield list(zip(islice(loaded, len(share)), share, strict=True)), len(batch)
+
+    def _segments(self, epoch: Epoch, draws: Draws) -> SegmentDataset:
+        return SegmentDataset(
+            self.inputs.train,
+            self.inputs.train_reference(self.recipe.augmentation, draws),
+            self.model.geometry,
+            segment_tokens=epoch.segment_tokens,
+            context=context_tokens(self.model.geometry, self.recipe),
+            draws=draws,
+        )
+
+    def _batches_of(self, epoch: Epoch) -> list[list[int]]:
+        seed, utterances = self.recipe.data.seed, len(self.inputs.train)
+        return epoch_batches(seed, epoch.number, utterances, epoch.batch_size)
+
+    def _sample(self, epoch: Epoch, draws: Draws) -> Iterator[Batch | Failure]:
+        """Yield segments of all training utterances by other draws than the epoch's own."""
+        return load_batches(self._segments(epoch, draws), self._batches_of(epoch), self.workers)
 
     def _agree(self, pieces: list[tuple[Batch | Failure, Piece]]) -> None:
         """Do what any process was asked to do before the next step, all at once."""

@@ -29,8 +29,9 @@ snac-train --phase 12 --run first --gpus 0,1 --detach
 @click.command(cls=Tool, example=EXAMPLE)
 @click.option(
     "--phase",
-    type=int,
-    help="Which recipe: 10 trains 24 kHz, 11 48 kHz, 12 both. [a resumed run has its own]",
+    metavar="10|11|12|base",
+    help="Which recipe: 10 trains 24 kHz, 11 48 kHz, 12 both; base a whole codec from nothing. "
+    "[a resumed run has its own]",
 )
 @click.option(
     "--config",
@@ -89,7 +90,7 @@ snac-train --phase 12 --run first --gpus 0,1 --detach
 @recipe_options
 def main(
     *,
-    phase: int | None,
+    phase: str | None,
     config: Path | None,
     artifacts: Path | None,
     codes: Path | None,

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
@@ -13,19 +11,9 @@ from torch.utils.data import Dataset
 from snac_cache.store import CachedUtterance, CodeStore
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
-from snac_train.data.references import Reference, margin_for
+from snac_train.data.references import Reference, Rows, margin_for
 from snac_train.data.segments import Batch, Segment
 from snac_train.data.slices import Draws, Window, window_around
-
-
-class Rows(Protocol):
-    """Utterances by row: of a code cache, or of a manifest."""
-
-    def __getitem__(self, row: int) -> CachedUtterance: ...
-
-    def column(self, name: str) -> pa.ChunkedArray:
-        """Return a column of all rows."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -130,7 +118,7 @@ class SegmentDataset(Dataset):
     def _valid(self, utterance: CachedUtterance, start: int) -> dict[int, int]:
         """Count the segment's samples that the utterance has, at the rate of each output."""
         lengths = {
-            self.geometry.sample_rate: utterance.num_samples,
+            self.geometry.sample_rate: self._num_samples(utterance),
             self.reference.rate: self.reference.frames(utterance),
         }
         valid = {}
@@ -139,9 +127,16 @@ class SegmentDataset(Dataset):
             valid[rate] = min(samples, span.stop) - span.start
         return valid
 
+    def _num_samples(self, utterance: CachedUtterance) -> int:
+        """Return an utterance's length at the codec's rate, by what is encoded of it."""
+        same_rate = self.reference.rate == self.geometry.sample_rate
+        if self.codes is None and same_rate:
+            return self.reference.frames(utterance)  # whose speed may have been changed
+        return utterance.num_samples
+
     def _coarse_tokens(self, row: int, utterance: CachedUtterance) -> int:
         """Count an utterance's coarse tokens; raises Failure if they are not its audio's."""
-        tokens = self.geometry.encoded_tokens(utterance.num_samples)[0]
+        tokens = self.geometry.encoded_tokens(self._num_samples(utterance))[0]
         if self.codes is None:
             return tokens
         available = self.codes.coarse_tokens(row)

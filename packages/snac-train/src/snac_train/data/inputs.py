@@ -12,12 +12,14 @@ from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC, double_rate
 from snac_model.errors import Failure
 from snac_model.places import DEFAULT_MODEL
-from snac_model.weights import load, weights_sha256
+from snac_model.weights import load, untrained, weights_sha256
+from snac_train.data.augmentation import Augmented
 from snac_train.data.dataset import Utterances
 from snac_train.data.manifest_rows import ManifestRows
 from snac_train.data.references import Reference, Sources, Targets
+from snac_train.data.slices import Draws
 from snac_train.learning.objective import HEADS
-from snac_train.recipe import Data, Recipe
+from snac_train.recipe import Augmentation, Data, Recipe
 
 RATES = {head: rate for rate, head in HEADS.items()}
 
@@ -44,6 +46,14 @@ class Inputs:
     model: SNAC
     cache: CacheIdentity | None
 
+    def train_reference(self, augmentation: Augmentation, draws: Draws) -> Reference:
+        """Return what an epoch's training segments are compared with, changed as it says."""
+        if augmentation.nothing:
+            return self.reference
+        return Augmented(
+            self.reference.rate, self.train.store, self.train.rows, augmentation, draws
+        )
+
     def counts(self) -> dict[str, int]:
         """Return how many utterances are used, and how many have no reference."""
         used = {"train": len(self.train), "val": len(self.val)}
@@ -62,7 +72,7 @@ def open_inputs(recipe: Recipe, codes: Path, manifest: str) -> Inputs:
     """
     if recipe.data.codes == "encoded":
         base = recipe.model.base or DEFAULT_MODEL
-        model = load(base)
+        model = untrained(base).eval() if recipe.model.weights == "random" else load(base)
         tables = read_manifest(manifest)
         rows = {split: ManifestRows(tables[split], model.geometry) for split in SPLITS}
         return _inputs(recipe, rows, manifest, base=base, model=model, cache=None)

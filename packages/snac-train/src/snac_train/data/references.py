@@ -3,6 +3,7 @@
 import math
 from typing import Protocol
 
+import pyarrow as pa
 import torch
 import torch.nn.functional as F
 
@@ -12,6 +13,16 @@ from snac_model.audio_header import AudioError
 from snac_model.errors import Failure
 
 TARGET_RATE = 48_000
+
+
+class Rows(Protocol):
+    """Utterances by row: of a code cache, or of a manifest."""
+
+    def __getitem__(self, row: int) -> CachedUtterance: ...
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column of all rows."""
+        ...
 
 
 class Reference(Protocol):
@@ -39,7 +50,7 @@ class Targets:
 
     def frames(self, utterance: CachedUtterance) -> int:
         """Return the length that a target has if it belongs to its source."""
-        return _length_at(TARGET_RATE, utterance)
+        return length_at(utterance, utterance.source_sample_rate, TARGET_RATE)
 
     def read(self, utterance: CachedUtterance, start: int, stop: int) -> torch.Tensor:
         """Read a slice of the target file."""
@@ -56,25 +67,33 @@ class Sources:
 
     def frames(self, utterance: CachedUtterance) -> int:
         """Return the resampled length."""
-        return _length_at(self.rate, utterance)
+        return length_at(utterance, utterance.source_sample_rate, self.rate)
 
     def read(self, utterance: CachedUtterance, start: int, stop: int) -> torch.Tensor:
         """Read and resample a slice; as in the whole file's resampling."""
-        native = utterance.source_sample_rate
-        common = math.gcd(native, self.rate)
-        step, native_step = self.rate // common, native // common
-        margin = margin_for(native, self.rate) // native_step
-        first = start // step - margin  # in steps, in which both rates have whole samples
-        last = -(-stop // step) + margin
-        expected = (native, utterance.num_frames)
-        audio = _read(
-            repr(utterance.utterance_id),
-            utterance.audio_path,
-            expected,
-            first * native_step,
-            last * native_step,
-        )
-        return resample(audio, native, self.rate)[start - first * step : stop - first * step]
+        return read_source(utterance, start, stop, utterance.source_sample_rate, self.rate)
+
+
+def read_source(
+    utterance: CachedUtterance, start: int, stop: int, from_rate: int, to_rate: int
+) -> torch.Tensor:
+    """Read samples ``start`` to ``stop`` of a file as if it were resampled whole: ``[T]``.
+
+    The rates need only be in the right proportion; another one changes the speed.
+    """
+    common = math.gcd(from_rate, to_rate)
+    step, native_step = to_rate // common, from_rate // common
+    margin = margin_for(from_rate, to_rate) // native_step
+    first = start // step - margin  # in steps, in which both rates have whole samples
+    last = -(-stop // step) + margin
+    audio = _read(
+        repr(utterance.utterance_id),
+        utterance.audio_path,
+        (utterance.source_sample_rate, utterance.num_frames),
+        first * native_step,
+        last * native_step,
+    )
+    return resample(audio, from_rate, to_rate)[start - first * step : stop - first * step]
 
 
 def margin_for(from_rate: int, to_rate: int) -> int:
@@ -86,8 +105,9 @@ def margin_for(from_rate: int, to_rate: int) -> int:
     return -(-resample_margin(from_rate, to_rate) // step) * step
 
 
-def _length_at(rate: int, utterance: CachedUtterance) -> int:
-    return -(-utterance.num_frames * rate // utterance.source_sample_rate)
+def length_at(utterance: CachedUtterance, from_rate: int, to_rate: int) -> int:
+    """Return the length of ``read_source`` with the same rates, by ceiling."""
+    return -(-utterance.num_frames * to_rate // from_rate)
 
 
 def _read(name: str, path: str, expected: tuple[int, int], start: int, stop: int) -> torch.Tensor:

@@ -29,6 +29,11 @@ class Draws:
         return cls(f"train {seed} {epoch}")
 
     @classmethod
+    def for_codebooks(cls, seed: int, epoch: int, number: int) -> Self:
+        """Choices of what codebooks are filled from before an epoch, each time something else."""
+        return cls(f"codebooks {seed} {epoch} {number}")
+
+    @classmethod
     def for_validation(cls, seed: int) -> Self:
         """Choices of every validation."""
         return cls(f"validation {seed}")
@@ -37,6 +42,10 @@ class Draws:
         """First coarse token of the segment: 0 where the utterance is no longer than it."""
         choices = max(0, available - segment) + 1
         return hash64(self.scope, "slice", utterance_id) % choices
+
+    def share(self, what: str, utterance_id: str) -> float:
+        """Draw a number from 0 to below 1 for one purpose."""
+        return hash64(self.scope, what, utterance_id) / 2**64
 
     def noise_seed(self, utterance_id: str) -> int:
         """Seed of the decoder's noise."""

@@ -21,10 +21,15 @@ class Objective(nn.Module):
     """A model with its losses; a batch in, every loss of every item out.
 
     A module of its own so that whatever runs models in parallel wraps the whole of a step.
+
+    Args:
+        quantized: whether a tokenizer that is trained chooses codes; without, its projections
+            stand for them.
     """
 
-    def __init__(self, model: SNAC, recipe: Recipe) -> None:
+    def __init__(self, model: SNAC, recipe: Recipe, *, quantized: bool = True) -> None:
         super().__init__()
+        self.quantized = quantized
         self.model = model
         self.heads = {HEADS[rate]: rate for rate in model.geometry.output_rates}
         self.precision = recipe.optimizer.precision
@@ -61,10 +66,10 @@ class Objective(nn.Module):
         With them the losses of the quantizer ``[B]``, if encoder or quantizer are trained.
         """
         losses: Losses = {}
-        if self.trains_tokenizer:
-            with self._autocast(batch.audio.device):
-                encoded = self.model.encoder(self._windows(batch))
-            quantized = self.model.quantizer.quantize_for_training(encoded.float())
+        if self.trains_tokenizer and not self.quantized:
+            latents = self.model.quantizer.unquantized(self.encoded(batch))
+        elif self.trains_tokenizer:
+            quantized = self.model.quantizer.quantize_for_training(self.encoded(batch))
             latents = quantized.latents
             losses = {
                 "commitment": _mean_over_own(quantized.commitment, batch),
@@ -73,7 +78,12 @@ class Objective(nn.Module):
         else:
             with torch.no_grad():
                 latents = self.model.quantizer.from_codes(self.codes(batch))
-        return latents * _own(batch, latents.shape[-1])[:, None], losses
+        return latents * own_positions(batch, latents.shape[-1])[:, None], losses
+
+    def encoded(self, batch: Batch) -> torch.Tensor:
+        """Return the windows' latents as the encoder gives them, ``[B, C, frames]``."""
+        with self._autocast(batch.audio.device):
+            return self.model.encoder(self._windows(batch)).float()
 
     @torch.no_grad()
     def codes(self, batch: Batch) -> list[torch.Tensor]:
@@ -145,7 +155,7 @@ def resampled_losses(base: Objective, wanted: Objective, batch: Batch) -> Losses
     return {f"resampled/{name}": value for name, value in losses.items() if "48k" in name}
 
 
-def _own(batch: Batch, positions: int) -> torch.Tensor:
+def own_positions(batch: Batch, positions: int) -> torch.Tensor:
     """Ones over the utterance's own tokens, of a level or latent frames: ``[B, positions]``."""
     own = torch.arange(batch.window_tokens, device=batch.audio.device) < batch.tokens[:, None]
     return own.float().repeat_interleave(positions // batch.window_tokens, dim=1)
@@ -153,5 +163,5 @@ def _own(batch: Batch, positions: int) -> torch.Tensor:
 
 def _mean_over_own(levels: list[torch.Tensor], batch: Batch) -> torch.Tensor:
     """Sum over levels of the mean over the utterance's own tokens, each ``[B, T]``: ``[B]``."""
-    means = [masked_mean(values, _own(batch, values.shape[-1])) for values in levels]
+    means = [masked_mean(values, own_positions(batch, values.shape[-1])) for values in levels]
     return torch.stack(means).sum(0)

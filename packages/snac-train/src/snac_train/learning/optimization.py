@@ -21,7 +21,14 @@ def parameter_groups(model: SNAC, settings: Model) -> dict[str, list[nn.Paramete
     if not settings.freeze_encoder:
         groups["encoder"] = list(model.encoder.parameters())
     if not settings.freeze_vq:
-        groups["quantizer"] = list(model.quantizer.parameters())
+        levels = model.quantizer.levels
+        groups["codebooks"] = [level.codebook.weight for level in levels]
+        groups["projections"] = [
+            weight
+            for level in levels
+            for layer in (level.in_proj, level.out_proj)
+            for weight in layer.parameters()
+        ]
     return groups
 
 
@@ -55,7 +62,10 @@ def peak_rates(stage: StageName, groups: Iterable[str], recipe: Recipe) -> dict[
     """Return the highest learning rate of each group that a stage trains."""
     settings = recipe.optimizer
     if stage == "warmup":
-        return {NEW_LAYERS: settings.warmup_lr}
+        new = {NEW_LAYERS}
+        if recipe.model.weights == "random":
+            new = set(groups) - {"codebooks"}  # which are filled when warm-up is over
+        return {group: settings.warmup_lr for group in groups if group in new}
     factor = recipe.schedule.peak_factor
     own = {"head_24k": settings.head_24k_lr}
     return {group: own.get(group, settings.main_lr) * factor for group in groups}

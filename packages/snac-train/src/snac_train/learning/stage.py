@@ -72,7 +72,8 @@ class Stage:
         freeze_all_but(model, self.parameters)
         self.processes = processes
         self.largest_norm = recipe.optimizer.clip or math.inf
-        self.objective = processes.wrap(Objective(model, recipe))
+        quantized = not (name == "warmup" and recipe.model.weights == "random")
+        self.objective = processes.wrap(Objective(model, recipe, quantized=quantized))
         self.optimizer = make_optimizer(groups, self.peaks, recipe.optimizer)
         self.schedule = make_schedule(name, self.optimizer, steps, recipe.schedule)
         if optimizer_state is not None:
