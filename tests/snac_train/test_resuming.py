@@ -89,6 +89,14 @@ def test_what_is_allowed_may_change(stopped: Path, voices: Path) -> None:
     assert 'epoch_ranges = [\n    "1-2",\n    "3-6",' in recipe(stopped)
 
 
+def test_a_stage_is_not_put_where_another_was(stopped: Path, voices: Path) -> None:
+    longer = ["--warmup-epochs", "3", "--allow-changed", "curriculum"]
+    result = snac_train(*place(stopped, voices), *longer)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "saved while trunk, head_48k, head_24k were trained" in result.stderr
+    assert "warmup stage, which trains head_48k" in result.stderr
+
+
 def recipe(root: Path) -> str:
     return (root / "runs/one/recipe.toml").read_text()
 

@@ -63,7 +63,9 @@ def find_config(where: str | Path, **hub_options: Any) -> Path:
         return folder / CONFIG
     config = find_model(where, **hub_options).config
     if config is None:
-        raise Failure(f"{where} is an older checkpoint, without a config.json to build a model from")
+        raise Failure(
+            f"{where} is an older checkpoint, without a config.json to build a model from"
+        )
     return config
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from snac_model.codec import SNAC
+from snac_model.errors import Failure
 from snac_train.curriculum import StageName
 from snac_train.data.segments import Batch
 from snac_train.learning.metrics import Sums, all_finite, not_finite
@@ -53,6 +54,9 @@ class Stage:
     Args:
         done: steps of the stage that an earlier process has taken.
         optimizer_state: what its optimizer held, if any were taken.
+
+    Raises:
+        Failure: if that is the state of another stage's optimizer.
     """
 
     def __init__(
@@ -77,8 +81,19 @@ class Stage:
         self.optimizer = make_optimizer(groups, self.peaks, recipe.optimizer)
         self.schedule = make_schedule(name, self.optimizer, steps, recipe.schedule)
         if optimizer_state is not None:
-            self.optimizer.load_state_dict(optimizer_state)
+            self._restore(optimizer_state, name)
             self.schedule.last_epoch = done
+
+    def _restore(self, state: dict[str, Any], name: StageName) -> None:
+        saved = [group["name"] for group in state["param_groups"]]
+        if saved != list(self.peaks):
+            raise Failure(
+                f"the checkpoint was saved while {', '.join(saved)} were trained, but there the "
+                f"recipe now has the {name} stage, which trains {', '.join(self.peaks)}. Stages "
+                "can be moved only from where both have the same: leave curriculum.warmup_epochs "
+                "as it was, or go on from an earlier checkpoint."
+            )
+        self.optimizer.load_state_dict(state)
 
     def step(self, batches: Sequence[Batch], counted: bool, samples: int) -> Step:
         """Take one step on this process's share of a batch of ``samples`` items.
