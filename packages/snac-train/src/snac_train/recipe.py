@@ -133,6 +133,8 @@ class Optimizer:
     Attributes:
         warmup_lr: constant rate of the new layers in warm-up.
         main_lr: peak rate of every other group.
+        tokenizer_lr: peak rate of the encoder and of the quantizer's projections, where they are
+            trained. Codes lag behind latents that move fast, and are lost.
         head_24k_lr: peak rate of a dual head's 24 kHz head: the last Snake and convolution.
         weight_decay: decoupled.
         clip: largest norm of the gradient; 0 leaves it as it is.
@@ -143,6 +145,7 @@ class Optimizer:
 
     warmup_lr: NotNegative
     main_lr: NotNegative
+    tokenizer_lr: NotNegative
     head_24k_lr: NotNegative
     weight_decay: NotNegative
     clip: NotNegative

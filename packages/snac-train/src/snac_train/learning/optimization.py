@@ -13,6 +13,7 @@ from snac_train.curriculum import StageName
 from snac_train.recipe import Model, Optimizer, Recipe, Schedule
 
 NEW_LAYERS = "head_48k"
+TOKENIZER = ("encoder", "projections")
 
 
 def parameter_groups(model: SNAC, settings: Model) -> dict[str, list[nn.Parameter]]:
@@ -67,7 +68,7 @@ def peak_rates(stage: StageName, groups: Iterable[str], recipe: Recipe) -> dict[
             new = set(groups) - {"codebooks"}  # which are filled when warm-up is over
         return {group: settings.warmup_lr for group in groups if group in new}
     factor = recipe.schedule.peak_factor
-    own = {"head_24k": settings.head_24k_lr}
+    own = {"head_24k": settings.head_24k_lr} | dict.fromkeys(TOKENIZER, settings.tokenizer_lr)
     return {group: own.get(group, settings.main_lr) * factor for group in groups}
 
 
