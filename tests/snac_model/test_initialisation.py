@@ -29,17 +29,16 @@ def level(samples: torch.Tensor) -> float:
 
 
 def passes_a_signal(model: SNAC) -> bool:
-    """Say whether the output is about as loud as meant, and another one for another input."""
-    one, other = (passed(model, audio(LENGTH, seed=seed)) for seed in (0, 1))
-    loud = OUTPUT_SCALE / 4 < level(one) < OUTPUT_SCALE * 4
-    return loud and level(one - other) > 0.5 * level(one)
+    """Say whether the level stays, but for the last layer's, and the output is the input's own."""
+    inputs = [audio(LENGTH, seed=seed) for seed in (0, 1)]
+    one, other = (passed(model, samples / level(samples)) for samples in inputs)
+    kept = OUTPUT_SCALE / 5 < level(one) < OUTPUT_SCALE * 5
+    return kept and level(one - other) > 0.4 * level(one)
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", NARROW)
-def test_the_output_is_about_as_loud_as_speech_and_depends_on_the_input(
-    name: str, seed: int
-) -> None:
+def test_the_output_keeps_the_level_and_depends_on_the_input(name: str, seed: int) -> None:
     assert passes_a_signal(keep_variance(random_codec(NARROW[name], seed)))
 
 
