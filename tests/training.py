@@ -58,6 +58,20 @@ def small_recipe(**overrides: str) -> Recipe:
     return load_recipe(12, (SMALL_RECIPE | named).items())
 
 
+SMALL_BASE = SMALL_RECIPE | {
+    "curriculum.warmup_epochs": "1",
+    "codebooks.revive_every": "1",
+    "codebooks.vectors_per_code": "2",
+}
+
+
+def small_base(architecture: Path, **overrides: str) -> Recipe:
+    """Return the recipe of a codec from nothing, cut down; keywords are ``table__field``."""
+    named = {name.replace("__", "."): text for name, text in overrides.items()}
+    start = {"model.base": str(architecture)}
+    return load_recipe("base", (SMALL_BASE | start | named).items())
+
+
 def write_position(path: Path, frames: int) -> None:
     """Write noise, 48 kHz and 24 bit, whose samples say where they are; see ``positions_of``."""
     numbers = np.arange(frames) * MULTIPLIER % POSITIONS - POSITIONS // 2

@@ -4,22 +4,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-from training import SMALL_RECIPE
+from training import SMALL_BASE, SMALL_RECIPE
 
 from snac_train.recipe import Recipe
 from snac_train.session import Request, train
 
-RECIPE = SMALL_RECIPE | {
+OFTEN = {
     "checkpoint.every_steps": "2",
     "checkpoint.every_minutes": "0",
     "tracking.log_every": "3",
     "validation.batch_size": "2",
 }
+RECIPE = SMALL_RECIPE | OFTEN
 
 
 def arguments(root: Path, codes: Path, *more: object) -> list[object]:
     place = ["--artifacts", root, "--codes", codes, "--run", "one", "--device", "cpu"]
     return ["--phase", 12, *place, *settings(RECIPE), *more]
+
+
+def base_arguments(root: Path, codes: Path, architecture: Path, *more: object) -> list[object]:
+    """Arguments that train a codec from nothing on what the codes were made from."""
+    place = ["--artifacts", root, "--manifest", codes.parent / "manifests", "--run", "one"]
+    start = ["--phase", "base", "--base", architecture, "--device", "cpu"]
+    return [*start, *place, *settings(SMALL_BASE | OFTEN), *more]
 
 
 def settings(recipe: dict[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
 """A small codec, and caches of it made by the commands themselves."""
 
 from pathlib import Path
+from shutil import copy
 
 import pytest
 from training import LENGTHS, SMALL_CODEC, make_cache, write_position, write_voice
@@ -14,6 +15,14 @@ def small_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small codec."""
     folder = tmp_path_factory.mktemp("models") / "small"
     save(SMALL_CODEC(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def architecture(small_codec: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small codec's configuration alone, without weights."""
+    folder = tmp_path_factory.mktemp("architecture")
+    copy(small_codec / "config.json", folder)
     return folder
 
 

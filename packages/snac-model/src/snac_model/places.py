@@ -58,13 +58,14 @@ def find_config(where: str | Path, **hub_options: Any) -> Path:
         Failure: if there is none; as ``find_model`` does.
     """
     name = str(where)
-    folder = _BUILTIN_FOLDER / name.removeprefix("builtin:") if "builtin:" in name else Path(name)
+    shipped = name.startswith("builtin:")
+    folder = _BUILTIN_FOLDER / name.removeprefix("builtin:") if shipped else Path(name)
     if (folder / CONFIG).is_file():
         return folder / CONFIG
     config = find_model(where, **hub_options).config
     if config is None:
         raise Failure(
-            f"{where} is an older checkpoint, without a config.json to build a model from"
+            f"{where} is an older checkpoint: it has no config.json to build a model from"
         )
     return config
 

@@ -66,10 +66,10 @@ class Trainer:
         self.codebooks = CodebookKeeper(
             recipe,
             self.objective,
-            recipe.curriculum.warmup_epochs + 1,
-            self._sample,
-            processes,
-            folder,
+            first_epoch=recipe.curriculum.warmup_epochs + 1,
+            sample=self._sample,
+            processes=processes,
+            folder=folder,
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:

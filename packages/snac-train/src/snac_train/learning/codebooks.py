@@ -40,6 +40,7 @@ class CodebookKeeper:
         self,
         recipe: Recipe,
         objective: Objective,
+        *,
         first_epoch: int,
         sample: Sample,
         processes: Processes,

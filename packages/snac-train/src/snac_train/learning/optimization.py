@@ -23,7 +23,7 @@ def parameter_groups(model: SNAC, settings: Model) -> dict[str, list[nn.Paramete
         groups["encoder"] = list(model.encoder.parameters())
     if not settings.freeze_vq:
         levels = model.quantizer.levels
-        groups["codebooks"] = [level.codebook.weight for level in levels]
+        groups["codebooks"] = [weight for level in levels for weight in level.codebook.parameters()]
         groups["projections"] = [
             weight
             for level in levels

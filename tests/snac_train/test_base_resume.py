@@ -1,0 +1,103 @@
+"""A codec from nothing: killed anywhere and resumed, the run is the uninterrupted one."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import killing
+import pytest
+from killing import Moment
+from whole_runs import base_arguments, result
+
+STEP = "snac_train.learning.stage:Stage.step"
+CODEBOOKS = "snac_train.learning.codebooks"
+
+MOMENTS = {
+    "in warm-up": Moment(STEP, 3),
+    "in a fill": Moment(f"{CODEBOOKS}:fill_codebook", 2),
+    "right after the fill": Moment(f"{CODEBOOKS}:CodebookKeeper._change", 1),
+    "a step after the fill": Moment(STEP, 5),
+    "right after a revival": Moment(f"{CODEBOOKS}:CodebookKeeper._change", 2),
+    "two steps after a revival": Moment(STEP, 10),
+}
+NO_WARM_UP = ("--warmup-epochs", 0)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    voices: Path, architecture: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    return finished(tmp_path_factory.mktemp("whole"), voices, architecture)
+
+
+def finished(root: Path, voices: Path, architecture: Path, *more: object) -> dict[str, Any]:
+    arguments = base_arguments(root, voices, architecture, *more)
+    assert killing.run(arguments, log=root / "log") == 0, (root / "log").read_text()
+    return result(root)
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
+def test_a_run_that_is_killed_ends_as_if_it_had_not_been(
+    voices: Path,
+    architecture: Path,
+    tmp_path: Path,
+    uninterrupted: dict[str, Any],
+    moment: Moment,
+) -> None:
+    arguments = base_arguments(tmp_path, voices, architecture)
+    assert killing.run(arguments, moment, log=tmp_path / "log") == -signal.SIGKILL
+    assert finished(tmp_path, voices, architecture, "--resume") == uninterrupted
+
+
+def test_a_run_that_is_stopped_between_epochs_ends_as_if_it_had_not_been(
+    voices: Path, architecture: Path, tmp_path: Path, uninterrupted: dict[str, Any]
+) -> None:
+    """It stops after codebooks were filled and before a step was taken."""
+    moment = Moment(f"{CODEBOOKS}:CodebookKeeper._change", 1, False, signal.SIGTERM)
+    arguments = base_arguments(tmp_path, voices, architecture)
+    assert killing.run(arguments, moment, log=tmp_path / "log") == 143
+    assert json.loads((tmp_path / "runs/one/run.json").read_text())["step"] == 4
+    assert finished(tmp_path, voices, architecture, "--resume") == uninterrupted
+
+
+def test_a_run_without_warm_up_that_is_stopped_before_its_first_step(
+    voices: Path, architecture: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = finished(tmp_path / "whole", voices, architecture, *NO_WARM_UP)
+    moment = Moment(f"{CODEBOOKS}:CodebookKeeper._change", 1, number=signal.SIGTERM)
+    arguments = base_arguments(tmp_path, voices, architecture, *NO_WARM_UP)
+    assert killing.run(arguments, moment, log=tmp_path / "log") == 143
+    assert finished(tmp_path, voices, architecture, *NO_WARM_UP, "--resume") == whole
+
+
+@pytest.fixture(scope="module")
+def two(voices: Path, architecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two processes whose codebooks are filled before the first step."""
+    root = tmp_path_factory.mktemp("two")
+    arguments = base_arguments(root, voices, architecture, *NO_WARM_UP)
+    assert killing.run_two(arguments, log=root / "log") == [0, 0], (root / "log").read_text()
+    return root
+
+
+def test_two_processes_begin_with_the_codebooks_of_one(
+    voices: Path, architecture: Path, two: Path, tmp_path: Path
+) -> None:
+    alone = finished(tmp_path, voices, architecture, *NO_WARM_UP)["metrics"]
+    shared = result(two)["metrics"]
+    assert [line["step"] for line in alone] == [line["step"] for line in shared]
+    first = {name: value for name, value in alone[1].items() if isinstance(value, float)}
+    assert alone[1]["kind"] == "train"
+    assert first == pytest.approx({name: shared[1][name] for name in first}, rel=1e-3)
+
+
+def test_two_processes_that_are_killed_after_a_fill_resume_exactly(
+    voices: Path, architecture: Path, two: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    arguments = base_arguments(tmp_path, voices, architecture, *NO_WARM_UP)
+    moment = Moment(f"{CODEBOOKS}:CodebookKeeper._change", 2)
+    assert killing.run_two(arguments, moment, log=log) == [-signal.SIGKILL] * 2
+    assert killing.run_two([*arguments, "--resume"], log=log) == [0, 0], log.read_text()
+    assert result(tmp_path) == result(two)
