@@ -22,7 +22,7 @@ RECIPE: dict[str, dict[str, Any]] = {
 }
 STATE: dict[str, Any] = {
     "state": "finished",
-    "base": "builtin:tiny",
+    "base": "builtin:speech-small",
     "base_sha256": "b" * 64,
     "cache": {"tokenizer_sha256": "c" * 64, "precision": "fp32"},
     "counts": {"train": 90, "val": 10},

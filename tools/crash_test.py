@@ -32,7 +32,14 @@ def main(*, folder: Path, kills: int, limit: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         run(module("manifest"), folder, "-o", work / "manifests")
-        options = ["--manifest", work / "manifests", "--model", "builtin:tiny", "--device", "cpu"]
+        options = [
+            "--manifest",
+            work / "manifests",
+            "--model",
+            "builtin:speech-small",
+            "--device",
+            "cpu",
+        ]
         options += ["--workers", 2, "--part-rows", 4, "--limit", limit, "--val-limit", 0]
         started = time.monotonic()
         run(module("cache"), *options, "--codes", work / "whole")

@@ -30,7 +30,7 @@ from snac_model.console import Tool, print_summary, track
 from snac_model.devices import available_cores
 from snac_model.geometry import Geometry
 
-MODEL = "builtin:tiny"
+MODEL = "builtin:speech-small"
 SOURCE_RATES = (24_000, 44_100, 48_000)
 MEDIAN_SECONDS, SPREAD = 4.7, 0.5  # of a log-normal distribution, whose mean is then 5.3 s
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 30.0

@@ -6,8 +6,8 @@
 # quick start on the same audio are cleared.
 set -euo pipefail
 
-model=builtin:tiny
-run=tiny
+model=builtin:speech-small
+run=first
 taste=(--limit 64 --val-limit 16) # of a large FOLDER, so that it stays quick
 training=(--epochs 6 --warmup-epochs 2 --batch-size 4 --segment-schedule 1.0,1.0,1.0,1.0 --batch-multiplier 1,1,1,1
     --lr 5e-3 --main-lr 2e-3 --lr-24k-final-conv 2e-3)

@@ -42,7 +42,7 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     make_speech(tmp_path / "speech", train=12, val=3)
     art = ["--artifacts", tmp_path]
     assert succeed("snac_cache.cli.manifest", tmp_path / "speech", *art)["train"] == 12
-    cache = ["--model", "builtin:tiny", "--device", "cpu"]
+    cache = ["--model", "builtin:speech-small", "--device", "cpu"]
     assert succeed("snac_cache.cli.cache", *cache, *art)["rows"] == 15
     trained = train(tmp_path, *QUICK)
     assert trained["best"]["48k"] < 0.95 * trained["baseline"]["48k"]
@@ -65,7 +65,9 @@ def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -
     found = succeed("snac_cache.cli.manifest", speech / "nathalie", *art)
     assert (found["train"], found["val"], found["rejects"]) == (396, 40, {"too_short": 4})
     limits = ["--limit", 18, "--val-limit", 4]
-    succeed("snac_cache.cli.cache", "--model", "builtin:tiny", "--device", "cpu", *limits, *art)
+    succeed(
+        "snac_cache.cli.cache", "--model", "builtin:speech-small", "--device", "cpu", *limits, *art
+    )
     splits = query(f"SELECT split, count(*) FROM '{tmp_path}/codes/*/part-*.parquet' GROUP BY ALL")
     assert dict(splits) == {"train": 18, "val": 4}
     trained = train(tmp_path, *QUICK)
@@ -102,4 +104,4 @@ def test_no_network_says_what_can_be_given_instead(
     succeed("snac_cache.cli.manifest", tmp_path / "speech", *art)
     refused = run("snac_cache.cli.cache", "--model", "nobody/nothing-here", "--device", "cpu", *art)
     assert refused.exit_code == 1
-    assert "builtin:NAME (tiny)" in refused.stderr
+    assert "builtin:NAME (speech-small)" in refused.stderr

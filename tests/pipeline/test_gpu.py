@@ -24,7 +24,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_codes_of_batches_agree_with_one_at_a_time(artifacts: Path) -> None:
-    options = ["--artifacts", artifacts, "--model", "builtin:tiny"]
+    options = ["--artifacts", artifacts, "--model", "builtin:speech-small"]
     cached = succeed("snac_cache.cli.cache", *options, "--device", "cuda")
     assert cached["rows"] == 24
     assert cached["token_agreement"] > 0.999

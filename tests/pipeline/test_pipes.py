@@ -13,19 +13,19 @@ from workplace import command, succeed, write_tone
 from snac_model import ORPHEUS, Geometry, load
 
 ENCODE, DECODE = "snac_cache.cli.encode", "snac_cache.cli.decode"
-TINY = ["--model", "builtin:tiny", "--device", "cpu"]
+MODEL = ["--model", "builtin:speech-small", "--device", "cpu"]
 SEED = ["--noise", "seed=1"]
 
 
 @pytest.fixture
 def geometry() -> Geometry:
-    return load("builtin:tiny").geometry
+    return load("builtin:speech-small").geometry
 
 
 @pytest.fixture
 def live() -> Iterator[Popen[bytes]]:
     """A decoder of tokens that are still being written."""
-    options = ["--tokens", "orpheus", "--stream", *TINY, *SEED]
+    options = ["--tokens", "orpheus", "--stream", *MODEL, *SEED]
     call = command(DECODE, "-", "-o", "-", *options)
     with Popen(call, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
         yield process
@@ -40,14 +40,14 @@ def text(frames: int) -> bytes:
 def test_audio_to_codes_to_a_player(tmp_path: Path) -> None:
     audio = tmp_path / "in.wav"
     write_tone(audio, 1.2345)
-    encoder = Popen(command(ENCODE, "-", "-o", "-", *TINY), stdin=audio.open("rb"), stdout=PIPE)
-    stream = command(DECODE, "-", "--stream", "-o", "-", *TINY, *SEED)
+    encoder = Popen(command(ENCODE, "-", "-o", "-", *MODEL), stdin=audio.open("rb"), stdout=PIPE)
+    stream = command(DECODE, "-", "--stream", "-o", "-", *MODEL, *SEED)
     player = subprocess.run(stream, stdin=encoder.stdout, capture_output=True, check=True)
     assert encoder.wait() == 0
     played = np.frombuffer(player.stdout, "<i2")
     assert len(played) == -(-round(1.2345 * 48000) // 2)
-    succeed(ENCODE, audio, "-o", tmp_path / "codes.parquet", *TINY)
-    succeed(DECODE, tmp_path / "codes.parquet", "-o", tmp_path / "out.wav", *TINY, *SEED)
+    succeed(ENCODE, audio, "-o", tmp_path / "codes.parquet", *MODEL)
+    succeed(DECODE, tmp_path / "codes.parquet", "-o", tmp_path / "out.wav", *MODEL, *SEED)
     written, _ = soundfile.read(tmp_path / "out.wav", dtype="int16")
     assert np.abs(played.astype(int) - written).max() <= 1
 
@@ -86,7 +86,7 @@ def test_a_player_that_goes_away_ends_it_quietly(live: Popen[bytes]) -> None:
 def test_an_encoder_whose_reader_goes_away_ends_quietly(tmp_path: Path) -> None:
     for number in range(20):
         write_tone(tmp_path / f"{number}.wav", 0.5)
-    options = ["-o", "-", "--workers", 2, *TINY]
+    options = ["-o", "-", "--workers", 2, *MODEL]
     with Popen(command(ENCODE, tmp_path, *options), stdout=PIPE, stderr=PIPE) as encoder:
         assert encoder.stdout
         assert encoder.stderr

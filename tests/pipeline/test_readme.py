@@ -14,7 +14,9 @@ from snac_model import DualHeadSNAC, load, save
 
 
 def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(DualHeadSNAC.from_base(load("builtin:tiny")), tmp_path / "artifacts/runs/first/best")
+    save(
+        DualHeadSNAC.from_base(load("builtin:speech-small")), tmp_path / "artifacts/runs/first/best"
+    )
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     codes = [torch.arange(5 * count) for count in (1, 2, 4)]

@@ -29,7 +29,7 @@ from snac_model.noise import SeededNoise
 from snac_model.token_text import TokenReader
 
 ENCODE, DECODE = "snac_cache.cli.encode", "snac_cache.cli.decode"
-TINY = ["--model", "builtin:tiny", "--device", "cpu"]
+MODEL = ["--model", "builtin:speech-small", "--device", "cpu"]
 SEED = ["--noise", "seed=1"]
 FRAME = ORPHEUS.text([[1], [2, 3], [4, 5, 6, 7]])
 FORMS = ["codes.parquet", "codes.jsonl", "codes.txt"]
@@ -50,7 +50,7 @@ def codes(speech_folder: Path) -> Path:
     """A folder with the codes in every form."""
     folder = speech_folder.parent / "codes"
     for form in FORMS:
-        made = succeed(ENCODE, speech_folder, "-o", folder / form, *TINY)
+        made = succeed(ENCODE, speech_folder, "-o", folder / form, *MODEL)
         assert made["utterances"] == len(FILES)
     return folder
 
@@ -70,7 +70,7 @@ def test_codes_are_those_of_the_model_and_equal_in_all_forms(
     table = pq.read_table(codes / "codes.parquet").to_pylist()
     assert table == rows(codes / "codes.jsonl")
     assert [row["utterance_id"] for row in table] == ["a", "sub/b", "sub/c"]
-    model = load("builtin:tiny")
+    model = load("builtin:speech-small")
     for row, line in zip(table, (codes / "codes.txt").read_text().splitlines(), strict=True):
         text = parse_line(line)
         assert text["utterance_id"] == row["utterance_id"]
@@ -93,7 +93,7 @@ def test_codes_are_those_that_snac_cache_makes(codes: Path, speech_folder: Path)
     root = speech_folder.parent / "artifacts"
     options = ["--val-ratio", 0, "--min-duration", 0, "--artifacts", root]
     succeed("snac_cache.cli.manifest", speech_folder, *options)
-    succeed("snac_cache.cli.cache", *TINY, "--workers", 1, "--artifacts", root)
+    succeed("snac_cache.cli.cache", *MODEL, "--workers", 1, "--artifacts", root)
     columns = "utterance_id, num_samples, codes_0, codes_1, codes_2"
     select = f"SELECT {columns} FROM '{{}}' ORDER BY 1"
     cached = query(select.format(f"{root}/codes/train/*.parquet"))
@@ -104,14 +104,14 @@ def test_parquet_opens_as_a_part_of_a_cache(codes: Path, tmp_path: Path) -> None
     (tmp_path / "part-00000.parquet").write_bytes((codes / "codes.parquet").read_bytes())
     store = CodeStore(tmp_path)
     assert [item.utterance_id for item in store] == ["a", "sub/b", "sub/c"]
-    assert store.identity.model == "builtin:tiny"
+    assert store.identity.model == "builtin:speech-small"
 
 
 def test_every_form_decodes_to_the_same_files_of_exactly_the_inputs_length(
     codes: Path, tmp_path: Path
 ) -> None:
     for form in FORMS:
-        made = succeed(DECODE, codes / form, "-o", tmp_path / form, *TINY, *SEED)
+        made = succeed(DECODE, codes / form, "-o", tmp_path / form, *MODEL, *SEED)
         assert (made["utterances"], made["rejects"]) == (len(FILES), {})
     first, *others = (snapshot(tmp_path / form) for form in FORMS)
     assert first.keys() == {"a.wav", "sub/b.wav", "sub/c.wav"}
@@ -122,8 +122,8 @@ def test_every_form_decodes_to_the_same_files_of_exactly_the_inputs_length(
 
 
 def test_audio_is_what_the_model_decodes(codes: Path, tmp_path: Path) -> None:
-    succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path, *TINY, *SEED, "--format", "flac")
-    model = load("builtin:tiny")
+    succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path, *MODEL, *SEED, "--format", "flac")
+    model = load("builtin:speech-small")
     for row in rows(codes / "codes.jsonl"):
         levels = [torch.tensor(row[f"codes_{level}"])[None] for level in range(3)]
         with torch.inference_mode():
@@ -135,9 +135,9 @@ def test_audio_is_what_the_model_decodes(codes: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def dual(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dual-head model with the tiny codec's tokens."""
+    """A dual-head model with the same tokens."""
     folder = tmp_path_factory.mktemp("dual")
-    save(DualHeadSNAC.from_base(load("builtin:tiny")), folder)
+    save(DualHeadSNAC.from_base(load("builtin:speech-small")), folder)
     return folder
 
 
@@ -158,10 +158,10 @@ def test_both_rates_have_the_inputs_length_each(codes: Path, dual: Path, tmp_pat
 
 def test_workers_and_pieces_change_nothing(codes: Path, tmp_path: Path) -> None:
     for workers in (1, 3):
-        options = ["--workers", workers, *TINY, *SEED]
+        options = ["--workers", workers, *MODEL, *SEED]
         succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path / str(workers), *options)
         succeed(
-            ENCODE, codes.parent / "in", "-o", tmp_path / f"{workers}.jsonl", *options[:2], *TINY
+            ENCODE, codes.parent / "in", "-o", tmp_path / f"{workers}.jsonl", *options[:2], *MODEL
         )
     assert snapshot(tmp_path / "1") == snapshot(tmp_path / "3")
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "3.jsonl").read_bytes()
@@ -171,7 +171,7 @@ def test_noise_off_and_seeds_repeat_themselves_and_random_does_not(
     codes: Path, tmp_path: Path
 ) -> None:
     def decoded(name: str, noise: str) -> dict[str, bytes]:
-        options = ["-o", tmp_path / name, "--noise", noise, *TINY]
+        options = ["-o", tmp_path / name, "--noise", noise, *MODEL]
         succeed(DECODE, codes / "codes.jsonl", *options)
         return snapshot(tmp_path / name)
 
@@ -182,13 +182,13 @@ def test_noise_off_and_seeds_repeat_themselves_and_random_does_not(
 
 def test_tokens_go_there_and_back(codes: Path, speech_folder: Path, tmp_path: Path) -> None:
     tokens, back = tmp_path / "tokens.txt", tmp_path / "out"
-    succeed(ENCODE, speech_folder, "-o", tokens, "--tokens", "orpheus", *TINY)
+    succeed(ENCODE, speech_folder, "-o", tokens, "--tokens", "orpheus", *MODEL)
     table = rows(codes / "codes.jsonl")
     expected = [ORPHEUS.text([row[f"codes_{level}"] for level in range(3)]) for row in table]
     assert tokens.read_text().splitlines() == expected
-    made = succeed(DECODE, tokens, "-o", back, "--tokens", "orpheus", *TINY, *SEED)
+    made = succeed(DECODE, tokens, "-o", back, "--tokens", "orpheus", *MODEL, *SEED)
     assert (made["utterances"], made["bad_tokens"]) == (len(FILES), 0)
-    succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path / "whole", *TINY, *SEED)
+    succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path / "whole", *MODEL, *SEED)
     for number, row in enumerate(table, start=1):
         audio, _ = soundfile.read(back / f"line-{number:06d}.wav", dtype="int16")
         trimmed, _ = soundfile.read(
@@ -200,7 +200,7 @@ def test_tokens_go_there_and_back(codes: Path, speech_folder: Path, tmp_path: Pa
 
 def test_bad_tokens_stop_or_are_skipped(tmp_path: Path) -> None:
     text = f"{FRAME}{FRAME}\n{FRAME}oh<custom_token_3>{FRAME}\n"
-    options = ["--tokens", "orpheus", *TINY, *SEED]
+    options = ["--tokens", "orpheus", *MODEL, *SEED]
     stopped = run(DECODE, "-", "-o", tmp_path / "1", *options, stdin=text)
     assert stopped.exit_code == 1
     place = f"line 2, column {len(FRAME) + 1}, token 8: text in between: 'oh'"
@@ -226,7 +226,7 @@ def test_rejects_are_recorded_and_counted(codes: Path, tmp_path: Path) -> None:
     lines = [to_json({**good, **change}) for change in [{}, *changes]]
     text = "\n".join([*lines, "no codes at all", "{"]) + "\n"
     out = tmp_path / "out"
-    refused = run(DECODE, "-", "-o", out, *TINY, *SEED, stdin=text)
+    refused = run(DECODE, "-", "-o", out, *MODEL, *SEED, stdin=text)
     assert refused.exit_code == 1
     assert "8 of 9 inputs were rejected" in refused.stderr
     reasons = {"bad_codes": 4, "bad_name": 1, "duplicate_id": 1, "bad_line": 2}
@@ -236,8 +236,8 @@ def test_rejects_are_recorded_and_counted(codes: Path, tmp_path: Path) -> None:
     assert all(row["stage"] == "decode" and row["detail"] for row in recorded)
     assert snapshot(tmp_path).keys() == {"out/a.wav", "out.rejects.jsonl"}
     allowed = ["--max-reject-rate", 1]
-    assert run(DECODE, "-", "-o", out, *TINY, *SEED, *allowed, stdin=text).exit_code == 0
-    assert run(DECODE, "-", "-o", out, *TINY, *SEED, stdin=lines[0]).exit_code == 0
+    assert run(DECODE, "-", "-o", out, *MODEL, *SEED, *allowed, stdin=text).exit_code == 0
+    assert run(DECODE, "-", "-o", out, *MODEL, *SEED, stdin=lines[0]).exit_code == 0
     assert not (tmp_path / "out.rejects.jsonl").exists()
 
 
@@ -246,7 +246,7 @@ def test_bad_audio_is_rejected_and_the_rest_encoded(speech_folder: Path, tmp_pat
     bad.write_bytes(b"RIFF and no more")
     output = tmp_path / "codes.jsonl"
     sources = [speech_folder / "a.wav", bad]
-    refused = run(ENCODE, *sources, "-o", output, *TINY)
+    refused = run(ENCODE, *sources, "-o", output, *MODEL)
     assert refused.exit_code == 1
     assert last_line(refused)["rejects"] == {"unreadable": 1}
     (left_out,) = rows(tmp_path / "codes.jsonl.rejects.jsonl")
@@ -256,18 +256,18 @@ def test_bad_audio_is_rejected_and_the_rest_encoded(speech_folder: Path, tmp_pat
 
 def test_files_beside_each_other_keep_their_paths_as_ids(speech_folder: Path) -> None:
     sources = [speech_folder / "a.wav", speech_folder / "sub" / "c.wav"]
-    made = run(ENCODE, *sources, "-o", "-", *TINY)
+    made = run(ENCODE, *sources, "-o", "-", *MODEL)
     ids = [json.loads(line)["utterance_id"] for line in made.stdout.splitlines()]
     assert ids == [str(source.with_suffix("")).lstrip("/") for source in sources]
 
 
 def test_standard_input_is_named_as_it_was_given(codes: Path, speech_folder: Path) -> None:
     audio = (speech_folder / "a.wav").read_bytes()
-    made = CliRunner().invoke(encode_command, ["-", "-o", "-", *TINY], input=audio)
+    made = CliRunner().invoke(encode_command, ["-", "-o", "-", *MODEL], input=audio)
     (row,) = map(json.loads, made.stdout.splitlines())
     names = {"utterance_id": "stdin", "audio_path": "-", "target_path": None}
     assert row == {**rows(codes / "codes.jsonl")[0], **names}
-    beside = run(ENCODE, "-", speech_folder, "-o", "-", *TINY)
+    beside = run(ENCODE, "-", speech_folder, "-o", "-", *MODEL)
     assert (beside.exit_code, "by itself" in beside.stderr) == (2, True)
 
 
@@ -276,7 +276,7 @@ def test_codes_of_another_tokenizer_are_refused(codes: Path, tmp_path: Path) -> 
     options = ["--model", tmp_path / "other", "--device", "cpu", "-o", tmp_path / "out"]
     refused = run(DECODE, codes / "codes.parquet", *options)
     assert refused.exit_code == 1
-    assert "codes of another model, builtin:tiny" in refused.stderr
+    assert "codes of another model, builtin:speech-small" in refused.stderr
 
 
 REFUSED = {
@@ -293,20 +293,20 @@ REFUSED = {
 def test_what_does_not_go_together_is_a_usage_error(
     codes: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
-    refused = run(DECODE, codes / "codes.jsonl", "-o", tmp_path / "out", *TINY, *options)
+    refused = run(DECODE, codes / "codes.jsonl", "-o", tmp_path / "out", *MODEL, *options)
     assert refused.exit_code == 2
     assert message in refused.stderr
 
 
 def test_a_wrong_condition_is_a_usage_error(codes: Path, tmp_path: Path) -> None:
-    options = ["-o", tmp_path / "out", *TINY, "--where", "nonsense > 1"]
+    options = ["-o", tmp_path / "out", *MODEL, "--where", "nonsense > 1"]
     refused = run(DECODE, codes / "codes.parquet", *options)
     assert refused.exit_code == 2
     assert "nonsense" in refused.stderr
 
 
 def test_several_utterances_do_not_fit_in_one_file(codes: Path, tmp_path: Path) -> None:
-    refused = run(DECODE, codes / "codes.jsonl", "-o", tmp_path / "one.wav", *TINY)
+    refused = run(DECODE, codes / "codes.jsonl", "-o", tmp_path / "one.wav", *MODEL)
     assert refused.exit_code == 2
     assert "give a folder" in refused.stderr
 
@@ -322,7 +322,7 @@ def test_several_utterances_do_not_fit_in_one_file(codes: Path, tmp_path: Path) 
 def test_a_format_that_cannot_be_is_a_usage_error(
     speech_folder: Path, output: str, options: list[str]
 ) -> None:
-    assert run(ENCODE, speech_folder, "-o", output, *options, *TINY).exit_code == 2
+    assert run(ENCODE, speech_folder, "-o", output, *options, *MODEL).exit_code == 2
 
 
 def test_local_attention_decodes_whole_and_does_not_stream(
@@ -393,7 +393,7 @@ class Trickle:
 
 def test_live_tokens_are_played_before_more_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """So a slow player holds the writer of the tokens back, and nothing piles up."""
-    model = load("builtin:tiny")
+    model = load("builtin:speech-small")
     geometry = model.geometry
     written = 0
 

@@ -35,7 +35,7 @@ def test_a_models_folder_in_a_run_is_that_model(artifacts: Artifacts) -> None:
 
 
 def test_any_other_name_is_left_to_the_loader(artifacts: Artifacts) -> None:
-    for name in ("owner/model", "builtin:tiny", "nothing"):
+    for name in ("owner/model", "builtin:speech-small", "nothing"):
         assert find_place(name, artifacts) == Place(name, name)
 
 

@@ -20,7 +20,7 @@ from snac_train.learning.alignment import check_alignment
 from snac_train.learning.validation import validation_segments
 from snac_train.recipe import Recipe, load_recipe
 
-CODEC = "builtin:tiny"
+CODEC = "builtin:speech-small"
 LATE = 4_096  # samples at 48 kHz: one coarsest token
 EARLIER_HOP = 441 * 8  # samples at 24 kHz that an earlier system took a coarsest token for
 

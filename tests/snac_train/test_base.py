@@ -161,7 +161,7 @@ def test_an_older_checkpoint_is_no_architecture(tmp_path: Path) -> None:
 def test_a_runs_folder_and_a_builtin_name_an_architecture(tmp_path: Path) -> None:
     save(SMALL_CODEC(), tmp_path / "run/best")
     assert untrained(tmp_path / "run").config == SMALL_CODEC().config
-    assert untrained("builtin:tiny").config == load("builtin:tiny").config
+    assert untrained("builtin:speech-small").config == load("builtin:speech-small").config
     with pytest.raises(Failure, match="there is no builtin:none"):
         untrained("builtin:none")
 

@@ -13,7 +13,7 @@ import soundfile
 from workplace import write_tone
 
 ROOT = Path(__file__).parents[2]
-QUICK = ["--model=builtin:tiny", "--device", "cpu", "--epochs", "2", "--batch-size", "4"]
+QUICK = ["--model=builtin:speech-small", "--device", "cpu", "--epochs", "2", "--batch-size", "4"]
 QUICK += ["--segment-schedule", "0.3", "--epoch-ranges", "1-2", "--batch-multiplier", "1"]
 QUICK += ["--set", "validation.segment_s=0.5", "--val-limit", "2"]
 

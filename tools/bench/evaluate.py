@@ -38,7 +38,7 @@ def main(folder: Path, device: str, limit: int) -> None:
         save(DualHeadSNAC.from_base(load(work / "base")), work / "dual")
         cache(work, work / "base", work / "full-size", limit, device)
         alone, whole = speeds(work, device, limit)
-        cache(work, "builtin:tiny", work / "small", MANY, device)
+        cache(work, "builtin:speech-small", work / "small", MANY, device)
         few, many = (peak(work, count, device) for count in (FEW, MANY))
     print(f"Evaluating {limit} utterances with two models of the true size, {device}:\n")
     print("| | utterances / s | ratio |\n| --- | ---: | ---: |")
@@ -77,7 +77,7 @@ def peak(work: Path, count: int, device: str) -> float:
     """Return the peak memory of an evaluation in GiB."""
     options = ["--artifacts", work, "--codes", work / "small", "--split", "train", "--limit", count]
     options += ["--samples", 0, "--workers", 1, "--device", device, "--segment", 1]
-    arguments = [sys.executable, "-m", "snac_eval.cli.evaluate", "builtin:tiny", *options]
+    arguments = [sys.executable, "-m", "snac_eval.cli.evaluate", "builtin:speech-small", *options]
     process = subprocess.Popen(list(map(str, arguments)), stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:

@@ -1,6 +1,6 @@
 """What a stream that waits for less than the exact look-ahead gets wrong, on real speech.
 
-With builtin:tiny, a small codec that has learnt speech.
+With builtin:speech-small, a small codec that has learnt speech.
 """
 
 from functools import partial
@@ -28,13 +28,13 @@ def main(folder: Path, files: int) -> None:
     torch.set_num_threads(1)
     paths = [file.path for file in find_audio([folder], 0.0)]
     chosen = paths[:: max(1, len(paths) // files)][:files]
-    model = load("builtin:tiny").fold_weight_norm()
+    model = load("builtin:speech-small").fold_weight_norm()
     codes = [encode(model, path) for path in chosen]
     whole = [decode(model, levels) for levels in codes]
     ways = {str(count): partial(stream, model, look_ahead=count) for count in (0, 1, 2)}
     ways["3, all that matter"] = partial(stream, model, look_ahead=None)
     ways["2, windows of 4 decoded alone"] = partial(decode_windows, model)
-    print(f"Error of less look-ahead, {len(codes)} files, builtin:tiny:\n")
+    print(f"Error of less look-ahead, {len(codes)} files, builtin:speech-small:\n")
     print("| coarse tokens awaited | signal to error, dB | largest error |\n| --- | ---: | ---: |")
     for name, way in ways.items():
         error = torch.cat([way(levels) for levels in codes]) - torch.cat(whole)
