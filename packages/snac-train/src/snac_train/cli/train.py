@@ -23,7 +23,7 @@ NEWEST = "newest"
 
 EXAMPLE = """snac-train --phase 12 --run first --batch-size 32 --epochs 6
 snac-train --phase 12 --run first --gpus 0,1 --detach
-snac-train --phase base --base builtin:speech-small --manifest artifacts/manifests --run small
+snac-train --phase base --base builtin:speech-small --run small
 """
 
 
