@@ -27,7 +27,7 @@ from snac_train.recipe import Augmentation
 
 RATE = 24_000
 NOTHING: dict[str, Any] = {"gain_db": 0.0, "speeds": (1.0,), "mix": 0.0, "narrow": 0.0}
-MUCH = {"gain_db": 6.0, "speeds": (0.85, 1.0, 1.15), "mix": 0.5, "narrow": 0.5}
+MUCH: dict[str, Any] = {"gain_db": 6.0, "speeds": (0.85, 1.0, 1.15), "mix": 0.5, "narrow": 0.5}
 GEOMETRY = SMALL_CODEC().geometry
 
 

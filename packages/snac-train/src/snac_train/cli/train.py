@@ -1,4 +1,4 @@
-"""``snac-train``: fine-tune a decoder on cached codes."""
+"""``snac-train``: fine-tune a decoder on cached codes, or train a whole codec from audio."""
 
 import os
 import sys
@@ -23,6 +23,7 @@ NEWEST = "newest"
 
 EXAMPLE = """snac-train --phase 12 --run first --batch-size 32 --epochs 6
 snac-train --phase 12 --run first --gpus 0,1 --detach
+snac-train --phase base --base builtin:speech-small --run small
 """
 
 
@@ -30,8 +31,8 @@ snac-train --phase 12 --run first --gpus 0,1 --detach
 @click.option(
     "--phase",
     metavar="10|11|12|base",
-    help="Which recipe: 10 trains 24 kHz, 11 48 kHz, 12 both; base a whole codec from nothing. "
-    "[a resumed run has its own]",
+    help="Which recipe: 10 trains a 24 kHz decoder, 11 a 48 kHz one, 12 both; base trains a whole "
+    "codec from nothing. [a resumed run has its own]",
 )
 @click.option(
     "--config",
@@ -111,6 +112,8 @@ def main(
 ) -> None:
     """Fine-tune the decoder on cached codes; encoder and quantizer stay as they are.
 
+    --phase base trains all three instead, from random weights, on the audio of a manifest.
+
     Validates before training and after each epoch, and keeps the best models in
     ARTIFACTS/runs/NAME/best, best_24k and best_48k. Checkpoints are written at each epoch's end,
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
@@ -129,7 +132,7 @@ def main(
     if show_recipe:
         click.echo(recipe.to_toml(), nl=False)
         return
-    folder = folder or places.run(f"phase{phase}-{datetime.now():%Y%m%d-%H%M%S}")
+    folder = folder or places.run(f"phase-{phase}-{datetime.now():%Y%m%d-%H%M%S}")
     from snac_model.devices import parse_gpus
     from snac_train.beginning import Start
     from snac_train.legacy.audio import check_audio
