@@ -297,7 +297,7 @@ def test_the_card_is_the_runs_and_its_python_runs(
     blocks = re.findall(r"```python\n(.*?)```", card.text, re.DOTALL)
     assert len(blocks) == (3 if phase == 12 else 2)
     for block in blocks:
-        exec(block.replace('"USER/NAME"', '"."'), names)
+        exec(block.replace("USER/NAME", "."), names)
     assert names["audio"].shape[-1] >= (24_000 if phase == 10 else 48_000)
 
 

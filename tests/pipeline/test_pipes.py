@@ -1,6 +1,8 @@
 """Pipes that a user would build, as real processes."""
 
+import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -96,3 +98,47 @@ def test_an_encoder_whose_reader_goes_away_ends_quietly(tmp_path: Path) -> None:
         assert encoder.wait() == 0
     assert "Traceback" not in messages
     assert "rror" not in messages
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_reader_that_takes_its_time_holds_all_back(tmp_path: Path) -> None:
+    """Neither audio nor tokens pile up in the decoder, however many there are to come."""
+    one, forty = (peak_behind_a_slow_reader(tmp_path / str(n), n) for n in (1, 40))
+    assert forty < one + 6_000  # their audio is 19,000 KiB
+
+
+def peak_behind_a_slow_reader(folder: Path, files: int) -> int:
+    """Return the decoder's peak memory in KiB when the reader has stopped, and then all have."""
+    for number in range(files):
+        write_tone(folder / f"{number}.wav", 10, 24_000)
+    encode = command(ENCODE, folder, "-o", "-", "--tokens", "orpheus", *TINY)
+    decode = command(DECODE, "-", "-o", "-", "--tokens", "orpheus", "--stream", *TINY)
+    with (
+        Popen(encode, stdout=PIPE) as encoder,
+        Popen(decode, stdin=encoder.stdout, stdout=PIPE) as decoder,
+    ):
+        assert encoder.stdout
+        assert decoder.stdout
+        encoder.stdout.close()  # the decoder alone reads it
+        decoder.stdout.read(48_000)
+        wait_for_standstill(encoder, decoder)
+        assert decoder.poll() is None
+        status = Path(f"/proc/{decoder.pid}/status").read_text()
+        decoder.kill()
+        encoder.kill()
+    [peak] = re.findall(r"VmHWM:\s*(\d+) kB", status)
+    return int(peak)
+
+
+def wait_for_standstill(*processes: Popen[bytes]) -> None:
+    """Wait until no process has used its processor for a while."""
+    before, now = [0], [-1]
+    while now != before:
+        time.sleep(1)
+        before, now = now, [cpu_ticks(process) for process in processes]
+
+
+def cpu_ticks(process: Popen[bytes]) -> int:
+    """Return the processor time of all threads, in the kernel's ticks."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])

@@ -21,7 +21,6 @@ def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     codes = [torch.arange(5 * count) for count in (1, 2, 4)]
     names: dict[str, Any] = {
-        "torch": torch,
         "audio": torch.zeros(1, 1, 24_000),
         "text": snac_model.ORPHEUS.text(codes),
     }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from models import NARROW, seeded
 
 from snac_model import load, save
 from snac_model.codec import SNAC
+from snac_model.dual_head import DualHeadSNAC
 from snac_model.errors import Failure
 
 MODEL = "owner/name"
@@ -26,7 +28,9 @@ def fill_hub_cache(cache: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         blob = hashlib.sha256(content).hexdigest()
         (repository / "blobs" / blob).write_bytes(content)
-        (snapshot / name).symlink_to(Path("../../blobs") / blob)
+        link = snapshot / name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(os.path.relpath(repository / "blobs" / blob, link.parent))
 
 
 @pytest.fixture
@@ -41,7 +45,8 @@ def unreachable_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("local_files_only", [True, False])
@@ -78,20 +83,36 @@ def test_without_network_and_cache_the_alternatives_are_named(
 
 
 @pytest.mark.usefixtures("unreachable_hub")
+def test_a_folder_of_a_repository_goes_by_its_name_unless_there_is_one_here(
+    tmp_path: Path, model: SNAC, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(model, tmp_path / "export")
+    save(DualHeadSNAC.from_base(model), tmp_path / "export/dual_head")
+    fill_hub_cache(tmp_path / "hub", files_of(tmp_path / "export"))
+    assert type(load(MODEL, cache_dir=tmp_path / "hub")) is SNAC
+    assert type(load(f"{MODEL}/dual_head", cache_dir=tmp_path / "hub")) is DualHeadSNAC
+    with pytest.raises(Failure, match="other holds no model"):
+        load(f"{MODEL}/other", cache_dir=tmp_path / "hub")
+    monkeypatch.chdir(tmp_path)
+    save(model, tmp_path / MODEL / "dual_head")
+    assert type(load(f"{MODEL}/dual_head", cache_dir=tmp_path / "hub")) is SNAC
+
+
+@pytest.mark.usefixtures("unreachable_hub")
 def test_a_cached_repository_that_holds_no_model_is_named(tmp_path: Path) -> None:
     fill_hub_cache(tmp_path, {"config.json": json.dumps(NARROW["24k"].to_dict()).encode()})
     with pytest.raises(Failure, match="holds no model"):
         load(MODEL, cache_dir=tmp_path)
 
 
-@pytest.mark.parametrize("where", ["nowhere", "./no/where", "/no/such/folder", "a/b/c", "~/x"])
+@pytest.mark.parametrize("where", ["nowhere", "./no/where", "/no/such/folder", "~/x", "a/b/c/d"])
 def test_a_folder_that_is_not_there_is_named(where: str) -> None:
     with pytest.raises(Failure, match=r"no such folder.*builtin:NAME"):
         load(where)
 
 
 def test_an_invalid_hub_id_and_an_unknown_builtin_are_named(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="cannot download"):
+    with pytest.raises(Failure, match="cannot be downloaded"):
         load("owner/na me", cache_dir=tmp_path)
     with pytest.raises(Failure, match="there is no builtin:nothing"):
         load("builtin:nothing")

@@ -1,6 +1,7 @@
 """Two processes share every batch, and come to what one comes to."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,19 @@ def test_what_one_process_cannot_read_stops_both(small_codec: Path, tmp_path: Pa
     assert killing.run_two(arguments(tmp_path, codes), log=log) == [1, 1], log.read_text()
     assert state(tmp_path)["state"] == "failed"
     assert "'train/1'" in state(tmp_path)["message"]
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_damaged_checkpoint_that_was_asked_for_stops_both(
+    voices: Path, root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    newest = max(tmp_path.glob("runs/one/checkpoints/step-*"))
+    (newest / "state.json").write_text("{}")
+    log = tmp_path / "resumed"
+    codes = killing.run_two(arguments(tmp_path, voices, *ODD, "--resume", newest), log=log)
+    assert codes == [1, 1], log.read_text()
+    assert log.read_text().count("state.json has 2 bytes") == 2
     assert "Traceback" not in log.read_text()
 
 

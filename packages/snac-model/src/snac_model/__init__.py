@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from snac_model.geometry import Geometry
     from snac_model.noise import RandomNoise, SeededNoise, no_noise
     from snac_model.streaming import StreamingDecoder
+    from snac_model.token_audio import decode_tokens
     from snac_model.token_text import read_tokens
     from snac_model.tokens import ORPHEUS, TokenLayout
     from snac_model.weights import load, save
@@ -27,6 +28,7 @@ _HOMES = {
     "SeededNoise": "noise",
     "StreamingDecoder": "streaming",
     "TokenLayout": "tokens",
+    "decode_tokens": "token_audio",
     "no_noise": "noise",
     "read_tokens": "token_text",
     "load": "weights",
@@ -43,6 +45,7 @@ __all__ = [
     "SeededNoise",
     "StreamingDecoder",
     "TokenLayout",
+    "decode_tokens",
     "load",
     "no_noise",
     "read_tokens",

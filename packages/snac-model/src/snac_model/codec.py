@@ -178,6 +178,11 @@ class SNAC(nn.Module):
         return outputs if len(outputs) > 1 else outputs[0], codes
 
     @property
+    def device(self) -> torch.device:
+        """Where audio and codes must be."""
+        return self.quantizer.levels[0].codebook.weight.device
+
+    @property
     def heads(self) -> dict[int, nn.Module]:
         """What makes audio of the trunk's features, under its rate in Hz."""
         return {self.geometry.output_rates[0]: self.decoder.head}

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from snac_model.errors import Failure
+from snac_model.places import DEFAULT_MODEL
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -101,6 +102,13 @@ def max_reject_rate_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default=0.05,
         help="Fail if more than this share of the input is rejected.",
     )(command)
+
+
+def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--model`` to a command."""
+    return click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")(
+        command
+    )
 
 
 def device_option(command: Callable[..., Any]) -> Callable[..., Any]:

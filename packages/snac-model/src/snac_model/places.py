@@ -14,9 +14,9 @@ OLD_CHECKPOINTS = (".pt", ".pth", ".ckpt")
 
 _BUILTIN_FOLDER = Path(__file__).parent / "builtin"
 _CHOICES = (
-    "Give a Hub id (owner/name), a folder with config.json and model.safetensors or "
-    "pytorch_model.bin, a run's best/ folder, an older checkpoint (.pt), or builtin:NAME "
-    "({builtins})."
+    "Give a Hub id (owner/name, or owner/name/folder), a folder with config.json and "
+    "model.safetensors or pytorch_model.bin, a run's best/ folder, an older checkpoint (.pt), or "
+    "builtin:NAME ({builtins})."
 )
 
 
@@ -36,6 +36,8 @@ def builtin_names() -> list[str]:
 def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
     """Find the files of a Hub id, a folder, ``builtin:NAME`` or an older checkpoint.
 
+    A folder that is there goes before the Hub; ``owner/name/folder`` is one in a Hub repository.
+
     Raises:
         Failure: naming what was looked for and what can be given instead.
     """
@@ -46,7 +48,7 @@ def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
         return _find_in_folder(Path(name))
     if name.endswith(OLD_CHECKPOINTS):
         return _find_old_checkpoint(Path(name))
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+    if name.count("/") in (1, 2) and not name.startswith((".", "/", "~")):
         return _find_on_hub(name, **hub_options)
     raise Failure(f"no model at {name}: there is no such folder. {_choices()}")
 
@@ -97,18 +99,20 @@ def _find_old_checkpoint(path: Path) -> ModelFiles:
     return ModelFiles(None, path)
 
 
-def _find_on_hub(repository: str, **options: Any) -> ModelFiles:
-    """Take what the repository has of a model's files; without a network, what the cache has."""
+def _find_on_hub(name: str, **options: Any) -> ModelFiles:
+    """Take what a repository has of a model's files; without a network, what the cache has."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = [CONFIG, WEIGHTS, OFFICIAL_WEIGHTS]
+    owner, repository, *folder = name.split("/")
+    wanted = ["/".join((*folder, file)) for file in (CONFIG, WEIGHTS, OFFICIAL_WEIGHTS)]
+    problem = f"there is no folder {name} here, and it cannot be downloaded from the Hub"
     try:
-        folder = snapshot_download(repository, allow_patterns=wanted, **options)
+        snapshot = snapshot_download(f"{owner}/{repository}", allow_patterns=wanted, **options)
     except LocalEntryNotFoundError as error:
         raise Failure(
-            f"cannot download {repository}: no network, and no copy in the Hub cache. {_choices()}"
+            f"{problem}: no network, and no copy in the Hub cache. {_choices()}"
         ) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise Failure(f"cannot download {repository}: {error}. {_choices()}") from error
-    return _find_in_folder(Path(folder))
+        raise Failure(f"{problem}: {error}. {_choices()}") from error
+    return _find_in_folder(Path(snapshot, *folder))

@@ -59,7 +59,7 @@ class StreamingDecoder:
     @property
     def device(self) -> torch.device:
         """Where the codes must be."""
-        return self.model.quantizer.levels[0].codebook.weight.device
+        return self.model.device
 
     @torch.inference_mode()
     def push(self, codes: Sequence[torch.Tensor]) -> Audio:

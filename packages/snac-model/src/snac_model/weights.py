@@ -25,8 +25,9 @@ def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: A
     """Load a model in evaluation mode: SNAC or DualHeadSNAC, as its ``config.json`` says.
 
     Args:
-        where: a Hub id, a folder (``config.json`` with ``model.safetensors`` or the official
-            ``pytorch_model.bin``), ``builtin:NAME``, or an older checkpoint (``.pt``).
+        where: a Hub id (``owner/name``, or ``owner/name/folder``), a folder (``config.json`` with
+            ``model.safetensors`` or the official ``pytorch_model.bin``), ``builtin:NAME``, or an
+            older checkpoint (``.pt``).
         device: where the weights go.
         hub_options: passed to ``huggingface_hub.snapshot_download``: ``revision``, ``cache_dir``...
 

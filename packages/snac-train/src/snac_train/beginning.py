@@ -65,14 +65,15 @@ def find_checkpoint(
     failure, path = None, None
     if start.resume and processes.main:
         try:
-            path = start.checkpoint or _checkpoints(folder, recipe).newest_whole()
+            named, checkpoints = start.checkpoint, _checkpoints(folder, recipe)
+            path = check_whole(named) if named else checkpoints.newest_whole()
         except Failure as error:
             failure = error
     processes.fail_together(failure)
     path = processes.gather([path])[0]
     if path is None:
         return None
-    checkpoint = read_checkpoint(check_whole(path))
+    checkpoint = read_checkpoint(path)
     then = merged(checkpoint.state["recipe"], checkpoint.state["facts"])
     check_unchanged(then, merged(asdict(recipe), facts), start.allow_changed)
     return checkpoint

@@ -15,18 +15,18 @@ from snac_model.console import (
     device_option,
     manifest_option,
     max_reject_rate_option,
+    model_option,
     note,
     print_summary,
     progress,
 )
-from snac_model.places import DEFAULT_MODEL
 
 
 @click.command(cls=Tool, example="snac-cache --gpus 0,1,2,3")
 @artifacts_option
 @manifest_option
 @codes_option
-@click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")
+@model_option
 @device_option
 @click.option("--gpus", metavar="0,1,...", help="One worker process on each of these GPUs.")
 @click.option("--workers", type=click.IntRange(1), help="CPU processes. [default: one a core]")

@@ -4,16 +4,9 @@ from pathlib import Path
 
 import click
 
-from snac_model.console import (
-    Tool,
-    check_reject_rate,
-    device_option,
-    max_reject_rate_option,
-    print_summary,
-    progress,
-)
+from snac_cache.cli.conversion import conversion_options, sum_up
+from snac_model.console import Tool, progress
 from snac_model.errors import BadInput
-from snac_model.places import DEFAULT_MODEL
 
 EXAMPLE = """snac-decode artifacts/codes -o audio --rate both --where "duration_s > 4"
 snac-encode in.wav -o - | snac-decode - --stream --rate 24000 -o - | aplay -f S16_LE -r 24000
@@ -78,16 +71,7 @@ class NoiseChoice(click.ParamType):
     metavar="N",
     help="With --stream, coarse tokens to wait for. [default: as many as matter, which is exact]",
 )
-@click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")
-@device_option
-@click.option("--workers", type=click.IntRange(1), help="CPU threads. [default: one a core]")
-@click.option(
-    "--rejects",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="JSON lines of what was left out. [default: OUTPUT.rejects.jsonl; none for a pipe]",
-)
-@max_reject_rate_option
+@conversion_options
 def main(
     *,
     sources: tuple[str, ...],
@@ -148,16 +132,15 @@ def main(
         done = decode_sources(
             codec, sources, request, audio, left_out, where=where, reader=reader, advance=advance
         )
-    print_summary(
-        to_stderr=output == "-",
-        utterances=done.utterances,
-        audio_seconds=round(done.audio_seconds, 3),
+    sum_up(
+        done,
+        left_out.reasons,
+        seconds=monotonic() - started,
+        output=output,
+        max_reject_rate=max_reject_rate,
         rates=request.rates,
-        rejects=dict(left_out.reasons),
         bad_tokens=bad_tokens.count,
-        audio_seconds_per_second=round(done.audio_seconds / (monotonic() - started), 1),
     )
-    check_reject_rate(left_out.reasons.total(), done.utterances, max_reject_rate)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,9 @@ from pathlib import Path
 
 import click
 
-from snac_model.console import (
-    Tool,
-    check_reject_rate,
-    device_option,
-    max_reject_rate_option,
-    print_summary,
-    progress,
-)
+from snac_cache.cli.conversion import conversion_options, sum_up
+from snac_model.console import Tool, progress
 from snac_model.errors import BadInput
-from snac_model.places import DEFAULT_MODEL
 
 EXAMPLE = """snac-encode ~/speech -o codes.parquet
 snac-encode in.wav -o - --tokens orpheus | tee tokens.txt | snac-decode - --tokens orpheus -o out/
@@ -36,16 +29,7 @@ snac-encode in.wav -o - --tokens orpheus | tee tokens.txt | snac-decode - --toke
     metavar="orpheus|FILE",
     help="Write a language model's tokens, a line each utterance: Orpheus's, or of a TOML layout.",
 )
-@click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")
-@device_option
-@click.option("--workers", type=click.IntRange(1), help="CPU threads. [default: one a core]")
-@click.option(
-    "--rejects",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="JSON lines of what was left out. [default: OUTPUT.rejects.jsonl; none for a pipe]",
-)
-@max_reject_rate_option
+@conversion_options
 def main(
     *,
     sources: tuple[Path, ...],
@@ -98,14 +82,13 @@ def main(
             threads=(workers or available_cores()) if device == "cpu" else 1,
             advance=advance,
         )
-    print_summary(
-        to_stderr=output == "-",
-        utterances=done.utterances,
-        audio_seconds=round(done.audio_seconds, 3),
-        rejects=dict(left_out.reasons),
-        audio_seconds_per_second=round(done.audio_seconds / (monotonic() - started), 1),
+    sum_up(
+        done,
+        left_out.reasons,
+        seconds=monotonic() - started,
+        output=output,
+        max_reject_rate=max_reject_rate,
     )
-    check_reject_rate(left_out.reasons.total(), done.utterances, max_reject_rate)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Codes to audio: any number of utterances, several at a time."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
 
 from snac_cache.convert.ahead import map_ahead
 from snac_cache.convert.audio_out import AudioOutput
+from snac_cache.convert.converted import Converted
 from snac_cache.convert.read import Row
 from snac_cache.convert.rejects import Rejects, Unusable
 from snac_cache.convert.utterance import CodedUtterance
@@ -18,14 +18,6 @@ UTTERANCES_IN_WINDOW = 512
 GPU_BATCH_SECONDS = 240.0
 
 
-@dataclass
-class Decoding:
-    """What one command did."""
-
-    utterances: int = 0
-    audio_seconds: float = 0.0
-
-
 def decode_utterances(
     model: SNAC,
     rows: Iterable[Row | Unusable],
@@ -34,7 +26,7 @@ def decode_utterances(
     rejects: Rejects,
     *,
     advance: Callable[[int], object],
-) -> Decoding:
+) -> Converted:
     """Decode rows of codes as they come; memory is bounded, whatever their number and length.
 
     Raises:
@@ -51,7 +43,7 @@ def decode_utterances(
         finally:
             decoders.put(decoder)
 
-    done = Decoding()
+    done = Converted()
     usable = _usable(model, rows, output, rejects)
     together = request.device == "cuda" and not output.piped
     batches = _equal_lengths(model, usable) if together else ([item] for item in usable)

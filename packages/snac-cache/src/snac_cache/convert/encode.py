@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import torch
 
 from snac_cache.convert.ahead import map_ahead
+from snac_cache.convert.converted import Converted
 from snac_cache.convert.rejects import Rejects
 from snac_cache.convert.write import Write
 from snac_cache.encoder import Encoded, UtteranceEncoder
@@ -29,14 +29,6 @@ ROWS_AT_ONCE = {"cpu": 8, "cuda": 512}
 Results = dict[int, Encoded | AudioError]
 
 
-@dataclass
-class Encoding:
-    """What one command did."""
-
-    utterances: int = 0
-    audio_seconds: float = 0.0
-
-
 def encode_files(
     model: SNAC,
     device: str,
@@ -46,7 +38,7 @@ def encode_files(
     *,
     threads: int,
     advance: Callable[[int], object],
-) -> Encoding:
+) -> Converted:
     """Encode all audio below the sources, in the order of its paths; memory is bounded.
 
     Args:
@@ -61,7 +53,7 @@ def encode_files(
     if device == "cpu":
         prepare_cpu_worker()
     encoder = UtteranceEncoder(model, torch.device(device))
-    done = Encoding()
+    done = Converted()
     with _standard_input_as_file(sources) as files:
         groups = _groups(_scan(files, rejects), ROWS_AT_ONCE[device])
         for rows, results in map_ahead(lambda rows: _encode(encoder, rows), groups, threads):

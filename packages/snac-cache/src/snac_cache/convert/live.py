@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from snac_cache.convert.audio_out import WriteSamples, to_pcm
-from snac_cache.convert.decode import Decoding
+from snac_cache.convert.converted import Converted
 from snac_cache.convert.read import read_frames
 from snac_cache.convert.utterance_decoder import DecodeRequest
 from snac_model.codec import SNAC
@@ -22,7 +22,7 @@ def decode_live(
     write: WriteSamples,
     *,
     advance: Callable[[int], object],
-) -> Decoding:
+) -> Converted:
     """Decode each frame as soon as it is whole, and write what audio is final by then.
 
     Args:
@@ -36,7 +36,7 @@ def decode_live(
     decoder = StreamingDecoder(
         model, rates=request.rates, noise=request.noise_source(), look_ahead=request.look_ahead
     )
-    done = Decoding()
+    done = Converted()
     frames = 0
 
     def give(audio: Audio) -> None:

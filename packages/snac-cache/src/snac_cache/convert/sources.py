@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from snac_cache.convert.audio_out import AudioOutput
-from snac_cache.convert.decode import Decoding, decode_utterances
+from snac_cache.convert.converted import Converted
+from snac_cache.convert.decode import decode_utterances
 from snac_cache.convert.live import decode_live
 from snac_cache.convert.read import Row, find_codes, read_lines, read_parquet, read_token_lines
 from snac_cache.convert.rejects import Rejects, Unusable
@@ -55,7 +56,7 @@ def decode_sources(
     where: str | None,
     reader: TokenReader | None,
     advance: Callable[[int], object],
-) -> Decoding:
+) -> Converted:
     """Decode all codes in the sources.
 
     Args:

@@ -15,12 +15,12 @@ with torch.inference_mode():
     audio = model.decode(codes)  # [B, 1, T] at {rate} Hz
 ```"""
 
-DUAL_HEAD = """At {rates} Hz, with `snac_model`, after `hf download {repository} --local-dir .`:
+DUAL_HEAD = """At {rates} Hz, with `snac_model`, whose commands take the name too:
 
 ```python
 import snac_model
 
-dual = snac_model.load("dual_head")
+dual = snac_model.load("{repository}/dual_head")
 with torch.inference_mode():
     outputs = dual.decode_by_rate(codes)  # [B, 1, T] under each rate in Hz
 ```"""

@@ -10,7 +10,7 @@ from accelerate.utils import gather_object
 from torch import nn
 
 from snac_cache.ranks import this_rank
-from snac_model.devices import choose_device
+from snac_model.devices import choose_device, keep_freed_memory
 from snac_model.errors import BadInput, Failure
 
 
@@ -32,6 +32,8 @@ class Processes:
             cpu=choose_device(device) == "cpu", mixed_precision="no", kwargs_handlers=[options]
         )
         self.device: torch.device = self.accelerator.device
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.number: int = self.accelerator.process_index
         self.count: int = self.accelerator.num_processes
         self.main: bool = self.accelerator.is_main_process
