@@ -111,8 +111,8 @@ def peak_behind_a_slow_reader(folder: Path, files: int) -> int:
     """Return the decoder's peak memory in KiB when the reader has stopped, and then all have."""
     for number in range(files):
         write_tone(folder / f"{number}.wav", 10, 24_000)
-    encode = command(ENCODE, folder, "-o", "-", "--tokens", "orpheus", *TINY)
-    decode = command(DECODE, "-", "-o", "-", "--tokens", "orpheus", "--stream", *TINY)
+    encode = command(ENCODE, folder, "-o", "-", "--tokens", "orpheus", *MODEL)
+    decode = command(DECODE, "-", "-o", "-", "--tokens", "orpheus", "--stream", *MODEL)
     with (
         Popen(encode, stdout=PIPE) as encoder,
         Popen(decode, stdin=encoder.stdout, stdout=PIPE) as decoder,
