@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from snac_eval.cards import Card, embedded_cards, linked_cards, trials
@@ -17,6 +16,7 @@ from snac_eval.catalogue import kind, verdict
 from snac_eval.decoding import resampled_name
 from snac_eval.figures import loss_figure, spread_figure
 from snac_eval.names import kilohertz, rate_name
+from snac_eval.pages import render
 from snac_eval.results import Results
 from snac_eval.run_metrics import RunMetrics, read_run_metrics
 from snac_eval.samples import REFERENCE, Sample, SampleFolder
@@ -27,6 +27,14 @@ from snac_model.files import write_text
 
 EMBEDDED = 8  # samples in the page itself; two megabytes each
 EXTREMES = 5  # best and worst utterances that are named
+FILTERS = {
+    "number": number,
+    "percent": percent,
+    "kilohertz": kilohertz,
+    "interval": interval,
+    "verdict": verdict,
+    "title_of": lambda metric: kind(metric).title,
+}
 SPREADS = ("loss", "lsd", "mel", "si_sdr", "pesq", "stoi", "visqol_speech", "dnsmos")
 
 
@@ -78,20 +86,18 @@ def write_report(
     """Write ``report.html`` and ``audio/``; the same evaluation gives the same bytes."""
     script = files("snac_eval").joinpath("templates/report.js").read_text(encoding="utf-8")
     found = tables(evaluation)
-    text = (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            evaluation=evaluation,
-            trained=[subject.name for subject in evaluation.subjects[1:]],
-            tables=found,
-            extremes=list(extremes(results)),
-            spreads={table.rate: list(spreads(results, table)) for table in found},
-            curves=list(curves(evaluation)),
-            listening=listen(evaluation, samples, path),
-            script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        )
+    text = render(
+        "report.html.jinja",
+        FILTERS,
+        evaluation=evaluation,
+        trained=[subject.name for subject in evaluation.subjects[1:]],
+        tables=found,
+        extremes=list(extremes(results)),
+        spreads={table.rate: list(spreads(results, table)) for table in found},
+        curves=list(curves(evaluation)),
+        listening=listen(evaluation, samples, path),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     write_text(path, text)
 
@@ -169,18 +175,3 @@ def listen(evaluation: Evaluation, samples: Iterable[Sample], page: Path) -> Lis
         listening.trials += trials(position, sample, cards, base_names)
     folder.close()
     return listening
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("snac_eval"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=number, percent=percent, kilohertz=kilohertz, interval=interval, verdict=verdict
-    )
-    environment.filters["title_of"] = lambda metric: kind(metric).title
-    return environment
