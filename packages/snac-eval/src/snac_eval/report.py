@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -27,7 +27,7 @@ from snac_model.files import write_text
 
 EMBEDDED = 8  # samples in the page itself; two megabytes each
 EXTREMES = 5  # best and worst utterances that are named
-FILTERS = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "percent": percent,
     "kilohertz": kilohertz,
