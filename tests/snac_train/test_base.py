@@ -9,7 +9,9 @@ from training import SMALL_CODEC, small_base, small_recipe
 from whole_runs import metrics, run
 
 from snac_model import load, save
+from snac_model.codec import SNAC
 from snac_model.errors import BadInput, Failure
+from snac_model.initialisation import keep_variance
 from snac_model.weights import untrained
 from snac_train.checkpoints.checkpoint import read_checkpoint
 from snac_train.cli.train import main as train_command
@@ -151,6 +153,14 @@ def test_a_start_at_random_is_that_of_its_seed(
     for name, value in found[0].items():
         assert value.equal(found[1][name]), name
     assert any(not value.equal(trained[name]) for name, value in found[0].items())
+
+
+def test_a_start_at_random_keeps_variance(architecture: Path) -> None:
+    config = SMALL_CODEC().config
+    torch.manual_seed(0)
+    expected = keep_variance(SNAC(**config.to_dict())).state_dict()
+    for name, value in random_start(architecture).items():
+        assert value.equal(expected[name]), name
 
 
 def test_an_older_checkpoint_is_no_architecture(tmp_path: Path) -> None:

@@ -76,6 +76,14 @@ def test_a_centroid_is_the_mean_of_those_in_its_direction() -> None:
         assert torch.allclose(found[number], vectors[nearest == number].mean(0), atol=1e-5)
 
 
+def test_a_group_that_nothing_is_in_starts_anew() -> None:
+    directions = F.normalize(torch.randn(8, DIMENSIONS, generator=seeded(3)))
+    often = torch.tensor([60, 5, 5, 5, 5, 5, 5, 5])  # so that most are drawn from one direction
+    vectors = directions.repeat_interleave(often, dim=0)
+    found = centroids(vectors, 8, seeded())
+    assert len((F.normalize(vectors) @ F.normalize(found).T).argmax(1).unique()) >= 7
+
+
 def test_filling_with_fewer_vectors_than_codes(level: VectorQuantizer) -> None:
     z = latents(STRIDE * 10)
     fill_codebook(level, z, seeded())

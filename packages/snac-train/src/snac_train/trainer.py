@@ -118,9 +118,10 @@ class Trainer:
 
     def _train_epoch(self, epoch: Epoch) -> None:
         """Take the steps of an epoch that have not been taken yet."""
+        begun = self.tracker.position.epoch == epoch.number  # before it was saved and stopped
         self.tracker.begin_epoch(epoch)
         done = self.tracker.position.step - epoch.first_step
-        if done == 0:
+        if not begun:
             self.codebooks.before(epoch)
         batches = self._batches_of(epoch)[done:]
         label = f"epoch {epoch.number} ({epoch.stage})"

@@ -38,7 +38,7 @@ class Saver:
         self.requests = requests
         self.checkpoints = Checkpoints(folder.path / "checkpoints", recipe.checkpoint.keep)
         self.saved_at = time.monotonic()
-        self.saved_step = 0  # a run that has taken no step is resumed by beginning it
+        self.saved_step: int | None = None
 
     def is_due(self, step: int) -> bool:
         """Say whether a signal, the clock or the number of steps asks for a checkpoint."""
