@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from runs import ENTRIES, RECIPE, STATE, scaled, write_run
-from wandb_files import history
+from wandb_files import history, settle
 from wandb_server import ENTITY, PROJECT, RUN, serve
 from workplace import command, last_line, run
 
@@ -64,6 +64,7 @@ def test_a_run_that_w_and_b_kept_offline_reads_as_its_folder(tmp_path: Path) -> 
     for line in many:
         kept.log(line)
     kept.finish(failed=False)
+    settle()
     result = compare(tmp_path, "one", kept.where, "--format", "jsonl")
     assert result.exit_code == 0, result.stderr
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -92,6 +93,7 @@ def test_runs_kept_offline_on_different_data_are_not_compared(tmp_path: Path) ->
     for line in ENTRIES:
         kept.log(line)
     kept.finish(failed=False)
+    settle()
     result = compare(tmp_path, "one", kept.where)
     assert "validation utterances (10 and 9)" in result.stdout
 
@@ -103,6 +105,7 @@ def test_half_a_file_is_read_as_far_as_it_goes_and_another_file_is_named(tmp_pat
     for line in ENTRIES:
         kept.log(line)
     kept.finish(failed=False)
+    settle()
     [file] = Path(kept.where).glob("*.wandb")
     content = file.read_bytes()
     for size in (0, 7, 100, len(content) // 2, len(content) - 1):
