@@ -8,6 +8,7 @@ reference, and the codes shuffled in time. STOI needs `uv sync --group perceptua
 """
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 
@@ -92,11 +93,18 @@ def measured(output: torch.Tensor, reference: torch.Tensor, codec: SNAC) -> Iter
     pair = Pair.of(output, reference, codec.geometry.sample_rate)
     whole = torch.tensor([len(reference)])
     yield MultiScaleSTFTLoss(FFT_SIZES_LOW)(pair.output[None], pair.reference[None], whole).item()
-    for metric in (mel_distance, lambda pair: stoi(pair)["stoi"]):
+    for metric in (mel_distance, intelligibility):
         try:
             yield metric(pair)
         except NoValue:
             yield None
+
+
+def intelligibility(pair: Pair) -> float:
+    """Return the STOI of a pair; raises NoValue too where it is not installed."""
+    if not find_spec("pystoi"):
+        raise NoValue("pystoi is not installed")
+    return stoi(pair)["stoi"]
 
 
 def mean(values: tuple[float | None, ...]) -> str:

@@ -43,6 +43,7 @@ if ! command -v uv >/dev/null; then
     export PATH="$root/.uv/bin:$PATH"
 fi
 say "$(uv --version): installing what uv.lock says"
-uv sync --project "$root" --locked ||
+# what was added to it stays: tools/test.sh's libraries, while its tests run the other tools
+uv sync --project "$root" --locked --inexact ||
     give_up "uv sync failed, see above; check the network and the disk (about 5 GB are needed)," \
         "and that uv is recent; 'rm -r .venv' starts afresh; then run this again"
