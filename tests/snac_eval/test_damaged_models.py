@@ -40,7 +40,7 @@ def spoken(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """Twelve sentences, and the small trained codec that the project brings along."""
     root = tmp_path_factory.mktemp("spoken")
     save(load("builtin:speech-small"), root / "models" / "base")
-    files = sorted((speech / "nathalie" / "val").glob("*.flac"))[:12]
+    files = sorted((speech / "kerstin" / "val").glob("*.flac"))[:12]
     cache([manifest_row(file) for file in files], root / "models" / "base", root / "codes")
     return Workplace(root, root / "models" / "base")
 
