@@ -30,7 +30,7 @@ class Workplace:
 
     def run(self, *arguments: object) -> Result:
         """Run snac-eval on the CPU, without samples unless they are asked for."""
-        common = ("--artifacts", self.root, "--device", "cpu", "--samples", 0)
+        common = ("--artifacts", self.root, "--device", "cpu", "--workers", 1, "--samples", 0)
         return run("snac_eval.cli.evaluate", *common, *arguments)
 
     def evaluate(self, *arguments: object) -> Path:
@@ -81,7 +81,19 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def read_means(folder: Path) -> dict[tuple[str, int, str], dict[str, Any]]:
-    """Return the lines of ``summary.json`` by model, rate and metric."""
+Lines = dict[tuple[str, int, str], dict[str, Any]]
+
+
+def read_means(folder: Path) -> Lines:
+    """Return the means of ``summary.json`` by model, rate and metric."""
+    return _lines(folder, "means")
+
+
+def read_differences(folder: Path) -> Lines:
+    """Return the differences to the base in ``summary.json`` by model, rate and metric."""
+    return _lines(folder, "differences")
+
+
+def _lines(folder: Path, kind: str) -> Lines:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return {(mean["model"], mean["rate"], mean["metric"]): mean for mean in summary["means"]}
+    return {(line["model"], line["rate"], line["metric"]): line for line in summary[kind]}

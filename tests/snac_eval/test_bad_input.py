@@ -30,7 +30,7 @@ def elsewhere(workplace: Workplace, tmp_path: Path) -> Callable[..., Workplace]:
     return make
 
 
-def failure(place: Workplace, *arguments: str | Path, code: int = 1) -> str:
+def failure(place: Workplace, *arguments: object, code: int = 1) -> str:
     """Return the message of an evaluation that must fail."""
     result = place.run(*arguments)
     assert result.exit_code == code, result.output
@@ -95,14 +95,32 @@ def test_without_a_target_only_the_lower_rate_is_judged(
         assert (row["value"] is None) == (reason is not None)
     mean = read_means(folder)["dual", 48000, "loss"]
     assert (mean["mean"], mean["missing"]) == (None, {"no target at 48000 Hz": 1})
+    assert (mean["n"], mean["n_null"]) == (0, 1)
     assert "no target at 48000 Hz" in (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_silent_utterance_has_numbers(elsewhere: Callable[..., Workplace]) -> None:
+def test_a_silent_utterance_has_no_level_to_compare(elsewhere: Callable[..., Workplace]) -> None:
     place = elsewhere()
     path = place.root / "audio" / "one.wav"
     soundfile.write(path, np.zeros(round(0.6 * 48000)), 48000)
-    assert all(row["value"] is not None for row in read_rows(place.evaluate(place.base)))
+    for row in read_rows(place.evaluate(place.base)):
+        silent = row["metric"] in ("si_sdr", "level_db")
+        assert row["reason"] == ("the reference is silent" if silent else None)
+        assert (row["value"] is None) == silent
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--id", "val/nobody"), "--id val/nobody: no such utterance"),
+        (("--where", "nonsense >", "--samples", 1), "--where nonsense >"),
+        (("--where", "duration_s > 100", "--samples", 1), "no utterance among those judged"),
+    ],
+)
+def test_samples_that_there_are_not(
+    workplace: Workplace, options: tuple[object, ...], why: str
+) -> None:
+    assert why in failure(workplace, workplace.base, *options, code=2)
 
 
 def test_a_run_without_a_best_model(elsewhere: Callable[..., Workplace]) -> None:

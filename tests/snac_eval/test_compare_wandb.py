@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from runs import ENTRIES, RECIPE, scaled, write_run
+from runs import ENTRIES, RECIPE, STATE, scaled, write_run
 from wandb_files import history
 from wandb_server import ENTITY, PROJECT, RUN, serve
 from workplace import command, last_line, run
@@ -76,6 +76,24 @@ def test_a_run_that_w_and_b_kept_offline_reads_as_its_folder(tmp_path: Path) -> 
     assert one == other
     assert [row["over_first"] for row in scores if row["run"] != "one"] == [0.0] * len(other)
     assert not [line for line in lines if line["kind"] == "difference"]
+
+
+def test_runs_kept_offline_on_different_data_are_not_compared(tmp_path: Path) -> None:
+    write_run(tmp_path, "one")
+    facts = STATE | {"counts": {"train": 90, "val": 9}}
+    kept = WandbRun(
+        "offline",
+        tmp_path,
+        "other",
+        config={**RECIPE, "run": facts},
+        tracking=Tracking(1, "p", ""),
+        run_id=None,
+    )
+    for line in ENTRIES:
+        kept.log(line)
+    kept.finish(failed=False)
+    result = compare(tmp_path, "one", kept.where)
+    assert "validation utterances (10 and 9)" in result.stdout
 
 
 def test_half_a_file_is_read_as_far_as_it_goes_and_another_file_is_named(tmp_path: Path) -> None:

@@ -5,37 +5,36 @@ from pathlib import Path
 
 import pytest
 import torch
-from evaluation import LENGTHS_S, Workplace, read_means, read_rows
+from evaluation import LENGTHS_S, Workplace, read_differences, read_means, read_rows
 
 from snac_cache import CodeStore
-from snac_eval.decoding import noise_seed
+from snac_eval.decoding import utterance_seed
 from snac_eval.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW
 from snac_model import DualHeadSNAC, SeededNoise
 from snac_model.audio import read_mono, resample
 from snac_model.losses import ReconstructionLoss
 
-
-def zero_the_second_head(model: DualHeadSNAC) -> None:
-    convolution = model.head_48k.final[1]
-    convolution.bias.zero_()  # type: ignore[operator]
-    convolution.parametrizations.weight.original0.zero_()  # type: ignore[operator, union-attr]
+METRICS_LOW = 6 + 1 + 5  # the loss and its parts, the spectral distance, what has one number each
+METRICS_HIGH = 7 + 3 + 5
 
 
 def test_a_model_against_itself_differs_by_exactly_nothing(workplace: Workplace) -> None:
-    means = read_means(workplace.evaluate(workplace.base, "--base", workplace.base))
-    own = {key: mean for key, mean in means.items() if key[0] == "base (2)"}
-    assert len(own) == 6
-    for (_, rate, metric), mean in own.items():
-        assert (mean["difference"], mean["change_percent"]) == (0.0, 0.0)
-        assert mean["mean"] == means["base", rate, metric]["mean"]
+    folder = workplace.evaluate(workplace.base, "--base", workplace.base)
+    means, differences = read_means(folder), read_differences(folder)
+    own = {key: line for key, line in differences.items() if key[0] == "base (2)"}
+    assert len(own) == METRICS_LOW
+    for (_, rate, metric), line in own.items():
+        assert (line["mean"], line["ci_low"], line["ci_high"]) == (0.0, 0.0, 0.0)
+        assert line["n"] == len(LENGTHS_S)
+        again = means["base (2)", rate, metric]
+        assert again == {**means["base", rate, metric], "model": "base (2)"}
 
 
 def test_a_new_second_head_leaves_the_first_as_it_was(workplace: Workplace) -> None:
     model = workplace.save_model("untrained", lambda model: None)
-    means = read_means(workplace.evaluate(model))
-    for (name, rate, _), mean in means.items():
+    for (name, rate, _), line in read_differences(workplace.evaluate(model)).items():
         if name == "untrained" and rate == 24000:
-            assert mean["difference"] == 0.0
+            assert (line["mean"], line["ci_low"], line["ci_high"]) == (0.0, 0.0, 0.0)
 
 
 def test_evaluated_twice_gives_the_same_files(workplace: Workplace) -> None:
@@ -50,7 +49,7 @@ def test_a_value_does_not_depend_on_what_is_evaluated_beside_it(workplace: Workp
     model = workplace.save_model("beside", lambda model: None)
     alone = read_rows(workplace.evaluate(model, "--val-limit", "2"))
     together = read_rows(workplace.evaluate(model, workplace.base))
-    assert len(alone) == 2 * 2 * (6 + 7)
+    assert len(alone) == 2 * 2 * (METRICS_LOW + METRICS_HIGH)
     assert all(row in together for row in alone)
 
 
@@ -67,7 +66,7 @@ def test_losses_are_those_of_a_direct_computation(workplace: Workplace, seed: in
     store = CodeStore(workplace.root / "codes" / "val")
     for index, utterance in enumerate(store):
         codes = [torch.from_numpy(level.astype("int64"))[None] for level in store.codes(index)]
-        noise = SeededNoise(noise_seed(seed, utterance.utterance_id))
+        noise = SeededNoise(utterance_seed(seed, utterance.utterance_id))
         with torch.no_grad():
             low, high = dual.decode(codes, noise)
         target = read_mono(utterance.audio_path)[0]
@@ -89,12 +88,44 @@ def test_losses_are_those_of_a_direct_computation(workplace: Workplace, seed: in
             assert sum(parts) / len(parts) == pytest.approx(stft, rel=1e-5)
 
 
-def test_a_damaged_model_ranks_worse(workplace: Workplace) -> None:
-    whole = workplace.save_model("whole", lambda model: None)
-    damaged = workplace.save_model("damaged", zero_the_second_head)
-    means = read_means(workplace.evaluate(whole, damaged, "--name", "ranked", "--samples", "1"))
-    assert means["damaged", 48000, "loss"]["mean"] > means["whole", 48000, "loss"]["mean"]
-    assert means["damaged", 24000, "loss"]["mean"] == means["whole", 24000, "loss"]["mean"]
+def test_nothing_depends_on_the_number_of_workers(workplace: Workplace) -> None:
+    model = workplace.save_model("spread", lambda model: None)
+    options = ("--ceiling", "--samples", "2")
+    alone = workplace.evaluate(model, "--name", "alone", *options)
+    several = workplace.evaluate(model, "--name", "several", *options, "--workers", 2)
+    for file in ("metrics.parquet", "summary.json"):
+        assert (alone / file).read_bytes() == (several / file).read_bytes(), file
+
+
+def test_a_processor_computes_in_one_thread(workplace: Workplace) -> None:
+    torch.set_num_threads(2)
+    workplace.evaluate(workplace.base, "--val-limit", 1)
+    assert torch.get_num_threads() == 1
+
+
+def test_the_ceiling_is_the_reference_against_itself(workplace: Workplace) -> None:
+    rows = read_rows(workplace.evaluate(workplace.base, "--ceiling"))
+    ceiling = [row for row in rows if row["model"] == "reference"]
+    assert len(ceiling) == len(LENGTHS_S) * (METRICS_LOW + METRICS_HIGH)
+    for row in ceiling:
+        if row["metric"] == "si_sdr":
+            assert (row["value"], row["reason"]) == (
+                None,
+                "the output is the reference, up to a gain",
+            )
+        else:
+            assert row["value"] == pytest.approx(0, abs=1e-5)
+
+
+def test_a_segment_is_whole_coarse_tokens_of_the_start(workplace: Workplace) -> None:
+    model = workplace.save_model("cut", lambda model: None)
+    summary = json.loads((workplace.evaluate(model, "--segment", 0.5) / "summary.json").read_text())
+    store = CodeStore(workplace.root / "codes" / "val")
+    tokens = -(-12000 // store.geometry.coarse_samples())
+    covered = tokens * store.geometry.coarse_samples()
+    lengths = [min(covered, utterance.num_samples) for utterance in store]
+    assert summary["segment_s"] == 0.5
+    assert summary["seconds"] == pytest.approx(sum(lengths) / 24000)
 
 
 def test_a_model_that_gives_no_number_has_null_and_a_reason(workplace: Workplace) -> None:
@@ -103,10 +134,11 @@ def test_a_model_that_gives_no_number_has_null_and_a_reason(workplace: Workplace
 
     folder = workplace.evaluate(workplace.save_model("spoilt", spoil), "--samples", "1")
     rows = [row for row in read_rows(folder) if (row["model"], row["rate"]) == ("spoilt", 48000)]
-    assert {(row["value"], row["reason"]) for row in rows} == {(None, "the result is not finite")}
+    assert {(row["value"], row["reason"]) for row in rows} == {(None, "the output is not finite")}
     mean = read_means(folder)["spoilt", 48000, "loss"]
-    assert (mean["mean"], mean["difference"], mean["utterances"]) == (None, None, 0)
-    assert mean["missing"] == {"the result is not finite": len(LENGTHS_S)}
+    assert (mean["mean"], mean["n"], mean["n_null"]) == (None, 0, len(LENGTHS_S))
+    assert mean["missing"] == {"the output is not finite": len(LENGTHS_S)}
+    assert read_differences(folder)["spoilt", 48000, "loss"]["mean"] is None
 
 
 def test_the_last_line_of_output_says_what_came_of_it(workplace: Workplace) -> None:

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from evaluation import Workplace
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+from workplace import last_line, run
 
 from snac_model import DualHeadSNAC, save
 
@@ -19,7 +21,8 @@ const images = [...document.querySelectorAll("svg image")].map(async (image) => 
   await copy.decode();
   return copy.naturalWidth;
 });
-const sounds = [...document.querySelectorAll("audio")].map(async (audio) => {
+const players = [...document.querySelectorAll("audio[id]")];
+const sounds = players.map(async (audio) => {
   const bytes = Uint8Array.from(atob(audio.src.split(",")[1]), (c) => c.charCodeAt(0));
   const decoded = await new AudioContext().decodeAudioData(bytes.buffer);
   return [audio.duration, decoded.duration];
@@ -43,10 +46,15 @@ def report(workplace: Workplace) -> Path:
     return workplace.evaluate(str(run), "--samples", "2") / "report.html"
 
 
+def screen(width: int) -> dict[str, Any]:
+    """Return the size of a phone or a desk's screen."""
+    return {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+
+
 def open_page(browser: webdriver.Chrome, page: Path) -> None:
     """Open a file and wait until every player knows its duration."""
     browser.get(page.as_uri())
-    ready = "return [...document.querySelectorAll('audio')].every((a) => a.readyState > 0)"
+    ready = "return [...document.querySelectorAll('audio[id]')].every((a) => a.readyState > 0)"
     WebDriverWait(browser, 30).until(lambda chrome: chrome.execute_script(ready))
 
 
@@ -58,6 +66,88 @@ def test_images_and_audio_decode(browser: webdriver.Chrome, report: Path) -> Non
     for announced, decoded in durations:
         assert announced > 0.4
         assert decoded == pytest.approx(announced, abs=0.05)
+
+
+def test_samples_beside_the_page_are_seen_and_heard(
+    browser: webdriver.Chrome, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snac_eval.report.EMBEDDED", 1)
+    model = workplace.save_model("beside files", lambda model: None)
+    open_page(browser, workplace.evaluate(model, "--samples", "2") / "report.html")
+    linked = browser.execute_script(
+        "return [...document.images].map((image) => [image.getAttribute('src'),"
+        "  image.loading = 'eager', image.complete || image.decode(), image.naturalWidth])"
+    )
+    assert len(linked) == 5
+    assert all(source.startswith("plots/002_") for source, *_ in linked)
+    players = browser.find_elements(By.CSS_SELECTOR, "audio[src^='audio/002_']")
+    assert len(players) == 5
+    script = "return [...document.images].every((image) => image.naturalWidth > 0)"
+    WebDriverWait(browser, 30).until(lambda chrome: chrome.execute_script(script))
+
+
+def click(browser: webdriver.Chrome, selector: str) -> None:
+    browser.find_element(By.CSS_SELECTOR, f"#blind-test {selector}").click()
+
+
+def names_in(browser: webdriver.Chrome, part: str) -> str:
+    element = browser.find_element(By.CSS_SELECTOR, f"#blind-test [data-part={part}]")
+    return element.get_attribute("textContent") or ""
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_blind_test_from_the_first_sound_to_the_tally(
+    browser: webdriver.Chrome, report: Path, tmp_path: Path, width: int
+) -> None:
+    """The listener always prefers the trained model, whichever side it is on, but once."""
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(width))
+    settings = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", settings)
+    open_page(browser, report)
+    trials = json.loads(names_in_script(browser))
+    click(browser, "[data-part=start]")
+    sides = []
+    for number in range(len(trials)):
+        assert names_in(browser, "count") == f"{number + 1} of {len(trials)}"
+        assert "<b>bold" not in names_in(browser, "trial")
+        sides.append(side_of_the_model(browser, trials))
+        click(browser, "[data-vote=none]" if number == 0 else f"[data-vote={sides[-1]}]")
+    assert f"<b>bold: preferred {len(trials) - 1} times" in names_in(browser, "result")
+    click(browser, "[data-part=save]")
+    saved = tmp_path / "votes.json"
+    WebDriverWait(browser, 30).until(lambda _: saved.is_file())
+    (tally,) = last_line(run("snac_eval.cli.evaluate", "--votes", saved))["votes"]
+    expected = {"model": "<b>bold", "against": "base resampled", "rate": 48000}
+    expected |= {"preferred": len(trials) - 1, "other": 0, "ties": 1, "share": 1.0}
+    assert {name: tally[name] for name in expected} == expected
+
+
+def names_in_script(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.ID, "trials").get_attribute("textContent") or ""
+
+
+def side_of_the_model(browser: webdriver.Chrome, trials: list[dict[str, Any]]) -> str:
+    """Look up whose sound each player has, which a listener cannot."""
+    own = {source(browser, f"#{trial['sounds'][0]}") for trial in trials}
+    others = {source(browser, f"#{trial['sounds'][1]}") for trial in trials}
+    shown = {side: source(browser, f"[data-part={side}]") for side in "ab"}
+    assert {shown["a"] in own, shown["b"] in own} == {True, False}
+    assert {shown["a"] in others, shown["b"] in others} == {True, False}
+    return "a" if shown["a"] in own else "b"
+
+
+def source(browser: webdriver.Chrome, selector: str) -> str:
+    return browser.find_element(By.CSS_SELECTOR, selector).get_attribute("src") or ""
+
+
+def test_sides_and_order_are_shuffled(browser: webdriver.Chrome, report: Path) -> None:
+    seen = set()
+    for _ in range(12):
+        open_page(browser, report)
+        trials = json.loads(names_in_script(browser))
+        click(browser, "[data-part=start]")
+        seen.add((source(browser, "[data-part=reference]"), side_of_the_model(browser, trials)))
+    assert len(seen) > 2
 
 
 def test_nothing_is_fetched_and_nothing_complains(browser: webdriver.Chrome, report: Path) -> None:
@@ -78,8 +168,7 @@ def test_nothing_is_fetched_and_nothing_complains(browser: webdriver.Chrome, rep
 def test_nothing_sticks_out_of_the_page(
     browser: webdriver.Chrome, report: Path, width: int
 ) -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(width))
     open_page(browser, report)
     script = "return [document.documentElement.scrollWidth, innerWidth]"
     widest, available = browser.execute_script(script)

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snac_eval.bootstrap import Estimate, RunningMean, resample_weights
 from snac_eval.measure import Row
 from snac_eval.summary import Mean, Summary
 
@@ -14,13 +16,13 @@ values = st.none() | st.floats(0.001, 100)
 
 def summarise(pairs: list[tuple[float | None, float | None]]) -> dict[str, Mean]:
     """Sum up a base and a model over utterances."""
-    summary = Summary("base")
+    summary = Summary("base", seed=0)
     for number, pair in enumerate(pairs):
         summary.add(
             Row(str(number), name, 24000, "loss", value, None if value is not None else "none")
             for name, value in zip(("base", "model"), pair, strict=True)
         )
-    return {mean.model: mean for mean in summary.means()}
+    return {mean.key.model: mean for mean in summary.means()}
 
 
 @given(st.lists(st.tuples(values, values), min_size=1, max_size=20))
@@ -30,27 +32,69 @@ def test_a_missing_value_is_left_out_and_counted(
     mean = summarise(pairs)["model"]
     present = [value for _, value in pairs if value is not None]
     both = [(base, value) for base, value in pairs if base is not None and value is not None]
-    assert mean.utterances == len(present)
-    assert sum(mean.missing.values()) == len(pairs) - len(present)
-    assert (mean.mean is None) == (not present)
-    assert (mean.difference is None) == (mean.change_percent is None) == (not both)
+    assert mean.value.n == len(present)
+    assert mean.n_null == len(pairs) - len(present)
+    assert mean.difference.n == len(both)
+    assert (mean.value.mean is None) == (not present)
+    assert (mean.difference.mean is None) == (mean.change_percent is None) == (not both)
     if present:
-        assert mean.mean == pytest.approx(math.fsum(present) / len(present))
+        assert mean.value.mean == pytest.approx(math.fsum(present) / len(present))
     if both:
         bases = math.fsum(base for base, _ in both)
         difference = math.fsum(value - base for base, value in both)
-        assert mean.difference == pytest.approx(difference / len(both), abs=1e-9)
+        assert mean.difference.mean == pytest.approx(difference / len(both), abs=1e-9)
         assert mean.change_percent == pytest.approx(100 * difference / bases, abs=1e-6)
 
 
 @given(st.lists(st.floats(0.001, 100), min_size=1, max_size=20))
 def test_equal_values_differ_by_exactly_nothing(losses: list[float]) -> None:
     mean = summarise([(loss, loss) for loss in losses])["model"]
-    assert (mean.difference, mean.change_percent) == (0.0, 0.0)
+    assert (mean.difference.mean, mean.change_percent) == (0.0, 0.0)
+    if len(losses) > 1:
+        assert (mean.difference.ci_low, mean.difference.ci_high) == (0.0, 0.0)
 
 
 def test_the_resampled_base_stands_in_where_the_base_has_no_head() -> None:
-    summary = Summary("base")
+    summary = Summary("base", seed=0)
     losses = {("base", 24000): 3.0, ("base resampled", 48000): 4.0, ("model", 48000): 1.0}
     summary.add(Row("a", *key, "loss", value, None) for key, value in losses.items())
-    assert [mean.difference for mean in summary.means()] == [0.0, 0.0, -3.0]
+    assert [mean.difference.mean for mean in summary.means()] == [0.0, 0.0, -3.0]
+
+
+def test_intervals_are_those_of_the_usual_bootstrap() -> None:
+    """Against drawing utterances with replacement, many times."""
+    random = np.random.default_rng(3)
+    base, model = random.gamma(2.0, size=150), random.gamma(2.1, size=150)
+    found = summarise(list(zip(base.tolist(), model.tolist(), strict=True)))["model"]
+    drawn = random.integers(0, 150, (20_000, 150))
+    for estimate, values in ((found.value, model), (found.difference, model - base)):
+        low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
+        assert estimate.ci_low == pytest.approx(low, abs=0.05 * (high - low))
+        assert estimate.ci_high == pytest.approx(high, abs=0.05 * (high - low))
+
+
+def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
+    random = np.random.default_rng(1)
+    held = 0
+    for _ in range(200):
+        mean = RunningMean()
+        for value in random.normal(5.0, 1.0, 40):
+            mean.add(value, resample_weights(int(random.integers(2**63))))
+        estimate = mean.estimate()
+        assert estimate.ci_low is not None
+        assert estimate.ci_high is not None
+        held += estimate.ci_low <= 5.0 <= estimate.ci_high
+    assert 0.88 <= held / 200 <= 0.99
+
+
+def test_one_utterance_has_no_interval() -> None:
+    mean = summarise([(1.0, 3.0)])["model"]
+    assert mean.value == Estimate(3.0, None, None, 1)
+    assert mean.difference == Estimate(2.0, None, None, 1)
+
+
+def test_without_a_base_at_a_rate_there_is_no_difference() -> None:
+    summary = Summary("base", seed=0)
+    losses = {("base", 48000): 4.0, ("model", 24000): 3.0, ("model", 48000): 1.0}
+    summary.add(Row("a", *key, "loss", value, None) for key, value in losses.items())
+    assert [mean.difference.mean for mean in summary.means()] == [0.0, None, -3.0]

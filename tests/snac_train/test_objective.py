@@ -64,7 +64,7 @@ def largest_difference(voices: Path, context: int) -> float:
     outputs = objective.decode(objective.latents(batch)[0], batch)
     largest = 0.0
     for head, rate in RATES.items():
-        segments = objective._cut(outputs[head], rate, batch)
+        segments = objective.cut(outputs[head], rate, batch)
         for item, name in enumerate(batch.utterance_ids):
             whole = whole_decoding(objective.model, store, name, head)
             start = segment_start(store, name, 12)

@@ -10,6 +10,10 @@ from killing import Moment
 from wandb_files import history
 from whole_runs import arguments
 
+from snac_eval.comparison.wandb_file import read_config
+
+SIZES = ("counts", "hours")
+
 
 def test_it_holds_the_numbers_of_the_metrics(
     voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -30,5 +34,9 @@ def test_it_holds_the_numbers_of_the_metrics(
         numbers.pop(prefix + "stage", None)
         logged = {name: value for name, value in row.items() if not name.startswith("_")}
         assert logged == {**numbers, "samples_seen": line["samples_seen"]}
-    names = {file.name for file in folder.glob("wandb/offline-run-*/*.wandb")}
-    assert len(names) == 1  # two processes, one W&B run
+    files = sorted(folder.glob("wandb/offline-run-*/*.wandb"))
+    assert len({file.name for file in files}) == 1  # two processes, one W&B run
+    run = json.loads((folder / "run.json").read_text())
+    config = read_config(files[0])
+    assert config["run"] == {name: run[name] for name in ("base", "base_sha256", "cache", *SIZES)}
+    assert config["data"]["codes"] == "cached"

@@ -1,13 +1,14 @@
 """Decoding a cached utterance with every model, alike each time."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from snac_cache.store import CachedUtterance, CodeStore
+from snac_cache.store import CodeStore
 from snac_eval.references import Rates
 from snac_eval.subjects import Subject
 from snac_model.audio import resample
@@ -31,10 +32,16 @@ class Decoder:
         store: the codes.
         seed: together with an utterance's id it decides the noise, which is one for all models.
         device: where to decode.
+        segment_s: length of a segment from each utterance's start; whole utterances if None.
     """
 
     def __init__(
-        self, subjects: Sequence[Subject], store: CodeStore, seed: int, device: torch.device
+        self,
+        subjects: Sequence[Subject],
+        store: CodeStore,
+        seed: int,
+        device: torch.device,
+        segment_s: float | None = None,
     ) -> None:
         self.models = {subject.name: subject.model.to(device) for subject in subjects}
         self.base = subjects[0].name
@@ -42,33 +49,57 @@ class Decoder:
         self.rates = Rates.of(store.geometry)
         self.seed = seed
         self.device = device
+        self.segment_tokens = _segment_tokens(store, segment_s)
 
-    @torch.inference_mode()
+    def num_samples(self, index: int) -> int:
+        """Samples at the codec's rate of an utterance that are decoded."""
+        geometry, samples = self.store.geometry, self.store[index].num_samples
+        if self.segment_tokens is None:
+            return samples
+        covered = geometry.sample_span(geometry.sample_rate, 0, self.segment_tokens)
+        return min(samples, covered.stop)
+
+    def seconds(self, index: int) -> float:
+        """Length of what is decoded of an utterance."""
+        return self.num_samples(index) / self.store.geometry.sample_rate
+
     def outputs(self, index: int) -> list[Output]:
         """Decode an utterance with every model, each head at its own rate.
 
-        The base's output resampled to the higher rate is always among them: it is what one would
-        do without a trained head.
+        The base's output at the lower rate, resampled to the higher, is always among them: it is
+        what one would do without a trained head.
         """
-        codes = [
-            torch.from_numpy(level.astype(np.int64))[None].to(self.device)
-            for level in self.store.codes(index)
-        ]
-        outputs = []
-        for name in self.models:
-            outputs += self._decode(name, codes, self.store[index])
-            if name == self.base:
-                outputs.append(self._resampled(outputs[0]))
+        outputs = self.decode(index)
+        if outputs[0].rate == self.rates.low:
+            outputs.insert(1, self._resampled(outputs[0]))
         return outputs
 
+    @torch.inference_mode()
+    def decode(self, index: int) -> list[Output]:
+        """Decode an utterance with every model, the base's own head first."""
+        codes = [
+            torch.from_numpy(level.astype(np.int64))[None].to(self.device)
+            for level in self._codes(index)
+        ]
+        noise = SeededNoise(utterance_seed(self.seed, self.store[index].utterance_id))
+        return [
+            output
+            for name in self.models
+            for output in self._decode(name, codes, noise, self.num_samples(index))
+        ]
+
+    def _codes(self, index: int) -> list[np.ndarray]:
+        available = self.store.coarse_tokens(index)
+        return self.store.codes(index, 0, min(available, self.segment_tokens or available))
+
     def _decode(
-        self, name: str, codes: list[torch.Tensor], utterance: CachedUtterance
+        self, name: str, codes: list[torch.Tensor], noise: SeededNoise, num_samples: int
     ) -> list[Output]:
         model = self.models[name]
-        noise = SeededNoise(noise_seed(self.seed, utterance.utterance_id))
-        decoded = model.trim(model.decode_by_rate(codes, noise), utterance.num_samples)
+        decoded = model.trim(model.decode_by_rate(codes, noise), num_samples)
         return [Output(name, rate, audio[0, 0]) for rate, audio in decoded.items()]
 
+    @torch.inference_mode()
     def _resampled(self, output: Output) -> Output:
         audio = resample(output.audio, self.rates.low, self.rates.high)
         return Output(resampled_name(output.model), self.rates.high, audio)
@@ -79,7 +110,14 @@ def resampled_name(model: str) -> str:
     return f"{model} resampled"
 
 
-def noise_seed(seed: int, utterance_id: str) -> int:
-    """Return the noise seed of one utterance, whatever is evaluated beside it."""
+def utterance_seed(seed: int, utterance_id: str) -> int:
+    """Return the seed of one utterance, whatever is evaluated beside it."""
     digest = hashlib.sha256(f"{seed}/{utterance_id}".encode()).digest()
     return int.from_bytes(digest[:8], "little")
+
+
+def _segment_tokens(store: CodeStore, seconds: float | None) -> int | None:
+    """Coarse tokens that hold a segment, in whole windows where the model has attention."""
+    if seconds is None:
+        return None
+    return store.geometry.encoded_tokens(math.ceil(seconds * store.geometry.sample_rate))[0]

@@ -1,22 +1,19 @@
 """The evaluation: decode, measure, sum up, write."""
 
-import random
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from snac_cache.store import CodeStore
-from snac_eval.decoding import Decoder
-from snac_eval.measure import Losses
+from snac_eval.choose import Wanted, choose, require_judged
+from snac_eval.judge import Job, Judge
 from snac_eval.metrics_file import metrics_writer
 from snac_eval.names import results_name
-from snac_eval.references import read_reference
+from snac_eval.parallel import in_order
+from snac_eval.perceptual import require_libraries
 from snac_eval.report import write_report
-from snac_eval.samples import Sample
-from snac_eval.subjects import find_places, load_subject
+from snac_eval.results import Results
+from snac_eval.subjects import find_places
 from snac_eval.summary import Summary
 from snac_eval.summary_file import Evaluation, mean_losses, write_summary
 from snac_eval.table import text_table
@@ -27,6 +24,7 @@ from snac_model.errors import Failure
 METRICS = "metrics.parquet"
 SUMMARY = "summary.json"
 PAGE = "report.html"
+UTTERANCES_A_WORKER = 32  # a process takes seconds to start; fewer are sooner done in this one
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,13 @@ class EvaluationRequest:
         name: folder of the results; by default the first model's name.
         split: whose utterances.
         limit: how many of them; by default all.
-        samples: how many of them to look at and listen to.
-        seed: of the decoder's noise and the choice of samples.
-        device: where to decode.
+        segment_s: how many seconds of each; by default all.
+        perceptual: which of ``perceptual.METRICS`` to compute.
+        ceiling: whether the reference is judged too.
+        wanted: which utterances to look at and listen to.
+        seed: of the decoder's noise, the resamples and the choice of samples.
+        devices: where to decode, one for each process.
+        all_devices: whether to start all those processes even for a few utterances.
     """
 
     models: Sequence[str]
@@ -53,9 +55,13 @@ class EvaluationRequest:
     name: str | None
     split: str
     limit: int | None
-    samples: int
+    segment_s: float | None
+    perceptual: tuple[str, ...]
+    ceiling: bool
+    wanted: Wanted
     seed: int
-    device: str
+    devices: list[str]
+    all_devices: bool
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,8 @@ class EvaluationReport:
     page: Path
     metrics: Path
     utterances: int
-    losses: dict[str, dict[str, float | None]]
-    table: str
+    losses: dict[str, dict[str, float | None]] = field(repr=False)
+    table: str = field(repr=False)
 
 
 def evaluate(request: EvaluationRequest) -> EvaluationReport:
@@ -83,28 +89,35 @@ def evaluate(request: EvaluationRequest) -> EvaluationReport:
     Raises:
         Failure: if there are no codes, if they are not the models' own, or if a file is missing.
     """
+    if request.perceptual:
+        require_libraries()
     store = open_store(request.codes or request.artifacts.codes, request.split)
-    base = request.base or store.identity.model
-    places = find_places(request.models, base, request.artifacts)
-    folder = request.artifacts.evaluation(results_name(request.name, places[1]))
-    subjects = [load_subject(place, store.identity) for place in places]
-    decoder = Decoder(subjects, store, request.seed, torch.device(request.device))
     count = min(request.limit or len(store), len(store))
-    kept = random.Random(request.seed).sample(range(count), min(request.samples, count))
-    summary, samples = judge(decoder, count, set(kept), folder / METRICS)
+    require_judged(store, count, request.wanted.ids)
+    job = make_job(request, store)
+    folder = request.artifacts.evaluation(results_name(request.name, job.places[1]))
+    judge = Judge(job, request.devices[0])
+    summary = measure(judge, job, count, devices_for(request, count), folder / METRICS)
     evaluation = Evaluation(
-        subjects=subjects,
+        subjects=judge.subjects,
         identity=store.identity,
         codes=store.folder,
-        rates=decoder.rates,
+        rates=judge.decoder.rates,
         split=request.split,
         utterances=count,
-        seconds=sum(store[index].duration_s for index in range(count)),
+        seconds=sum(map(judge.decoder.seconds, range(count))),
         seed=request.seed,
+        segment_s=request.segment_s,
         means=list(summary.means()),
     )
     write_summary(evaluation, folder / SUMMARY)
-    write_report(evaluation, samples, folder / PAGE)
+    results = Results(folder / METRICS, store.folder, job.places[1].name)
+    chosen = choose(results, request.wanted, request.seed)
+    samples = (
+        judge.sample(store.index_of(utterance_id), results.losses(utterance_id), why)
+        for utterance_id, why in chosen.items()
+    )
+    write_report(evaluation, results, samples, folder / PAGE)
     table = text_table(evaluation.means)
     return EvaluationReport(folder / PAGE, folder / METRICS, count, mean_losses(evaluation), table)
 
@@ -117,25 +130,32 @@ def open_store(codes: Path, split: str) -> CodeStore:
     return store
 
 
-def judge(
-    decoder: Decoder, count: int, kept: set[int], metrics: Path
-) -> tuple[Summary, list[Sample]]:
-    """Measure the first ``count`` utterances, one at a time; keep the audio of some."""
-    summary, samples = Summary(decoder.base), []
-    losses = Losses(decoder.rates, decoder.device)
-    with metrics_writer(metrics) as writer, exact_convolutions():
-        for index in track(range(count), count, "evaluate", "utterances"):
-            utterance = decoder.store[index]
-            reference = read_reference(utterance, decoder.store.geometry)
-            outputs = decoder.outputs(index)
-            rows = losses.rows(utterance.utterance_id, outputs, reference)
-            writer.add(rows)
-            summary.add(rows)
-            if index in kept:
-                samples.append(Sample.of(utterance, reference, outputs, rows))
-    return summary, samples
+def make_job(request: EvaluationRequest, store: CodeStore) -> Job:
+    """Find the models; say what every process does."""
+    base = request.base or store.identity.model
+    return Job(
+        places=find_places(request.models, base, request.artifacts),
+        codes=store.folder,
+        seed=request.seed,
+        segment_s=request.segment_s,
+        perceptual=request.perceptual,
+        ceiling=request.ceiling,
+    )
 
 
-def exact_convolutions() -> AbstractContextManager[None]:
-    """Have a GPU convolve in full float32, and alike each time."""
-    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+def devices_for(request: EvaluationRequest, count: int) -> list[str]:
+    """Return the devices of as many processes as ``count`` utterances are worth."""
+    worth = max(1, count // UTTERANCES_A_WORKER)
+    return request.devices if request.all_devices else request.devices[:worth]
+
+
+def measure(judge: Judge, job: Job, count: int, devices: list[str], metrics: Path) -> Summary:
+    """Measure the first ``count`` utterances, in this process or in several."""
+    summary = Summary(judge.decoder.base, job.seed)
+    alone = len(devices) == 1
+    rows = map(judge.rows, range(count)) if alone else in_order(job, range(count), devices)
+    with metrics_writer(metrics) as writer:
+        for utterance in track(rows, count, "evaluate", "utterances"):
+            writer.add(utterance)
+            summary.add(utterance)
+    return summary

@@ -1,7 +1,7 @@
 """Drawings for the report, as SVG that takes its colours from the page around it."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from snac_eval.results import Spread
 
 # Matplotlib writes plain colours; each of these stands for one that the page's theme decides.
 INK, GRID, TRAINED, VALIDATED, BASE = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -38,8 +40,8 @@ MAX_POINTS = 600
 
 def spectrogram_figure(
     levels: np.ndarray, seconds: float, rate: int, top_rate: int, loudest: float
-) -> Markup:
-    """Draw levels ``[frequencies, columns]`` in dB.
+) -> str:
+    """Draw levels ``[frequencies, columns]`` in dB, in plain colours.
 
     Args:
         levels: what ``spectrogram_db`` returns.
@@ -64,7 +66,40 @@ def spectrogram_figure(
         axes.set(xlim=(0, seconds), ylim=(0, top_rate / 2000), xlabel="time (s)", ylabel="kHz")
         axes.set_facecolor("black")
         axes.axhline(top_rate / 4000, color="white", linewidth=0.8, linestyle=(0, (4, 3)))
+        return _svg(figure)
+
+
+def spread_figure(title: str, spreads: Sequence[Spread]) -> Markup:
+    """Draw each model's percentiles as a box: the middle half, with lines from 5 to 95 %."""
+    boxes = [
+        dict(zip(("whislo", "q1", "med", "q3", "whishi"), spread.percentiles, strict=True))
+        for spread in spreads
+    ]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(4.8, 0.8 + 0.34 * len(spreads)))
+        height = figure.get_figheight()
+        axes = figure.add_axes((0.36, 0.5 / height, 0.62, 1 - 0.6 / height))
+        axes.grid(color=GRID, linewidth=0.5, axis="x")
+        lines = {"color": VALIDATED}
+        axes.bxp(
+            boxes,
+            orientation="horizontal",
+            showfliers=False,
+            widths=0.6,
+            boxprops=lines,
+            whiskerprops=lines,
+            capprops=lines,
+            medianprops={"color": BASE, "linewidth": 2},
+        )
+        axes.set_yticklabels([shortened(spread.model) for spread in spreads])
+        axes.invert_yaxis()
+        axes.set_xlabel(title, loc="left")
         return themed_svg(figure)
+
+
+def shortened(name: str, most: int = 24) -> str:
+    """Return a name whose middle is left out where it is too long for a drawing."""
+    return name if len(name) <= most else f"{name[: most - 12]}…{name[-11:]}"
 
 
 def loss_figure(
@@ -111,12 +146,22 @@ def _mark_stages(axes: Axes, stages: Mapping[str, int]) -> None:
         )
 
 
+def themed(drawing: str) -> Markup:
+    """Have an SVG element take its colours from the page around it."""
+    for colour, name in THEME.items():
+        drawing = drawing.replace(colour, name)
+    return Markup(drawing)
+
+
 def themed_svg(figure: Figure) -> Markup:
+    """Return a figure as an SVG element that takes its colours from the page around it."""
+    return themed(_svg(figure))
+
+
+def _svg(figure: Figure) -> str:
     """Return a figure as an SVG element without dates or random names."""
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": "snac-eval"}):
         figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None})
     text = buffer.getvalue()
-    for colour, themed in THEME.items():
-        text = text.replace(colour, themed)
-    return Markup(text[text.index("<svg") :])
+    return text[text.index("<svg") :]

@@ -1,13 +1,17 @@
-"""Measuring one output against the reference: the training loss and its parts."""
+"""Measuring outputs against their reference, whatever a run was trained with."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
 
+from snac_eval import perceptual, waveform
 from snac_eval.decoding import Output
+from snac_eval.pairs import Measure, NoValue, Pair
 from snac_eval.references import Rates, Reference
+from snac_eval.spectral import log_spectral_distance, mel_distance, split_log_spectral_distance
 from snac_model.losses import ReconstructionLoss
 
 L1_WEIGHT = 1.0
@@ -27,47 +31,92 @@ class Row(NamedTuple):
     reason: str | None
 
 
-class Losses:
-    """The losses of training phase 12, whatever a run was trained with, so that runs compare."""
+class Measures:
+    """All metrics at both rates.
 
-    def __init__(self, rates: Rates, device: torch.device) -> None:
-        sizes = {rates.low: FFT_SIZES_LOW, rates.high: FFT_SIZES_HIGH}
-        self.names = {rate: metric_names(sizes[rate]) for rate in sizes}
+    Args:
+        rates: of the heads.
+        device: where the outputs are.
+        perceptual_names: which of ``perceptual.METRICS`` to compute too.
+    """
+
+    def __init__(
+        self, rates: Rates, device: torch.device, perceptual_names: Sequence[str] = ()
+    ) -> None:
         self.device = device
-        self._losses = {
-            rate: ReconstructionLoss(sizes[rate], L1_WEIGHT, STFT_WEIGHT).to(device)
-            for rate in sizes
+        common = [*_simple(), *(perceptual.METRICS[name] for name in perceptual_names)]
+        self.by_rate = {
+            rates.low: [
+                _losses(FFT_SIZES_LOW, device),
+                Measure(("lsd",), log_spectral_distance),
+                *common,
+            ],
+            rates.high: [
+                _losses(FFT_SIZES_HIGH, device),
+                Measure(
+                    ("lsd", "lsd_below", "lsd_above"),
+                    partial(split_log_spectral_distance, split_hz=rates.low // 2),
+                ),
+                *common,
+            ],
         }
 
+    @torch.inference_mode()
     def rows(self, utterance_id: str, outputs: Sequence[Output], reference: Reference) -> list[Row]:
         """Measure all outputs of an utterance."""
-        return [row for output in outputs for row in self._rows(utterance_id, output, reference)]
-
-    def _rows(self, utterance_id: str, output: Output, reference: Reference) -> list[Row]:
-        if output.rate in reference.missing:
-            reason = reference.missing[output.rate]
-            return [
-                Row(utterance_id, output.model, output.rate, metric, None, reason)
-                for metric in self.names[output.rate]
-            ]
-        values = self._measure(output, reference.audio[output.rate])
         return [
-            Row(utterance_id, output.model, output.rate, metric, *_finite(values[metric]))
-            for metric in self.names[output.rate]
+            Row(utterance_id, output.model, output.rate, metric, value, reason)
+            for output in outputs
+            for metric, value, reason in self._values(output, reference)
         ]
 
-    @torch.inference_mode()
-    def _measure(self, output: Output, reference: torch.Tensor) -> dict[str, float]:
-        target = reference.to(self.device)[None]
-        prediction = output.audio[None, : target.shape[-1]]
-        valid = torch.tensor([target.shape[-1]], device=self.device)
-        parts = self._losses[output.rate].parts(prediction, target, valid)
+    def _values(
+        self, output: Output, reference: Reference
+    ) -> Iterator[tuple[str, float | None, str | None]]:
+        """Yield each metric with its value, or the reason why it has none."""
+        measures = self.by_rate[output.rate]
+        try:
+            if output.rate in reference.missing:
+                raise NoValue(reference.missing[output.rate])
+            target = reference.audio[output.rate].to(self.device)
+            pair = Pair.of(output.audio, target, output.rate)
+        except NoValue as reason:
+            yield from ((name, None, str(reason)) for one in measures for name in one.names)
+            return
+        for measure in measures:
+            try:
+                values = measure.compute(pair)
+                yield from ((name, *_finite(values[name])) for name in measure.names)
+            except NoValue as reason:
+                yield from ((name, None, str(reason)) for name in measure.names)
+
+
+def _losses(fft_sizes: tuple[int, ...], device: torch.device) -> Measure:
+    """The losses of training phase 12, the whole first."""
+    loss = ReconstructionLoss(fft_sizes, L1_WEIGHT, STFT_WEIGHT).to(device)
+
+    def compute(pair: Pair) -> dict[str, float]:
+        valid = torch.tensor([len(pair.reference)], device=device)
+        parts = loss.parts(pair.output[None], pair.reference[None], valid)
         return {name: value.item() for name, value in parts.items()}
 
+    return Measure(("loss", "l1", "stft", *(f"stft_{size}" for size in fft_sizes)), compute)
 
-def metric_names(fft_sizes: tuple[int, ...]) -> list[str]:
-    """Names of the metrics, the whole first."""
-    return ["loss", "l1", "stft", *(f"stft_{size}" for size in fft_sizes)]
+
+def _simple() -> list[Measure]:
+    """The metrics of one number each."""
+    functions: dict[str, Callable[[Pair], float]] = {
+        "mel": mel_distance,
+        "si_sdr": waveform.si_sdr,
+        "level_db": waveform.level_difference,
+        "clipping": waveform.clipping,
+        "length_difference": waveform.length_difference,
+    }
+    return [Measure((name,), partial(_one, name, compute)) for name, compute in functions.items()]
+
+
+def _one(name: str, compute: Callable[[Pair], float], pair: Pair) -> dict[str, float]:
+    return {name: compute(pair)}
 
 
 def _finite(value: float) -> tuple[float | None, str | None]:

@@ -36,8 +36,10 @@ class Reference:
     missing: dict[int, str]
 
 
-def read_reference(utterance: CachedUtterance, geometry: Geometry) -> Reference:
-    """Read a whole utterance at the rates of both heads.
+def read_reference(
+    utterance: CachedUtterance, geometry: Geometry, num_samples: int | None = None
+) -> Reference:
+    """Read an utterance at the rates of both heads: the first ``num_samples``, by default all.
 
     With a target, the lower rate is resampled from the higher, as in training. Without one there
     is only the lower rate, resampled from the source.
@@ -58,7 +60,8 @@ def read_reference(utterance: CachedUtterance, geometry: Geometry) -> Reference:
         expected = geometry.samples_at(wanted, utterance.num_samples)
         if abs(len(version) - expected) > 1:  # rounding may leave it one sample short or long
             raise _not_its_audio(path, utterance, len(version), wanted, expected)
-        versions[wanted] = version[:expected]
+        kept = geometry.samples_at(wanted, num_samples or utterance.num_samples)
+        versions[wanted] = version[:kept]
     return Reference(versions, missing)
 
 

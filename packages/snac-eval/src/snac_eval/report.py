@@ -1,32 +1,42 @@
-"""The page: everything in one file, nothing fetched."""
+"""The page: a file that fetches nothing, and the samples beside it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from snac_eval.audio_data import audio_uri
-from snac_eval.figures import loss_figure, spectrogram_figure
+from snac_eval.cards import Card, embedded_cards, linked_cards, trials
+from snac_eval.catalogue import kind, verdict
+from snac_eval.decoding import resampled_name
+from snac_eval.figures import loss_figure, spread_figure
 from snac_eval.names import kilohertz, rate_name
+from snac_eval.results import Results
 from snac_eval.run_metrics import RunMetrics, read_run_metrics
-from snac_eval.samples import REFERENCE, Sample
-from snac_eval.spectrogram import spectrogram_db
+from snac_eval.samples import REFERENCE, Sample, SampleFolder
 from snac_eval.summary import Mean
 from snac_eval.summary_file import Evaluation
-from snac_eval.table import number, percent
+from snac_eval.table import interval, number, percent
 from snac_model.files import write_text
+
+EMBEDDED = 8  # samples in the page itself; two megabytes each
+EXTREMES = 5  # best and worst utterances that are named
+SPREADS = ("loss", "lsd", "mel", "si_sdr", "pesq", "stoi", "visqol_speech", "dnsmos")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The means at one rate: ``lines`` are models, with a mean for each of ``metrics``."""
+    """The means at one rate: a line a metric, each with the means of ``models``."""
 
     rate: int
-    metrics: list[str]
-    lines: dict[str, list[Mean]]
+    models: list[str]
+    lines: dict[str, dict[str, Mean]]
 
 
 @dataclass(frozen=True)
@@ -38,40 +48,91 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Card:
-    """One version of an utterance: how it looks and sounds."""
+class Extremes:
+    """The utterances that a model did best or worst on, with all losses at its highest rate."""
 
-    model: str
-    rate: int
-    loss: float | None
-    is_reference: bool
-    drawing: Markup
-    audio: str
+    title: str
+    losses: dict[str, dict[str, float | None]]
 
 
-def write_report(evaluation: Evaluation, samples: Sequence[Sample], path: Path) -> None:
-    """Write ``report.html``; the same evaluation gives the same bytes."""
-    page = _environment().get_template("report.html.jinja")
-    text = page.render(
-        evaluation=evaluation,
-        trained=[subject.name for subject in evaluation.subjects[1:]],
-        tables=tables(evaluation),
-        curves=list(curves(evaluation)),
-        samples=[(sample, cards(sample)) for sample in samples],
+class Heading(NamedTuple):
+    """What stands over a sample's cards."""
+
+    number: int
+    utterance_id: str
+    why: str
+    seconds: float
+
+
+@dataclass
+class Listening:
+    """The samples' cards, and what the blind test asks."""
+
+    samples: list[tuple[Heading, list[Card]]] = field(default_factory=list)
+    trials: list[dict[str, Any]] = field(default_factory=list)
+
+
+def write_report(
+    evaluation: Evaluation, results: Results, samples: Iterable[Sample], path: Path
+) -> None:
+    """Write ``report.html`` and ``audio/``; the same evaluation gives the same bytes."""
+    script = files("snac_eval").joinpath("templates/report.js").read_text(encoding="utf-8")
+    found = tables(evaluation)
+    text = (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            evaluation=evaluation,
+            trained=[subject.name for subject in evaluation.subjects[1:]],
+            tables=found,
+            extremes=list(extremes(results)),
+            spreads={table.rate: list(spreads(results, table)) for table in found},
+            curves=list(curves(evaluation)),
+            listening=listen(evaluation, samples, path),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
     )
     write_text(path, text)
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
-    """Arrange the means by rate, model and metric."""
+    """Arrange the means by rate, metric and model."""
     found = []
     for rate in evaluation.rates:
-        means = [mean for mean in evaluation.means if mean.rate == rate]
-        lines: dict[str, list[Mean]] = {}
+        means = [mean for mean in evaluation.means if mean.key.rate == rate]
+        lines: dict[str, dict[str, Mean]] = {}
         for mean in means:
-            lines.setdefault(mean.model, []).append(mean)
-        found.append(Table(rate, list(dict.fromkeys(mean.metric for mean in means)), lines))
+            lines.setdefault(mean.key.metric, {})[mean.key.model] = mean
+        found.append(Table(rate, list(dict.fromkeys(mean.key.model for mean in means)), lines))
     return found
+
+
+def extremes(results: Results) -> Iterator[Extremes]:
+    """Name the utterances with the lowest and the highest loss."""
+    for order in ("best", "worst"):
+        ranked = results.ranked(order, EXTREMES)
+        yield Extremes(order, {one: _at_rate(results, one) for one in ranked})
+
+
+def _at_rate(results: Results, utterance_id: str) -> dict[str, float | None]:
+    losses = results.losses(utterance_id)
+    return {
+        model: loss
+        for (model, rate), loss in losses.items()
+        if rate == results.rate and model != REFERENCE
+    }
+
+
+def spreads(results: Results, table: Table) -> Iterator[Markup]:
+    """Draw how the main metrics are spread over the utterances."""
+    for metric in SPREADS:
+        found = [
+            spread for spread in results.spreads(table.rate, metric) if spread.model != REFERENCE
+        ]
+        found.sort(key=lambda spread: table.models.index(spread.model))
+        if found:
+            yield spread_figure(kind(metric).title, found)
 
 
 def curves(evaluation: Evaluation) -> Iterator[Curves]:
@@ -93,22 +154,21 @@ def _draw_loss(metrics: RunMetrics, rate: int) -> Markup | None:
     return loss_figure(found, metrics.stages) if found else None
 
 
-def cards(sample: Sample) -> list[Card]:
-    """Draw an utterance in all its versions, on one scale."""
-    levels = [spectrogram_db(signal) for signal in sample.signals]
-    top_rate = max(signal.rate for signal in sample.signals)
-    loudest = float(levels[0].max())
-    return [
-        Card(
-            model=signal.model,
-            rate=signal.rate,
-            loss=signal.loss,
-            is_reference=signal.model == REFERENCE,
-            drawing=spectrogram_figure(drawn, sample.seconds, signal.rate, top_rate, loudest),
-            audio=audio_uri(signal),
-        )
-        for signal, drawn in zip(sample.signals, levels, strict=True)
-    ]
+def listen(evaluation: Evaluation, samples: Iterable[Sample], page: Path) -> Listening:
+    """Write the samples' files; embed the first ones, and link to the rest."""
+    listening, folder = Listening(), SampleFolder(page.parent)
+    base_names = {evaluation.base, resampled_name(evaluation.base)}
+    for position, sample in enumerate(samples, start=1):
+        names = folder.add(sample)
+        if position <= EMBEDDED:
+            cards = embedded_cards(position, sample)
+        else:
+            cards = linked_cards(position, sample, names, page)
+        heading = Heading(position, sample.utterance_id, sample.why, sample.seconds)
+        listening.samples.append((heading, cards))
+        listening.trials += trials(position, sample, cards, base_names)
+    folder.close()
+    return listening
 
 
 def _environment() -> Environment:
@@ -119,5 +179,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, percent=percent, kilohertz=kilohertz)
+    environment.filters.update(
+        number=number, percent=percent, kilohertz=kilohertz, interval=interval, verdict=verdict
+    )
+    environment.filters["title_of"] = lambda metric: kind(metric).title
     return environment

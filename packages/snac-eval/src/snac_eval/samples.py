@@ -1,14 +1,20 @@
 """Utterances that are kept to be looked at and listened to."""
 
-from collections.abc import Sequence
+import io
+import json
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import soundfile
 import torch
 
 from snac_cache.store import CachedUtterance
 from snac_eval.decoding import Output
-from snac_eval.measure import Row
+from snac_eval.names import folder_name, rate_name
 from snac_eval.references import Reference
+from snac_model.files import atomic_path, write_text
 
 REFERENCE = "reference"
 
@@ -29,12 +35,27 @@ class Signal:
     audio: torch.Tensor
     loss: float | None
 
+    def encoded(self, file_format: str) -> bytes:
+        """Return the audio as a 16-bit file; samples that no format can hold are silent."""
+        buffer = io.BytesIO()
+        audio = self.audio.nan_to_num(0.0, 0.0, 0.0).numpy()
+        soundfile.write(buffer, audio, self.rate, format=file_format, subtype="PCM_16")
+        return buffer.getvalue()
+
+    def file_name(self, number: int) -> str:
+        """Return the name of the wav file of a sample's version: ``007_my-run_48k.wav``."""
+        return f"{number:03d}_{folder_name(self.model)}_{rate_name(self.rate)}.wav"
+
 
 @dataclass(frozen=True)
 class Sample:
-    """An utterance in all its versions: the reference at its higher rate, then the outputs."""
+    """An utterance in all its versions: the reference at its higher rate, then the outputs.
+
+    ``why`` says why it was chosen: ``best``, ``worst``, ``random``, ``asked for``.
+    """
 
     utterance_id: str
+    why: str
     seconds: float
     signals: list[Signal]
 
@@ -44,14 +65,40 @@ class Sample:
         utterance: CachedUtterance,
         reference: Reference,
         outputs: Sequence[Output],
-        rows: Sequence[Row],
+        losses: Mapping[tuple[str, int], float | None],
+        why: str,
     ) -> "Sample":
         """Keep an utterance, with each output's loss."""
-        losses = {(row.model, row.rate): row.value for row in rows if row.metric == "loss"}
         rate = max(reference.audio)
         signals = [Signal(REFERENCE, rate, reference.audio[rate], None)]
         signals += [
             Signal(output.model, output.rate, output.audio.cpu(), losses[output.model, output.rate])
             for output in outputs
         ]
-        return cls(utterance.utterance_id, utterance.duration_s, signals)
+        return cls(utterance.utterance_id, why, len(reference.audio[rate]) / rate, signals)
+
+
+class SampleFolder:
+    """``audio/`` beside the report: numbered wav files, and ``samples.json``: whose they are."""
+
+    def __init__(self, evaluation: Path) -> None:
+        self.folder = evaluation / "audio"
+        for old in (self.folder, evaluation / "plots"):  # of an earlier evaluation of this name
+            shutil.rmtree(old, ignore_errors=True)
+        self._index: list[dict[str, object]] = []
+
+    def add(self, sample: Sample) -> list[str]:
+        """Write a sample's versions; return the names of their files."""
+        number = len(self._index) + 1
+        names = [signal.file_name(number) for signal in sample.signals]
+        for signal, name in zip(sample.signals, names, strict=True):
+            with atomic_path(self.folder / name) as temporary:
+                temporary.write_bytes(signal.encoded("WAV"))
+        entry = {"number": number, "utterance_id": sample.utterance_id, "chosen_as": sample.why}
+        self._index.append({**entry, "files": names})
+        return names
+
+    def close(self) -> None:
+        """Write ``samples.json``."""
+        text = json.dumps(self._index, ensure_ascii=False, indent=2)
+        write_text(self.folder / "samples.json", text + "\n")

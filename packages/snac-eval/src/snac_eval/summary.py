@@ -1,11 +1,12 @@
-"""Means over utterances, and paired differences to the base."""
+"""Means over utterances and paired differences to the base, with their intervals."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from snac_eval.decoding import resampled_name
+from snac_eval.bootstrap import Estimate, RunningMean, resample_weights
+from snac_eval.decoding import resampled_name, utterance_seed
 from snac_eval.measure import Row
 
 
@@ -22,30 +23,42 @@ class Mean:
     """One line of the summary.
 
     Attributes:
-        mean: over the utterances that have a value; None where none has.
-        difference: mean of value minus base's value, over the utterances that have both.
+        value: over the utterances that have a value.
+        difference: of value minus base's value, over the utterances that have both.
         change_percent: that difference in percent of the base's mean over the same utterances.
-        utterances: how many have a value.
-        missing: how many have none, by reason.
+        base: name of the rows that the difference is to.
+        missing: how many utterances have no value, by reason.
     """
 
-    model: str
-    rate: int
-    metric: str
-    mean: float | None
-    difference: float | None
+    key: Key
+    value: Estimate
+    difference: Estimate
     change_percent: float | None
-    utterances: int
+    base: str
     missing: dict[str, int]
+
+    @property
+    def n_null(self) -> int:
+        """How many utterances have no value."""
+        return sum(self.missing.values())
+
+    def as_mean(self) -> dict[str, Any]:
+        """Return what ``summary.json`` says of the value."""
+        counts = {"n_null": self.n_null, "missing": self.missing}
+        return {**self.key._asdict(), **vars(self.value), **counts}
+
+    def as_difference(self) -> dict[str, Any]:
+        """Return what ``summary.json`` says of the difference."""
+        change = {"change_percent": self.change_percent, "base": self.base}
+        return {**self.key._asdict(), **vars(self.difference), **change}
 
 
 @dataclass
 class _Sums:
-    value: float = 0.0
-    count: int = 0
-    difference: float = 0.0
+    base_name: str
+    value: RunningMean = field(default_factory=RunningMean)
+    difference: RunningMean = field(default_factory=RunningMean)
     base: float = 0.0
-    pairs: int = 0
     missing: Counter[str] = field(default_factory=Counter)
 
 
@@ -55,27 +68,32 @@ class Summary:
     Args:
         base: name of the model that differences are taken to. At a rate that it has no head for,
             its resampled output stands in.
+        seed: decides the resamples, together with the utterances' ids.
     """
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, seed: int) -> None:
         self.base = base
-        self._sums: defaultdict[Key, _Sums] = defaultdict(_Sums)
+        self.seed = seed
+        self._sums: dict[Key, _Sums] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add all rows of one utterance."""
         values = {Key(row.model, row.rate, row.metric): row for row in rows}
+        utterance_id = next(iter(values.values())).utterance_id
+        weights = resample_weights(utterance_seed(self.seed, utterance_id))
         for key, row in values.items():
+            base_key = self._base_key(key, values)
+            if key not in self._sums:
+                self._sums[key] = _Sums(base_key.model)
             sums = self._sums[key]
             if row.value is None:
                 sums.missing[row.reason or "unknown"] += 1
                 continue
-            sums.value += row.value
-            sums.count += 1
-            base = values[self._base_key(key, values)].value
+            sums.value.add(row.value, weights)
+            base = values[base_key].value if base_key in values else None
             if base is not None:
-                sums.difference += row.value - base
+                sums.difference.add(row.value - base, weights)
                 sums.base += base
-                sums.pairs += 1
 
     def _base_key(self, key: Key, values: dict[Key, Row]) -> Key:
         own = key._replace(model=self.base)
@@ -85,14 +103,10 @@ class Summary:
         """Yield the means, in the order in which their rows first came."""
         for key, sums in self._sums.items():
             yield Mean(
-                *key,
-                mean=_ratio(sums.value, sums.count),
-                difference=_ratio(sums.difference, sums.pairs),
-                change_percent=_ratio(100 * sums.difference, sums.base),
-                utterances=sums.count,
+                key,
+                value=sums.value.estimate(),
+                difference=sums.difference.estimate(),
+                change_percent=100 * sums.difference.sum / abs(sums.base) if sums.base else None,
+                base=sums.base_name,
                 missing=dict(sums.missing),
             )
-
-
-def _ratio(total: float, count: float) -> float | None:
-    return total / count if count else None

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from snac_cache.identity import CacheIdentity
+from snac_eval.bootstrap import CONFIDENCE, RESAMPLES
 from snac_eval.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW, L1_WEIGHT, STFT_WEIGHT
 from snac_eval.names import rate_name
 from snac_eval.references import Rates
@@ -28,6 +29,7 @@ class Evaluation:
         utterances: how many were judged.
         seconds: how long they are in all.
         seed: of the decoder's noise.
+        segment_s: seconds of each utterance that were judged; None for all.
         means: over the utterances.
     """
 
@@ -39,6 +41,7 @@ class Evaluation:
     utterances: int
     seconds: float
     seed: int
+    segment_s: float | None
     means: Sequence[Mean]
 
     @property
@@ -60,6 +63,7 @@ def write_summary(evaluation: Evaluation, path: Path) -> None:
         },
         "utterances": evaluation.utterances,
         "seconds": evaluation.seconds,
+        "segment_s": evaluation.segment_s,
         "seed": evaluation.seed,
         "loss": {
             "l1_weight": L1_WEIGHT,
@@ -69,7 +73,10 @@ def write_summary(evaluation: Evaluation, path: Path) -> None:
                 rate_name(evaluation.rates.high): FFT_SIZES_HIGH,
             },
         },
-        "means": [asdict(mean) for mean in evaluation.means],
+        "resamples": RESAMPLES,
+        "confidence": CONFIDENCE,
+        "means": [mean.as_mean() for mean in evaluation.means],
+        "differences": [mean.as_difference() for mean in evaluation.means],
     }
     write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
 
@@ -78,8 +85,9 @@ def mean_losses(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
     """Return each model's mean losses, named as in a run's metrics: ``48k/loss``."""
     losses: dict[str, dict[str, float | None]] = {}
     for mean in evaluation.means:
-        if mean.metric == "loss":
-            losses.setdefault(mean.model, {})[f"{rate_name(mean.rate)}/loss"] = mean.mean
+        if mean.key.metric == "loss":
+            name = f"{rate_name(mean.key.rate)}/loss"
+            losses.setdefault(mean.key.model, {})[name] = mean.value.mean
     return losses
 
 

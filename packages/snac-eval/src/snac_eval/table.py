@@ -1,45 +1,53 @@
 """The main figures as plain text, for a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from snac_eval.names import rate_name
+from snac_eval.bootstrap import Estimate
+from snac_eval.catalogue import kind, verdict
+from snac_eval.columns import aligned
+from snac_eval.names import kilohertz
+from snac_eval.samples import REFERENCE
 from snac_eval.summary import Mean
 
-HEADER = ("model", "rate", "loss", "l1", "stft", "change")
+HEADER = ("rate", "model", "mean", "95 %", "difference", "95 %", "")
+SHOWN = ("loss", "lsd", "lsd_above", "mel", "si_sdr", "pesq", "stoi", "visqol_speech", "dnsmos")
 
 
 def text_table(means: Sequence[Mean]) -> str:
-    """Return one line a model and rate; ``change`` is that of the loss against the base."""
-    by_key = {(mean.model, mean.rate, mean.metric): mean for mean in means}
-    lines = [
-        (
-            loss.model,
-            rate_name(loss.rate),
-            *(number(by_key[loss.model, loss.rate, part].mean) for part in ("loss", "l1", "stft")),
-            percent(loss.change_percent),
-        )
-        for loss in sorted(means, key=lambda mean: mean.rate)
-        if loss.metric == "loss"
-    ]
-    return _aligned([HEADER, *lines])
+    """Return a table for each of the main metrics, one line a model and rate."""
+    tables = []
+    for metric in SHOWN:
+        found = [mean for mean in means if mean.key.metric == metric]
+        if found:
+            lines = map(_line, sorted(found, key=lambda mean: mean.key.rate))
+            tables.append(f"{kind(metric).title}\n{aligned([HEADER, *lines], names=2)}")
+    return "\n\n".join(tables)
 
 
-def number(value: float | None) -> str:
+def _line(mean: Mean) -> tuple[str, ...]:
+    own = mean.key.model in (mean.base, REFERENCE)
+    return (
+        kilohertz(mean.key.rate),
+        mean.key.model,
+        number(mean.value.mean),
+        interval(mean.value),
+        "" if own else number(mean.difference.mean, signed=True),
+        "" if own else interval(mean.difference, signed=True),
+        "" if own else verdict(mean),
+    )
+
+
+def number(value: float | None, *, signed: bool = False) -> str:
     """Return a metric's value to four decimals, a hyphen where it is missing."""
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else f"{value:+.4f}" if signed else f"{value:.4f}"
+
+
+def interval(estimate: Estimate, *, signed: bool = False) -> str:
+    """Return the ends of an interval, a hyphen where it is missing."""
+    ends = (number(end, signed=signed) for end in (estimate.ci_low, estimate.ci_high))
+    return "-" if estimate.ci_low is None else " to ".join(ends)
 
 
 def percent(value: float | None) -> str:
     """Return a change with its sign, a hyphen where it is missing."""
     return "-" if value is None else f"{value:+.1f} %"
-
-
-def _aligned(lines: Iterable[Sequence[str]]) -> str:
-    """Pad the cells: names to the left, numbers to the right."""
-    columns = list(zip(*lines, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    padded = [
-        [cell.ljust(width) if index == 0 else cell.rjust(width) for cell in column]
-        for index, (column, width) in enumerate(zip(columns, widths, strict=True))
-    ]
-    return "\n".join("  ".join(line) for line in zip(*padded, strict=True))

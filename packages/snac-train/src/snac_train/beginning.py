@@ -19,6 +19,7 @@ from snac_train.recipe import Recipe
 from snac_train.records.run_folder import RunFolder, now, process_started
 from snac_train.records.wandb_run import WandbRun
 
+COMPARED = ("base", "base_sha256", "cache", "counts", "hours")  # what comparable runs share
 LIBRARIES = ("accelerate", "torch", "torchaudio")
 
 
@@ -140,8 +141,10 @@ def start_wandb(folder: RunFolder, recipe: Recipe, mode: str) -> None:
         return
     run_id = folder.state.get("wandb_id")
     name, mode = folder.path.name, choose_mode(mode)
+    facts = {fact: folder.state[fact] for fact in COMPARED}
+    config = {**asdict(recipe), "run": facts}
     folder.wandb = WandbRun(
-        mode, folder.path, name, config=asdict(recipe), tracking=recipe.tracking, run_id=run_id
+        mode, folder.path, name, config=config, tracking=recipe.tracking, run_id=run_id
     )
     folder.update(wandb_id=folder.wandb.id)
     folder.say(f"W&B ({mode}): {folder.wandb.where}")

@@ -135,6 +135,7 @@ class _Run:
             position = self.trainer.tracker.position
             self.folder.say(f"going on after step {position.step}, in epoch {position.epoch}")
         else:
+            self.measures.aligned()
             self.measures.before()
         self.trainer.run(self.epochs)
         self.measures.after()

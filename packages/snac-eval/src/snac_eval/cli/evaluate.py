@@ -14,6 +14,8 @@ from snac_model.console import (
     print_summary,
 )
 
+PERCEPTUAL = ("pesq", "stoi", "visqol_speech", "visqol_audio", "dnsmos")
+
 
 @click.command(cls=Tool, example="snac-eval my-run --samples 6")
 @click.argument("models", nargs=-1, metavar="[RUN_OR_MODEL]...")
@@ -31,15 +33,42 @@ from snac_model.console import (
     help="Judge the first N utterances only. [default: all]",
 )
 @click.option(
-    "--samples",
-    type=click.IntRange(min=0),
-    default=4,
-    help="Utterances to look at and listen to in the report.",
+    "--segment",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Judge a segment of this length, from each utterance's start. [default: all of it]",
 )
 @click.option(
-    "--seed", type=int, default=0, help="Of the decoder's noise and the choice of samples."
+    "--perceptual",
+    multiple=True,
+    type=click.Choice([*PERCEPTUAL, "all"]),
+    help="Compute this metric too, which needs snac-eval[perceptual]; may be given again.",
+)
+@click.option("--ceiling", is_flag=True, help="Judge the reference too: the best there can be.")
+@click.option("--samples", type=click.IntRange(min=0), default=6, help="Utterances to listen to.")
+@click.option(
+    "--pick",
+    type=click.Choice(["mixed", "best", "worst", "random"]),
+    default="mixed",
+    help="Which: by the first model's loss, or a third each of the worst, the best and others.",
+)
+@click.option("--where", metavar="SQL", help="Pick among those that meet a condition.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Listen to this one; repeatable.")
+@click.option(
+    "--seed", type=int, default=0, help="Of the decoder's noise, the resamples and the samples."
 )
 @device_option
+@click.option("--gpus", metavar="0,1,...", help="One worker process on each of these GPUs.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="CPU processes. [default: up to one a core]"
+)
+@click.option(
+    "--votes",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Only add up the votes that a report's blind test saved; repeatable.",
+)
 def main(
     *,
     models: tuple[str, ...],
@@ -49,17 +78,30 @@ def main(
     name: str | None,
     split: str,
     limit: int | None,
+    segment: float | None,
+    perceptual: tuple[str, ...],
+    ceiling: bool,
     samples: int,
+    pick: str,
+    where: str | None,
+    ids: tuple[str, ...],
     seed: int,
     device: str,
+    gpus: str | None,
+    workers: int | None,
+    votes: tuple[Path, ...],
 ) -> None:
     """Measure models against their base on cached utterances, and write a report.
 
     RUN_OR_MODEL is a run's name or folder (its best model is taken) or any model: a Hub id, a
     folder, builtin:NAME. With none, it is the newest run.
     """
+    if votes:
+        add_up(votes)
+        return
+    from snac_eval.choose import Wanted
     from snac_eval.evaluate import EvaluationRequest, evaluate
-    from snac_model.devices import choose_device
+    from snac_model.devices import choose_workers
 
     request = EvaluationRequest(
         models=models,
@@ -69,9 +111,13 @@ def main(
         name=name,
         split=split,
         limit=limit,
-        samples=samples,
+        segment_s=segment,
+        perceptual=PERCEPTUAL if "all" in perceptual else tuple(dict.fromkeys(perceptual)),
+        ceiling=ceiling,
+        wanted=Wanted(samples, pick, where, ids),
         seed=seed,
-        device=choose_device(device),
+        devices=choose_workers(device, gpus, workers),
+        all_devices=workers is not None,
     )
     report = evaluate(request)
     note(report.table)
@@ -81,6 +127,21 @@ def main(
         metrics=str(report.metrics),
         utterances=report.utterances,
         losses=report.losses,
+    )
+
+
+def add_up(votes: tuple[Path, ...]) -> None:
+    """Print the votes' sums."""
+    from dataclasses import asdict
+
+    from snac_eval.votes import count_votes, votes_table
+
+    tallies = count_votes(votes)
+    note(votes_table(tallies))
+    print_summary(
+        votes=[
+            {**asdict(tally), "share": tally.share, "interval": tally.interval} for tally in tallies
+        ]
     )
 
 

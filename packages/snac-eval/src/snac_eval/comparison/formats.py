@@ -3,10 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from snac_eval.columns import aligned
 from snac_eval.comparison.compare import Comparison, Row
 from snac_eval.comparison.recipes import recipe_differences
 
@@ -22,11 +22,11 @@ def as_text(comparison: Comparison) -> str:
         shown = row.metric if row.metric != metric else ""
         scores.append([shown, row.run, *score_cells(comparison, row)])
         metric = row.metric
-    blocks = [_aligned(scores, names=2)]
+    blocks = [aligned(scores, names=2)]
     if differences := recipe_differences(comparison.runs):
         runs = [run.name for run in comparison.runs]
         lines = [[name, *map(in_words, values)] for name, values in differences.items()]
-        blocks.append(_aligned([["differs in", *runs], *lines], names=1 + len(runs)))
+        blocks.append(aligned([["differs in", *runs], *lines], names=1 + len(runs)))
     blocks += [f"warning: {warning}" for warning in comparison.warnings]
     return "\n\n".join(blocks) + "\n"
 
@@ -96,16 +96,3 @@ def in_words(value: Any) -> str:
     if value is None:
         return ABSENT
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-
-
-def _aligned(lines: Sequence[Sequence[str]], names: int) -> str:
-    """Pad the cells of a table: the first ``names`` columns to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = []
-    for line in lines:
-        cells = [
-            cell.ljust(width) if index < names else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        rows.append("  ".join(cells).rstrip())
-    return "\n".join(rows)

@@ -8,6 +8,7 @@ from snac_eval.comparison.run import Entry, Source
 from snac_eval.comparison.wandb_file import read_config, read_history
 from snac_model.errors import Failure
 
+FACTS = "run"  # the key under which snac-train puts what run.json says of a run's data
 KINDS = ("val", "baseline", "length")
 
 
@@ -23,13 +24,13 @@ def online_source(name: str) -> Source:
         run = wandb.Api().run(name)
     except (wandb.errors.Error, OSError, ValueError) as error:
         raise _unreachable(name, error) from error
-    return Source(run.name or run.id, name, _recipe(run.config), {}, entries(_rows(run, name)))
+    return _source(run.name or run.id, name, run.config, _rows(run, name))
 
 
 def offline_source(file: Path) -> Source:
     """Open the run that W&B kept offline in a ``.wandb`` file."""
     name = file.resolve().parent.name
-    return Source(name, str(file), _recipe(read_config(file)), {}, entries(read_history(file)))
+    return _source(name, str(file), read_config(file), read_history(file))
 
 
 def entries(rows: Iterable[dict[str, Any]]) -> Iterator[Entry]:
@@ -56,8 +57,12 @@ def _rows(run: Any, name: str) -> Iterator[dict[str, Any]]:
         raise _unreachable(name, error) from error
 
 
-def _recipe(config: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
-    return {name: table for name, table in config.items() if isinstance(table, dict)} or None
+def _source(
+    name: str, where: str, config: dict[str, Any], rows: Iterable[dict[str, Any]]
+) -> Source:
+    tables = {name: table for name, table in config.items() if isinstance(table, dict)}
+    facts = tables.pop(FACTS, {})
+    return Source(name, where, tables or None, facts, entries(rows))
 
 
 def _unreachable(name: str, error: Exception) -> Failure:

@@ -1,8 +1,10 @@
 """What the untouched model achieves, and how much better the best one is."""
 
 from snac_model.artifacts import BEST_FOLDERS
+from snac_model.errors import Failure
 from snac_model.weights import load
 from snac_train.data.inputs import Inputs
+from snac_train.learning.alignment import check_alignment
 from snac_train.learning.objective import Objective
 from snac_train.learning.validation import Validators
 from snac_train.recipe import Recipe
@@ -31,6 +33,23 @@ class Measures:
         self.validators = validators
         self.trainer = trainer
         self.folder = folder
+
+    def aligned(self) -> None:
+        """Say that cached codes and references sound at the same time.
+
+        Raises:
+            Failure: in every process, if they do not.
+        """
+        if self.recipe.data.codes != "cached":
+            return
+        failure = None
+        if self.trainer.processes.main:
+            try:
+                found = check_alignment(self.recipe, self.inputs, self.trainer.validator.segments)
+                self.folder.say(f"codes and audio: {found}")
+            except Failure as error:
+                failure = error
+        self.trainer.processes.fail_together(failure)
 
     def before(self) -> None:
         """Measure the untouched model, and its 24 kHz output resampled for a 48 kHz head."""

@@ -107,7 +107,7 @@ class Objective(nn.Module):
         total = torch.zeros((), device=batch.audio.device)
         references = self.references(batch)
         for head, rate in self.heads.items():
-            segments = self._cut(outputs[head], rate, batch)
+            segments = self.cut(outputs[head], rate, batch)
             parts = self.losses[head](segments, references[head], batch.valid[rate])
             losses |= {f"{head}/{name}": value for name, value in parts.items()}
             total = total + self.weights[head] * parts["loss"]
@@ -121,7 +121,7 @@ class Objective(nn.Module):
     def _reference(self, batch: Batch, rate: int) -> torch.Tensor:
         if batch.codes:
             return self._without_margin(batch, rate, batch.segment_tokens)
-        return self._cut(self._without_margin(batch, rate, batch.window_tokens), rate, batch)
+        return self.cut(self._without_margin(batch, rate, batch.window_tokens), rate, batch)
 
     def _without_margin(self, batch: Batch, rate: int, tokens: int) -> torch.Tensor:
         """Resample the batch's audio to ``rate`` and cut off its margins, ``[B, T]``."""
@@ -129,7 +129,7 @@ class Objective(nn.Module):
         length = self.model.geometry.sample_span(rate, 0, tokens).stop
         return resample(batch.audio, batch.rate, rate)[:, margin : margin + length]
 
-    def _cut(self, audio: torch.Tensor, rate: int, batch: Batch) -> torch.Tensor:
+    def cut(self, audio: torch.Tensor, rate: int, batch: Batch) -> torch.Tensor:
         """Cut each item's segment out of its window, ``[B, T]`` to ``[B, t]``."""
         geometry, length = self.model.geometry, batch.segment_tokens
         return torch.stack(

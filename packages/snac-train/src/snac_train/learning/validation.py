@@ -121,16 +121,22 @@ class Validators:
 
         Its segments depend on utterances and validation settings alone.
         """
-        settings, geometry = self.recipe.validation, self.inputs.model.geometry
-        segments = SegmentDataset(
-            self.inputs.val,
-            self.inputs.reference,
-            geometry,
-            segment_tokens=geometry.coarse_tokens(segment_s),
-            context=context_tokens(geometry, self.recipe),
-            draws=Draws.for_validation(settings.seed),
-        )
-        return Validator(segments, settings.batch_size, self.workers, self.processes, self.requests)
+        segments = validation_segments(self.recipe, self.inputs, segment_s)
+        size = self.recipe.validation.batch_size
+        return Validator(segments, size, self.workers, self.processes, self.requests)
+
+
+def validation_segments(recipe: Recipe, inputs: Inputs, segment_s: float) -> SegmentDataset:
+    """Return segments of about ``segment_s`` seconds of the val split, the same in every run."""
+    geometry = inputs.model.geometry
+    return SegmentDataset(
+        inputs.val,
+        inputs.reference,
+        geometry,
+        segment_tokens=geometry.coarse_tokens(segment_s),
+        context=context_tokens(geometry, recipe),
+        draws=Draws.for_validation(recipe.validation.seed),
+    )
 
 
 def context_tokens(geometry: Geometry, recipe: Recipe) -> int:

@@ -14,7 +14,9 @@ from snac_model.console import note
 from snac_model.devices import choose_device, parse_gpus
 from snac_model.errors import Failure
 from snac_train.data.inputs import Inputs, open_inputs
+from snac_train.learning.alignment import check_alignment
 from snac_train.learning.optimization import parameter_groups
+from snac_train.learning.validation import validation_segments
 from snac_train.operation.busy_gpus import check_gpus
 from snac_train.recipe import Recipe
 from snac_train.records.run_folder import RunFolder
@@ -65,6 +67,8 @@ def _findings(recipe: Recipe, request: Request, gpus: Sequence[int] | None) -> I
         yield _find("codes", lambda: _check_codes(request.codes, Path(request.manifest)))
     opened: list[Inputs] = []
     yield _find("data", lambda: _check_data(recipe, request, opened))
+    if opened and recipe.data.codes == "cached":
+        yield _find("sound", lambda: _check_sound(recipe, opened[0]))
     if opened:
         needed = bytes_to_write(recipe, opened[0].model)
         yield _find("disk", lambda: check_disk(request.run, needed))
@@ -111,6 +115,12 @@ def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
     left_out = sum(inputs.left_out.values())
     without = f"; {left_out} have no 48 kHz target and are left out" if left_out else ""
     return f"{len(inputs.train):,} train and {len(inputs.val):,} val utterances{without}"
+
+
+def _check_sound(recipe: Recipe, inputs: Inputs) -> str:
+    """Decode some codes and hold them against their references."""
+    segments = validation_segments(recipe, inputs, recipe.validation.segment_s)
+    return check_alignment(recipe, inputs, segments)
 
 
 def bytes_to_write(recipe: Recipe, model: SNAC) -> int:

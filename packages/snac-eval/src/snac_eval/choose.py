@@ -1,0 +1,65 @@
+"""Which utterances to look at and listen to."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from snac_cache.store import CodeStore
+from snac_eval.results import Results
+from snac_model.errors import BadInput
+
+PICKS = ("mixed", "best", "worst", "random")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which samples were asked for.
+
+    Attributes:
+        count: how many, where ``ids`` names none.
+        pick: one of ``PICKS``; ``mixed`` is a third each of the worst, the best and the others.
+        where: an SQL condition that they must meet.
+        ids: these and no others.
+    """
+
+    count: int
+    pick: str = "mixed"
+    where: str | None = None
+    ids: tuple[str, ...] = ()
+
+
+def choose(results: Results, wanted: Wanted, seed: int) -> dict[str, str]:
+    """Return utterance ids, each with why it was chosen.
+
+    Raises:
+        BadInput: if the condition is no SQL, or if nothing meets it.
+    """
+    if wanted.ids:
+        return dict.fromkeys(wanted.ids, "asked for")
+    chosen: dict[str, str] = {}
+    for order, count in _shares(wanted):
+        found = results.ranked(order, count + len(chosen), seed, wanted.where)
+        fresh = [utterance_id for utterance_id in found if utterance_id not in chosen]
+        chosen.update(dict.fromkeys(fresh[:count], order))
+    if wanted.where and wanted.count and not chosen:
+        raise BadInput(f"--where {wanted.where}: no utterance among those judged meets it")
+    return chosen
+
+
+def require_judged(store: CodeStore, count: int, ids: Sequence[str]) -> None:
+    """Raise BadInput if an id is not among the first ``count`` utterances."""
+    for utterance_id in ids:
+        try:
+            judged = store.index_of(utterance_id) < count
+        except KeyError:
+            judged = False
+        if not judged:
+            raise BadInput(f"--id {utterance_id}: no such utterance among the {count} to judge")
+
+
+def _shares(wanted: Wanted) -> Iterator[tuple[str, int]]:
+    """Yield how many samples to take in which order."""
+    if wanted.pick != "mixed":
+        yield wanted.pick, wanted.count
+        return
+    third = wanted.count // 3
+    yield from (("worst", third), ("best", third), ("random", wanted.count - 2 * third))

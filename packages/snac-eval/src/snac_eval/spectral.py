@@ -1,0 +1,81 @@
+"""Metrics of the short-time spectrum."""
+
+from functools import lru_cache
+
+import torch
+from torchaudio.transforms import MelScale
+
+from snac_eval.pairs import NoValue, Pair
+
+FFT_SIZE, HOP = 2048, 512
+POWER_FLOOR = 1e-8
+MEL_BANDS = 80
+MEL_FLOOR = 1e-5
+
+
+def log_spectral_distance(pair: Pair) -> dict[str, float]:
+    """Log-spectral distance over all frequencies, ``lsd``; lower is better.
+
+    Root mean square over frequency of the difference of log10 power, averaged over frames, as
+    published for bandwidth extension (Liu et al., "Neural vocoder is all you need for speech
+    super-resolution", 2022): Hann windows of 2,048 samples, a hop of 512, power floored at 1e-8.
+    """
+    return {"lsd": _distance(_log_power_difference(pair))}
+
+
+def split_log_spectral_distance(pair: Pair, split_hz: int) -> dict[str, float]:
+    """Log-spectral distance ``lsd``, and that of the frequencies below and from ``split_hz``."""
+    difference = _log_power_difference(pair)
+    below = sum(bin * pair.rate < split_hz * FFT_SIZE for bin in range(FFT_SIZE // 2 + 1))
+    return {
+        "lsd": _distance(difference),
+        "lsd_below": _distance(difference[:below]),
+        "lsd_above": _distance(difference[below:]),
+    }
+
+
+def mel_distance(pair: Pair) -> float:
+    """Mean absolute difference of the log10 mel spectra; lower is better.
+
+    The log term of the mel loss of Kumar et al., "High-fidelity audio compression with improved
+    RVQGAN" (2023), on one scale: magnitudes floored at 1e-5 in 80 bands, windows as for the
+    log-spectral distance.
+    """
+    bands = _mel_scale(pair.rate, pair.output.device)
+    output, reference = (
+        bands(_power(audio).sqrt()).clamp_min(MEL_FLOOR).log10()
+        for audio in (pair.output, pair.reference)
+    )
+    return (output - reference).abs().mean().item()
+
+
+def _power(audio: torch.Tensor) -> torch.Tensor:
+    """Power spectrogram ``[frequencies, frames]`` of ``[T]``."""
+    if len(audio) <= FFT_SIZE // 2:
+        raise NoValue(f"shorter than {FFT_SIZE // 2 + 1} samples")
+    spectrum = torch.stft(
+        audio, FFT_SIZE, HOP, window=_window(audio.device), center=True, return_complex=True
+    )
+    return spectrum.real.square() + spectrum.imag.square()
+
+
+def _log_power_difference(pair: Pair) -> torch.Tensor:
+    output, reference = (
+        _power(audio).clamp_min(POWER_FLOOR).log10() for audio in (pair.output, pair.reference)
+    )
+    return output - reference
+
+
+def _distance(difference: torch.Tensor) -> float:
+    """Root mean square over frequency, mean over frames, of ``[frequencies, frames]``."""
+    return difference.square().mean(0).sqrt().mean().item()
+
+
+@lru_cache(maxsize=8)
+def _window(device: torch.device) -> torch.Tensor:
+    return torch.hann_window(FFT_SIZE, device=device)
+
+
+@lru_cache(maxsize=8)
+def _mel_scale(rate: int, device: torch.device) -> MelScale:
+    return MelScale(MEL_BANDS, rate, n_stft=FFT_SIZE // 2 + 1).to(device)

@@ -1,0 +1,88 @@
+"""The metrics of the extra snac-eval[perceptual], on real speech."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from evaluation import Workplace, read_rows
+
+from snac_eval import perceptual
+from snac_eval.cli.evaluate import PERCEPTUAL
+from snac_eval.pairs import NoValue, Pair
+from snac_model.audio import read_mono
+
+pytestmark = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in perceptual.LIBRARIES),
+    reason="snac-eval[perceptual] is not installed",
+)
+CEILINGS = {"pesq": 4.64, "stoi": 1.0, "visqol_speech": 5.0, "visqol_audio": 4.73}
+
+
+@pytest.fixture(scope="module")
+def sentence(speech: Path) -> torch.Tensor:
+    audio, rate = read_mono(sorted((speech / "nathalie" / "val").glob("*.flac"))[0])
+    assert rate == 48000
+    return audio
+
+
+def score(name: str, output: torch.Tensor, reference: torch.Tensor) -> float:
+    values = perceptual.METRICS[name].compute(Pair.of(output, reference, 48000))
+    assert tuple(values) == perceptual.METRICS[name].names
+    return values[name]
+
+
+def with_noise(audio: torch.Tensor, level_db: float) -> torch.Tensor:
+    noise = torch.randn(len(audio), generator=torch.Generator().manual_seed(0))
+    return audio + noise * audio.square().mean().sqrt() * 10 ** (level_db / 20)
+
+
+def test_the_command_offers_each_of_them() -> None:
+    assert tuple(perceptual.METRICS) == PERCEPTUAL
+
+
+@pytest.mark.speech
+@pytest.mark.parametrize("name", perceptual.METRICS)
+def test_more_noise_is_worse(sentence: torch.Tensor, name: str) -> None:
+    clean, noisy, noisier = (
+        score(name, output, sentence)
+        for output in (sentence, with_noise(sentence, -25), with_noise(sentence, -5))
+    )
+    assert clean > noisy > noisier
+    if name in CEILINGS:
+        assert clean == pytest.approx(CEILINGS[name], abs=0.01)
+
+
+@pytest.mark.speech
+def test_dnsmos_is_what_speechmos_says(sentence: torch.Tensor) -> None:
+    """Values that speechmos 0.0.1.1 itself gave for this sentence, with librosa installed."""
+    expected = {"dnsmos_speech": 3.464518, "dnsmos_background": 3.717135, "dnsmos": 3.035387}
+    found = perceptual.dnsmos(Pair.of(sentence, sentence, 48000))
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", perceptual.METRICS)
+def test_silence_has_no_value(name: str) -> None:
+    noise, silence = with_noise(torch.full((48000,), 0.1), -3), torch.zeros(48000)
+    with pytest.raises(NoValue, match="the reference is silent"):
+        score(name, noise, silence)
+    with pytest.raises(NoValue, match="the output is silent"):
+        score(name, silence, noise)
+
+
+@pytest.mark.parametrize("name", ["pesq", "stoi", "visqol_speech"])
+def test_what_is_too_short_has_no_value(name: str) -> None:
+    noise = with_noise(torch.full((6000,), 0.1), -3)
+    with pytest.raises(NoValue):
+        score(name, noise, noise.flip(0))
+
+
+def test_a_metric_without_a_value_changes_no_other(workplace: Workplace) -> None:
+    short = ("--val-limit", 3, "--segment", 0.1)
+    plain = read_rows(workplace.evaluate(workplace.base, *short))
+    options = ("--perceptual", "pesq", "--perceptual", "stoi")
+    rows = read_rows(workplace.evaluate(workplace.base, *short, *options))
+    assert [row for row in rows if row["metric"] not in ("pesq", "stoi")] == plain
+    added = [row for row in rows if row["metric"] in ("pesq", "stoi")]
+    assert len(added) == 3 * 3 * 2
+    assert all(row["value"] is None and row["reason"] for row in added)

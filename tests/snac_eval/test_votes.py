@@ -1,0 +1,87 @@
+"""Adding up the votes of blind tests."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from workplace import last_line, run
+
+from snac_eval.votes import binomial_interval, count_votes
+
+VOTE = {"utterance_id": "a", "rate": 48000, "model": "mine", "against": "base resampled"}
+
+
+def save(path: Path, preferred: list[str | None]) -> Path:
+    votes = [{**VOTE, "preferred": name} for name in preferred]
+    path.write_text(json.dumps({"models": "mine", "votes": votes}))
+    return path
+
+
+def tail(trials: int, share: float, counts: range) -> float:
+    """The binomial distribution by its recursion, without factorials."""
+    probabilities = [1.0]
+    for _ in range(trials):
+        shifted = zip([0.0, *probabilities], [*probabilities, 0.0], strict=True)
+        probabilities = [one * share + other * (1 - share) for one, other in shifted]
+    return sum(probabilities[count] for count in counts)
+
+
+@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_is_exact(votes: tuple[int, int]) -> None:
+    """At its ends, what was seen or more extreme has a probability of 2.5 %."""
+    successes, trials = votes
+    low, high = binomial_interval(successes, trials)
+    assert low <= successes / trials <= high
+    if successes:
+        assert tail(trials, low, range(successes, trials + 1)) == pytest.approx(0.025)
+    if successes < trials:
+        assert tail(trials, high, range(successes + 1)) == pytest.approx(0.025)
+    assert (low == 0, high == 1) == (successes == 0, successes == trials)
+
+
+def test_a_published_interval() -> None:
+    assert binomial_interval(8, 10) == pytest.approx((0.4439, 0.9748), abs=1e-4)
+    assert binomial_interval(0, 10) == pytest.approx((0, 0.3085), abs=1e-4)
+    assert binomial_interval(1900, 2000) == pytest.approx((0.9395, 0.9591), abs=1e-3)
+
+
+def test_the_votes_of_several_listeners_are_added_up(tmp_path: Path) -> None:
+    first = save(tmp_path / "1.json", ["mine", "mine", "base resampled", None])
+    second = save(tmp_path / "2.json", ["mine"])
+    (tally,) = count_votes([first, second])
+    assert (tally.preferred, tally.other, tally.ties, tally.share) == (3, 1, 1, 0.75)
+    assert tally.interval == binomial_interval(3, 4)
+
+
+def test_the_command_says_it_as_a_table_and_as_json(tmp_path: Path) -> None:
+    file = save(tmp_path / "votes.json", ["mine"] * 9 + [None])
+    result = run("snac_eval.cli.evaluate", "--votes", file)
+    assert result.exit_code == 0
+    assert "100%  66% to 100%" in result.stderr
+    (tally,) = last_line(result)["votes"]
+    assert (tally["preferred"], tally["ties"], tally["share"]) == (9, 1, 1.0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "nonsense",
+        "[]",
+        '{"votes": [{}]}',
+        '{"votes": 3}',
+        json.dumps({"votes": [{**VOTE, "preferred": "somebody"}]}),
+    ],
+)
+def test_what_holds_no_votes_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "votes.json").write_text(content)
+    result = run("snac_eval.cli.evaluate", "--votes", tmp_path / "votes.json")
+    assert result.exit_code == 1
+    assert "votes.json holds no votes" in result.stderr
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    result = run("snac_eval.cli.evaluate", "--votes", tmp_path / "none.json")
+    assert result.exit_code == 1
+    assert "none.json" in result.stderr
