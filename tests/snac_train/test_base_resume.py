@@ -15,11 +15,8 @@ CODEBOOKS = "snac_train.learning.codebooks"
 
 MOMENTS = {
     "in warm-up": Moment(STEP, 3),
-    "in a fill": Moment(f"{CODEBOOKS}:fill_codebook", 2),
     "right after the fill": Moment(f"{CODEBOOKS}:CodebookKeeper._change", 1),
-    "a step after the fill": Moment(STEP, 5),
     "right after a revival": Moment(f"{CODEBOOKS}:CodebookKeeper._change", 2),
-    "two steps after a revival": Moment(STEP, 10),
 }
 NO_WARM_UP = ("--set", "curriculum.warmup_epochs=0", "--set", "tracking.log_every=1")
 

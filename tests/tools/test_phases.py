@@ -14,8 +14,8 @@ from workplace import write_tone
 
 ROOT = Path(__file__).parents[2]
 # many epochs: the run must still be training when the signal arrives
-QUICK = ["--model=builtin:speech-small", "--device", "cpu", "--epochs", "8", "--batch-size", "2"]
-QUICK += ["--segment-schedule", "0.3", "--epoch-ranges", "1-8", "--batch-multiplier", "1"]
+QUICK = ["--model=builtin:speech-small", "--device", "cpu", "--epochs", "5", "--batch-size", "2"]
+QUICK += ["--segment-schedule", "0.3", "--epoch-ranges", "1-5", "--batch-multiplier", "1"]
 QUICK += ["--set", "validation.segment_s=0.5", "--val-limit", "2"]
 
 
