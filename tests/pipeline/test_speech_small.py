@@ -26,6 +26,9 @@ from snac_train.recipe import load_recipe
 ROOT = Path(__file__).parents[2]
 NAME = "builtin:speech-small"
 SOURCES = ("nathalie", "kerstin", "klettres")
+# How much worse each control is at least. Kerstin holds nothing but faint noise above 8 kHz, and
+# klettres was recorded everywhere: no codes tell much of either's noise, whichever they are.
+WORSE = {"nathalie": 2.0, "kerstin": 1.5, "klettres": 1.2}
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +98,8 @@ def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
             {row[1]: float(row[n]) for row in rows[2:] if str(folder) in row[0]} for n in (2, 3)
         )
         for control in ("random decoder", "white noise", "shuffled codes"):
-            assert stft[control] > 1.3 * stft["codec"], (folder, control, stft)
-            assert mel[control] > 1.3 * mel["codec"], (folder, control, mel)
+            assert stft[control] > WORSE[folder.parent.name] * stft["codec"], (control, stft)
+            assert mel[control] > WORSE[folder.parent.name] * mel["codec"], (control, mel)
 
 
 def test_codes_of_the_token_before_are_worse(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
