@@ -32,8 +32,10 @@ def start(artifacts: Path, *arguments: object, script: str = "phase12.sh") -> su
     }
     # on one core: the commands start no workers then, of which each would load torch
     core = str(min(os.sched_getaffinity(0)))
+    # a shell's background ignores interrupts, and a script cannot trap what was ignored before it
+    heeding = ["env", "--default-signal=INT", "taskset", "-c", core]
     return subprocess.Popen(
-        ["taskset", "-c", core, str(ROOT / "tools" / script), *map(str, arguments)],
+        [*heeding, str(ROOT / "tools" / script), *map(str, arguments)],
         env=os.environ | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
