@@ -14,7 +14,14 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-PRELOADED = ["snac_train.session", "snac_train.cli.train", "snac_cache.store", "killing"]
+PRELOADED = [
+    "snac_train.session",
+    "snac_train.cli.train",
+    "snac_cache.store",
+    "killing",
+    "torch._dynamo",  # an optimizer imports it, and accelerate the other one: seconds a process
+    "torch.distributed.tensor",
+]
 
 
 @dataclass(frozen=True)

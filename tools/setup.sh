@@ -37,6 +37,8 @@ install_uv() {
 
 # Threads of torch that wait shall sleep: where others use the cores too, spinning halves the speed.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+# Where Python may not keep what it compiles, each command compiles torch anew: seconds.
+unset PYTHONDONTWRITEBYTECODE
 
 if ! command -v uv >/dev/null; then
     [ -x "$root/.uv/bin/uv" ] || install_uv
