@@ -50,7 +50,7 @@ def test_parts_do_not_depend_on_the_number_of_workers(
 ) -> None:
     for workers in (1, 2, 3):
         where = options(model_folder, manifest_folder, tmp_path / str(workers))
-        subprocess.run(command(CACHE, *where, "--workers", workers), check=True)
+        succeed(CACHE, *where, "--workers", workers)
     assert snapshot(tmp_path / "1") == snapshot(tmp_path / "2") == snapshot(tmp_path / "3")
 
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT
 from training import SMALL_RECIPE
 from whole_runs import settings
-from workplace import command, succeed
+from workplace import run, succeed
 
 from snac_train.operation.detach import pid_file
 
@@ -43,12 +43,7 @@ class Place:
         return ["--codes", self.codes, "--run", "one", "--device", "cpu"]
 
     def status(self) -> dict[str, Any]:
-        shown = subprocess.run(
-            command("snac_train.cli.status", "--run", "one", "--json", "--artifacts", self.root),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        shown = run("snac_train.cli.status", "--run", "one", "--json", "--artifacts", self.root)
         described: dict[str, Any] = json.loads(shown.stdout.splitlines()[0])
         return described
 
