@@ -3,6 +3,7 @@
 With a model of the true size; random codes and weights cost what others do.
 """
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,7 @@ import click
 import snac
 import soundfile
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from snac_cache.convert.audio_out import AudioOutput
 from snac_cache.convert.decode import decode_utterances
@@ -29,6 +31,7 @@ from snac_model.export.graphs import DecoderGraph
 from snac_model.export.onnx_files import decoder_name, open_session, write_decoder
 
 FILES = 20
+TURNS = 3
 STREAMED_TOKENS = 60
 WINDOW = 4  # coarse tokens decoded for each new one, in today's practice: 1 before, 2 after
 
@@ -60,24 +63,62 @@ def whole_files(
     """Print audio seconds per second of decoding files to files."""
     device = codes[0][0].device.type
     seconds = sum(model.geometry.seconds(levels[0].shape[-1]) for levels in codes)
-    base = seconds / timed(lambda: decode_officially(official, codes, work))
-    print(f"Decoding {len(codes)} files, {seconds:.0f} s of audio, {device}:\n")
-    print("| | audio s / s | ratio |\n| --- | ---: | ---: |")
-    print(f"| official package, one file at a time, 24 kHz | {base:.1f} | 1.0 |")
-    threads = available_cores() if device == "cpu" else 1
+    official_way = {
+        "official package, one file at a time, 24 kHz": partial(
+            decode_officially, official, codes, work
+        )
+    }
+    took = best_of_turns(official_way)  # first: what makes ready for ours would speed it up too
+    base = min(took.values())
+    limit = product_limit(official, codes[0]) if device == "cpu" else None
     if device == "cpu":
         prepare_cpu_worker()
     model.fold_weight_norm()
-    ways: list[tuple[str, SNAC]] = [("24 kHz", model), ("24 and 48 kHz", dual)]
-    for name, decoder in ways:
+    took |= best_of_turns(our_ways(model, dual, codes, work))
+    print(f"Decoding {len(codes)} files, {seconds:.0f} s of audio, {device}, best of {TURNS}:\n")
+    print("| | audio s / s | ratio |\n| --- | ---: | ---: |")
+    for name, best in took.items():
+        print(f"| {name} | {seconds / best:.1f} | {base / best:.2f} |")
+    if limit:
+        print(f"| 24 kHz as products alone, at torch.mm's best | {limit:.1f} | |")
+    print()
+
+
+def our_ways(
+    model: SNAC, dual: DualHeadSNAC, codes: list[Codes], work: Path
+) -> dict[str, Callable[[], object]]:
+    """Return our ways to decode the codes, by name."""
+    device = codes[0][0].device.type
+    threads = available_cores() if device == "cpu" else 1
+    ways: dict[str, Callable[[], object]] = {}
+    for name, decoder in (("24 kHz", model), ("24 and 48 kHz", dual)):
         request = DecodeRequest(decoder.geometry.output_rates, "random", device, threads)
-        speed = seconds / timed(partial(decode_ours, decoder, codes, request, work / name))
-        print(f"| snac-decode, {threads} workers, {name} | {speed:.1f} | {speed / base:.2f} |")
+        title = f"snac-decode, {threads} workers, {name}"
+        ways[title] = partial(decode_ours, decoder, codes, request, work / name)
     if device == "cpu":
         for rate in dual.geometry.output_rates:
-            speed = seconds / timed(onnx_decoding(dual, rate, codes, work))
-            print(f"| onnxruntime, {rate} Hz, without noise | {speed:.1f} | {speed / base:.2f} |")
-    print()
+            ways[f"onnxruntime, {rate} Hz, without noise"] = onnx_decoding(dual, rate, codes, work)
+    return ways
+
+
+def best_of_turns(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the least seconds of each way; they take turns, for a machine that is not quiet."""
+    best = dict.fromkeys(ways, math.inf)
+    for _ in range(TURNS):
+        for name, work in ways.items():
+            best[name] = min(best[name], timed(work))
+    return best
+
+
+def product_limit(official: snac.SNAC, levels: Codes) -> float:
+    """Return audio seconds per second if decoding were nothing but one large matrix product."""
+    with FlopCounterMode(display=False) as counter:
+        audio = official.decode(levels)
+    per_second = counter.get_total_flops() / (audio.shape[-1] / SNAC_24KHZ.sampling_rate)
+    size = 2048
+    square = torch.randn(size, size)
+    took = min(timed(lambda: square @ square) for _ in range(20))
+    return 2 * size**3 / took / per_second
 
 
 def onnx_decoding(model: SNAC, rate: int, codes: list[Codes], folder: Path) -> Callable[[], object]:
@@ -128,16 +169,22 @@ def row(
 
 def stream_times(decoder: StreamingDecoder, tokens: list[Codes]) -> tuple[float, float]:
     """Return milliseconds from the last token that the first audio needs to it, and of a token."""
-    first, steady = 0.0, []
+    firsts, steady = [], []
+    for _ in range(TURNS):
+        elapsed = list(times_with_audio(decoder, tokens))
+        firsts.append(elapsed[0])
+        steady += elapsed[1:]
+        decoder.finish()
+    return median(firsts), median(steady)
+
+
+def times_with_audio(decoder: StreamingDecoder, tokens: list[Codes]) -> Iterator[float]:
+    """Yield the milliseconds of each token that brings audio."""
     for levels in tokens:
         started = time.perf_counter()
         audio = [piece.cpu() for piece in decoder.push(levels).values()]
-        elapsed = 1000 * (time.perf_counter() - started)
-        if not audio[0].shape[-1]:
-            continue
-        first = first or elapsed
-        steady.append(elapsed)
-    return first, median(steady)
+        if audio[0].shape[-1]:
+            yield 1000 * (time.perf_counter() - started)
 
 
 def lengths(paths: list[Path], model: SNAC) -> Iterator[int]:
