@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -64,6 +65,15 @@ def test_any_chunking_gives_the_whole(
     name: str, tokens: int, lengths: list[int], noise: NoiseSource, batch: int
 ) -> None:
     assert_whole(MODELS[name], tokens, lengths, noise, batch)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.sampled_from(sorted(MODELS)), st.integers(1, 6), st.integers(300, 30_000))
+def test_stages_that_cut_what_they_are_given_give_the_whole(
+    name: str, tokens: int, cached: int
+) -> None:
+    with patch("snac_model.streamed_layers.CACHED_NUMBERS", cached):
+        assert_whole(MODELS[name], tokens, [4], SeededNoise(3))
 
 
 def test_a_minute_gives_the_whole() -> None:

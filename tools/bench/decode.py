@@ -63,7 +63,7 @@ def whole_files(
     """Print audio seconds per second of decoding files to files."""
     device = codes[0][0].device.type
     seconds = sum(model.geometry.seconds(levels[0].shape[-1]) for levels in codes)
-    official_way = {
+    official_way: dict[str, Callable[[], object]] = {
         "official package, one file at a time, 24 kHz": partial(
             decode_officially, official, codes, work
         )

@@ -5,9 +5,10 @@ output. With ``ending`` it gives all that is left, as if the input ended here, w
 the layer itself pads with; this changes no state, so that the input may go on afterwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -17,6 +18,10 @@ from snac_model.dual_head import DoubleRateHead
 from snac_model.errors import Failure
 from snac_model.layers import DecoderBlock, NoiseBlock, ResidualUnit, Snake
 from snac_model.noise import NoiseSource
+
+# What a layer may put out at a time on a CPU so that the next one finds it in the caches, in
+# numbers: a mebibyte. Measured with the true size; half and twice as much are about as good.
+CACHED_NUMBERS = 2**18
 
 
 class StreamedLayer(Protocol):
@@ -31,15 +36,33 @@ class StreamedLayer(Protocol):
         ...
 
 
-class Pointwise:
-    """A layer that looks at one position at a time: Snake, tanh."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        self.layer = layer
+class Squashing:
+    """The last layer, tanh."""
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
         """Apply the layer."""
-        return self.layer(x)
+        return torch.tanh(x)
+
+    def restart(self) -> None:
+        """Forget nothing: there is no state."""
+
+
+class SnakeCurve:
+    """Snake with NumPy's sine on a CPU: 0.6 ns a number where torch's takes 1.3 (AVX-512)."""
+
+    def __init__(self, layer: Snake) -> None:
+        self.alpha = layer.alpha.detach()
+        self.scale = (self.alpha + 1e-9).reciprocal()
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Apply the layer."""
+        sine = self.alpha * x
+        if sine.device.type == "cpu" and sine.dtype == torch.float32:
+            numbers = sine.numpy()
+            np.sin(numbers, out=numbers)
+        else:
+            sine.sin_()
+        return torch.addcmul(x, sine.square_(), self.scale)
 
     def restart(self) -> None:
         """Forget nothing: there is no state."""
@@ -167,8 +190,10 @@ def streamed(module: nn.Module, noise: NoiseSource, block: int = 0) -> list[Stre
             layers = [Convolution(module)]
         case nn.ConvTranspose1d():
             layers = [Upsampling(module)]
-        case Snake() | nn.Tanh():
-            layers = [Pointwise(module)]
+        case Snake():
+            layers = [SnakeCurve(module)]
+        case nn.Tanh():
+            layers = [Squashing()]
         case NoiseBlock():
             layers = [Noise(module, noise, block)]
         case ResidualUnit():
@@ -182,6 +207,40 @@ def streamed(module: nn.Module, noise: NoiseSource, block: int = 0) -> list[Stre
         case _:
             raise Failure(f"a model with {type(module).__name__} cannot decode piece by piece")
     return layers
+
+
+class Stage:
+    """Layers in a row at one resolution, which take their input in lengths that the caches hold."""
+
+    def __init__(self, layers: Sequence[StreamedLayer]) -> None:
+        self.layers = layers
+        weights = [x.weight for x in layers if isinstance(x, Convolution | Upsampling)]
+        self.widest = max(map(len, weights))  # what a position of the input becomes, in numbers
+
+    def restart(self) -> None:
+        """Forget the stream."""
+        for layer in self.layers:
+            layer.restart()
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> Iterator[torch.Tensor]:
+        """Yield the output piece by piece."""
+        length = max(1, x.shape[-1])
+        if x.device.type == "cpu" and not ending:
+            length = max(1, CACHED_NUMBERS // (len(x) * self.widest))
+        for piece in x.split(length, dim=-1):
+            yield stream_through(self.layers, piece, ending)
+
+
+def through_stages(
+    stages: Sequence[Stage], x: torch.Tensor, ending: bool
+) -> Iterator[torch.Tensor]:
+    """Yield what stages in a row make of ``x``; each piece goes through all before the next one."""
+    if not stages:
+        yield x
+        return
+    first, *others = stages
+    for y in first(x, ending):
+        yield from through_stages(others, y, ending)
 
 
 def stream_through(layers: Sequence[StreamedLayer], x: torch.Tensor, ending: bool) -> torch.Tensor:

@@ -1,7 +1,6 @@
 """Decoding while the codes are still coming."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 import torch
 
@@ -9,7 +8,7 @@ from snac_model.codec import SNAC
 from snac_model.errors import Failure
 from snac_model.layers import DecoderBlock
 from snac_model.noise import NoiseSource, RandomNoise
-from snac_model.streamed_layers import StreamedLayer, stream_through, streamed
+from snac_model.streamed_layers import Stage, StreamedLayer, streamed, through_stages
 
 Audio = dict[int, torch.Tensor]
 
@@ -52,8 +51,8 @@ class StreamingDecoder:
             raise Failure(f"the model decodes to {tuple(model.heads)} Hz, not to {unknown} Hz")
         self.noise = noise or RandomNoise()
         self.look_ahead = look_ahead
-        self.trunk = self._trunk_layers()
-        self.heads = {rate: streamed(model.heads[rate], self.noise) for rate in self.rates}
+        self.trunk = self._trunk_stages()
+        self.heads = {rate: Stage(streamed(model.heads[rate], self.noise)) for rate in self.rates}
         self._start()
 
     @property
@@ -112,18 +111,20 @@ class StreamingDecoder:
 
     def _start(self) -> None:
         """Be at the beginning of a stream."""
-        for layer in (*self.trunk, *chain.from_iterable(self.heads.values())):
-            layer.restart()
+        for stage in (*self.trunk, *self.heads.values()):
+            stage.restart()
         self.tokens = 0
         self.final = dict.fromkeys(self.rates, 0)
         self.given = dict.fromkeys(self.rates, 0)
 
-    def _trunk_layers(self) -> list[StreamedLayer]:
-        layers, block = [], 0
+    def _trunk_stages(self) -> list[Stage]:
+        """Return the trunk's layers: those before the first block, then a stage for each block."""
+        stages: list[list[StreamedLayer]] = [[]]
         for layer in self.model.decoder.trunk:
-            layers += streamed(layer, self.noise, block)
-            block += isinstance(layer, DecoderBlock)
-        return layers
+            if isinstance(layer, DecoderBlock):
+                stages.append([])
+            stages[-1] += streamed(layer, self.noise, len(stages) - 2)
+        return [Stage(layers) for layers in stages]
 
     def _count(self, codes: Sequence[torch.Tensor]) -> int:
         """Return how many coarse tokens the codes are."""
@@ -137,10 +138,13 @@ class StreamingDecoder:
         return count
 
     def _advance(self, latents: torch.Tensor, ending: bool) -> Audio:
-        features = stream_through(self.trunk, latents, ending)
-        if not features.shape[-1]:
-            return self._silence(len(latents))
-        return {rate: stream_through(self.heads[rate], features, ending) for rate in self.rates}
+        pieces: dict[int, list[torch.Tensor]] = {rate: [] for rate in self.rates}
+        for features in through_stages(self.trunk, latents, ending):
+            if features.shape[-1]:
+                for rate, head in self.heads.items():
+                    pieces[rate] += head(features, ending)
+        silence = self._silence(len(latents))
+        return {rate: torch.cat((silence[rate], *pieces[rate]), -1) for rate in self.rates}
 
     def _silence(self, batch: int) -> Audio:
         """Return no audio at all, ``[B, 1, 0]``."""

@@ -13,8 +13,8 @@ from snac_model.codec import SNAC
 from snac_model.noise import NoiseSource, SeededNoise, no_noise
 from snac_model.streaming import Audio, StreamingDecoder
 
-# Coarse tokens in a piece: on a CPU, so many that a layer's output stays in its caches.
-PIECE = {"cpu": 4, "cuda": 256}
+# Coarse tokens decoded at a time: so many that weights are read for a good deal of audio.
+PIECE = {"cpu": 16, "cuda": 256}
 
 
 @dataclass(frozen=True)
