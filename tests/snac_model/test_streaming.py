@@ -165,6 +165,29 @@ def test_less_look_ahead_is_earlier_and_as_long(
         assert error < {0: 1, 1: 0.3, 2: 0.02}.get(look_ahead, 1e-5)
 
 
+@settings(deadline=None, max_examples=20)
+@given(
+    st.sampled_from(sorted(MODELS)),
+    st.integers(0, 4),
+    st.lists(st.integers(1, 5), min_size=1, max_size=5),
+)
+def test_early_audio_is_as_if_the_codes_ended(
+    name: str, look_ahead: int, lengths: list[int]
+) -> None:
+    model, noise = MODELS[name], SeededNoise(4)
+    levels = codes(model, sum(lengths))
+    decoder = StreamingDecoder(model, noise=noise, look_ahead=look_ahead)
+    given_before = dict.fromkeys(decoder.rates, 0)
+    for number, piece in enumerate(pieces(model, levels, lengths[:-1])):
+        so_far = pieces(model, levels, [sum(lengths[: number + 1])])[0]
+        with torch.inference_mode():
+            whole = model.decode_by_rate(so_far, noise)
+        for rate, audio in decoder.push(piece).items():
+            start, given_before[rate] = given_before[rate], given_before[rate] + audio.shape[-1]
+            expected = whole[rate][..., start : given_before[rate]]
+            torch.testing.assert_close(audio, expected, rtol=0, atol=1e-5)
+
+
 def test_local_attention_is_refused_with_the_reason() -> None:
     with pytest.raises(Failure, match="local attention"):
         StreamingDecoder(seeded(NARROW["32k"]))

@@ -8,7 +8,14 @@ from snac_model.codec import SNAC
 from snac_model.errors import Failure
 from snac_model.layers import DecoderBlock
 from snac_model.noise import NoiseSource, RandomNoise
-from snac_model.streamed_layers import Stage, StreamedLayer, streamed, through_stages
+from snac_model.streamed_layers import (
+    Stage,
+    StreamedLayer,
+    rest_through_stages,
+    spare_through,
+    streamed,
+    through_stages,
+)
 
 Audio = dict[int, torch.Tensor]
 
@@ -81,11 +88,13 @@ class StreamingDecoder:
         latents = self.model.quantizer.from_codes(codes)
         self.no_latents = latents[..., :0]
         starts = dict(self.final)
-        audio = self._advance(latents, ending=False)
+        audio = self._advance(latents)
         for rate, piece in audio.items():
             self.final[rate] += piece.shape[-1]
-        if self.look_ahead is not None:
-            rest = self._advance(self.no_latents, ending=True)
+        if self.look_ahead is not None and any(
+            self._due(rate) > self.final[rate] for rate in audio
+        ):
+            rest = self._rest(without=self.look_ahead)
             audio = {rate: torch.cat((audio[rate], rest[rate]), -1) for rate in self.rates}
         return {rate: self._give(rate, audio[rate], starts[rate]) for rate in self.rates}
 
@@ -94,7 +103,7 @@ class StreamingDecoder:
         """Return the rest of the audio, as ``push`` does; then be ready for another stream."""
         if not self.tokens:
             return self._silence(1)
-        rest = self._advance(self.no_latents, ending=True)
+        rest = self._rest()
         audio = {
             rate: rest[rate][..., self.given[rate] - self.final[rate] :] for rate in self.rates
         }
@@ -137,24 +146,40 @@ class StreamingDecoder:
             )
         return count
 
-    def _advance(self, latents: torch.Tensor, ending: bool) -> Audio:
+    def _advance(self, latents: torch.Tensor) -> Audio:
+        """Return what the next latents make final."""
         pieces: dict[int, list[torch.Tensor]] = {rate: [] for rate in self.rates}
-        for features in through_stages(self.trunk, latents, ending):
+        for features in through_stages(self.trunk, latents):
             if features.shape[-1]:
                 for rate, head in self.heads.items():
-                    pieces[rate] += head(features, ending)
+                    pieces[rate] += head(features)
         silence = self._silence(len(latents))
         return {rate: torch.cat((silence[rate], *pieces[rate]), -1) for rate in self.rates}
+
+    def _rest(self, without: int = 0) -> Audio:
+        """Return what is not final yet, as if the codes ended, without so many last tokens."""
+        unwanted = {
+            rate: self.model.geometry.sample_span(rate, 0, without).stop for rate in self.rates
+        }
+        spare = min(spare_through(self.heads[rate].layers, unwanted[rate]) for rate in self.rates)
+        features, lacking = rest_through_stages(self.trunk, self.no_latents, 0, spare)
+        return {
+            rate: rest_through_stages([head], features, lacking, unwanted[rate])[0]
+            for rate, head in self.heads.items()
+        }
 
     def _silence(self, batch: int) -> Audio:
         """Return no audio at all, ``[B, 1, 0]``."""
         return {rate: torch.zeros(batch, 1, 0, device=self.device) for rate in self.rates}
 
+    def _due(self, rate: int) -> int:
+        """Return up to which sample audio is to be given by now."""
+        if self.look_ahead is None or self.tokens <= self.look_ahead:
+            return self.final[rate]
+        early = self.model.geometry.sample_span(rate, 0, self.tokens - self.look_ahead).stop
+        return max(self.final[rate], early)
+
     def _give(self, rate: int, audio: torch.Tensor, start: int) -> torch.Tensor:
         """Return what of ``audio``, which starts at sample ``start``, is to be given now."""
-        end = self.final[rate]
-        if self.look_ahead is not None:
-            early = self.model.geometry.sample_span(rate, 0, self.tokens - self.look_ahead).stop
-            end = max(end, early)
-        given, self.given[rate] = self.given[rate], max(self.given[rate], end)
-        return audio[..., given - start : max(given, end) - start]
+        given, self.given[rate] = self.given[rate], max(self.given[rate], self._due(rate))
+        return audio[..., given - start : self.given[rate] - start]
