@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from models import NARROW, TRUE, codes, seeded
 
@@ -69,6 +69,7 @@ def test_any_chunking_gives_the_whole(
 
 @settings(deadline=None, max_examples=20)
 @given(st.sampled_from(sorted(MODELS)), st.integers(1, 6), st.integers(300, 30_000))
+@example("dual", 3, 512)  # the second head is given too little to give anything
 def test_stages_that_cut_what_they_are_given_give_the_whole(
     name: str, tokens: int, cached: int
 ) -> None:

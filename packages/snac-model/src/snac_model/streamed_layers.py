@@ -233,12 +233,14 @@ class Stage:
             layer.restart()
 
     def __call__(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Yield the next of the output, piece by piece."""
+        """Yield the next of the output, piece by piece: nothing while too little is known."""
         length = max(1, x.shape[-1])
         if x.device.type == "cpu":
             length = max(1, CACHED_NUMBERS // (len(x) * self.widest))
         for piece in x.split(length, dim=-1):
-            yield stream_through(self.layers, piece, ending=False)
+            y = stream_through(self.layers, piece, ending=False)
+            if y.shape[-1]:
+                yield y
 
     def rest(self, x: torch.Tensor, lacking: int, spare: int) -> tuple[torch.Tensor, int]:
         """Return the rest of the output as if the input ended, without changing the state.

@@ -150,9 +150,8 @@ class StreamingDecoder:
         """Return what the next latents make final."""
         pieces: dict[int, list[torch.Tensor]] = {rate: [] for rate in self.rates}
         for features in through_stages(self.trunk, latents):
-            if features.shape[-1]:
-                for rate, head in self.heads.items():
-                    pieces[rate] += head(features)
+            for rate, head in self.heads.items():
+                pieces[rate] += head(features)
         silence = self._silence(len(latents))
         return {rate: torch.cat((silence[rate], *pieces[rate]), -1) for rate in self.rates}
 
