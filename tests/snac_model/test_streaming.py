@@ -78,7 +78,7 @@ def test_stages_that_cut_what_they_are_given_give_the_whole(
 
 
 def test_a_minute_gives_the_whole() -> None:
-    assert_whole(DUAL, 704, [5] * 140, SeededNoise(1))
+    assert_whole(DUAL, 704, [16] * 44, SeededNoise(1))
 
 
 def test_the_true_size_gives_the_whole() -> None:

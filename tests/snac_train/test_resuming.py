@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import killing
@@ -22,13 +23,19 @@ def snac_train(*words: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
-@pytest.fixture
-def stopped(voices: Path, tmp_path: Path) -> Path:
-    """The artifact root of a run that was stopped after its sixth step."""
+@pytest.fixture(scope="module")
+def stopped_once(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("stopped")
     moment = Moment("snac_train.learning.stage:Stage.step", 6, number=signal.SIGTERM)
-    log = tmp_path / "log"
-    assert killing.run(arguments(tmp_path, voices), moment, log=log) == 143, log.read_text()
-    return tmp_path
+    log = root / "log"
+    assert killing.run(arguments(root, voices), moment, log=log) == 143, log.read_text()
+    return root
+
+
+@pytest.fixture
+def stopped(stopped_once: Path, tmp_path: Path) -> Path:
+    """The artifact root of a run that was stopped after its sixth step, a copy to change."""
+    return copytree(stopped_once, tmp_path, dirs_exist_ok=True)
 
 
 def state(root: Path) -> dict[str, Any]:
