@@ -48,7 +48,6 @@ def start(
 ) -> ForkServerProcess:
     """Start ``snac-train`` with ``arguments``; its stderr goes to the end of ``log``."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
     texts = [str(argument) for argument in arguments]
     process = context.Process(target=_train, args=(texts, moment, log, environment or {}))
     process.start()

@@ -57,7 +57,8 @@ class StreamingDecoder:
         if unknown := set(self.rates) - set(model.heads):
             raise Failure(f"the model decodes to {tuple(model.heads)} Hz, not to {unknown} Hz")
         self.noise = noise or RandomNoise()
-        self.look_ahead = look_ahead
+        exact = model.geometry.context_tokens
+        self.look_ahead = exact if look_ahead is None else look_ahead
         self.trunk = self._trunk_stages()
         self.heads = {rate: Stage(streamed(model.heads[rate], self.noise)) for rate in self.rates}
         self._start()
@@ -91,9 +92,7 @@ class StreamingDecoder:
         audio = self._advance(latents)
         for rate, piece in audio.items():
             self.final[rate] += piece.shape[-1]
-        if self.look_ahead is not None and any(
-            self._due(rate) > self.final[rate] for rate in audio
-        ):
+        if any(self._due(rate) > self.final[rate] for rate in self.rates):
             rest = self._rest(without=self.look_ahead)
             audio = {rate: torch.cat((audio[rate], rest[rate]), -1) for rate in self.rates}
         return {rate: self._give(rate, audio[rate], starts[rate]) for rate in self.rates}
@@ -173,10 +172,8 @@ class StreamingDecoder:
 
     def _due(self, rate: int) -> int:
         """Return up to which sample audio is to be given by now."""
-        if self.look_ahead is None or self.tokens <= self.look_ahead:
-            return self.final[rate]
-        early = self.model.geometry.sample_span(rate, 0, self.tokens - self.look_ahead).stop
-        return max(self.final[rate], early)
+        tokens = max(0, self.tokens - self.look_ahead)
+        return max(self.final[rate], self.model.geometry.sample_span(rate, 0, tokens).stop)
 
     def _give(self, rate: int, audio: torch.Tensor, start: int) -> torch.Tensor:
         """Return what of ``audio``, which starts at sample ``start``, is to be given now."""
