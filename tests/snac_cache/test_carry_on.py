@@ -60,6 +60,30 @@ def test_another_plan_over_a_cache_is_refused_and_named(
     assert snapshot(tmp_path) == before
 
 
+def test_overwrite_deletes_the_cache_alone(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    where = options(model_folder, manifest_folder, tmp_path)
+    succeed(CACHE, *where)
+    kept = tmp_path / "val" / "notes.txt"
+    kept.write_text("of the user")
+    assert succeed(CACHE, *where, "--overwrite")["rows"] == 12
+    assert kept.read_text() == "of the user"
+
+
+@pytest.mark.parametrize("name", ["train/a.wav", "val/part-00000.parquet", "rejects/list.txt"])
+def test_overwrite_refuses_a_folder_of_other_files(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir()
+    path.write_bytes(b"of the user")
+    refused = run(CACHE, *options(model_folder, manifest_folder, tmp_path), "--overwrite")
+    assert refused.exit_code == 1
+    assert str(path) in refused.stderr
+    assert snapshot(tmp_path) == {name: b"of the user"}
+
+
 def test_append_encodes_only_what_is_new(tmp_path: Path, model_folder: Path) -> None:
     art = ["-o", tmp_path / "manifests", "--val-ratio", 0.2]
     for number in range(6):

@@ -1,6 +1,7 @@
 """``cache.json``: what a cache is made of, and whether a command may add to it."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from dataclasses import asdict
@@ -8,17 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from snac_cache import mapped
 from snac_cache.encoder import Agreement
 from snac_cache.identity import CacheIdentity
 from snac_cache.manifest import table_sha256
-from snac_cache.parts import PartRecord
+from snac_cache.parts import RECORD_KEY, PartRecord
+from snac_cache.schema import REJECTS
 from snac_model.artifacts import SPLITS
+from snac_model.console import note
 from snac_model.errors import Failure
-from snac_model.files import write_text
+from snac_model.files import TEMPORARY_SUFFIX, write_text
 
 Description = dict[str, Any]
 
+_PART_NAME = re.compile(r"((train|val)-)?part-\d{5,}\.parquet")
 _SAME_CODES = ("tokenizer_sha256", "config", "precision", "schema_version")
 _SAME_PARTS = ("part_rows", "manifest")
 
@@ -66,10 +72,54 @@ def check_same(folder: Path, existing: Description, asked: Description, *, appen
 
 
 def delete_cache(folder: Path) -> None:
-    """Delete the parts, the rejects and ``cache.json``; the last goes first, as it vouches."""
+    """Delete the parts, the rejects and ``cache.json``; the last goes first, as it vouches.
+
+    Only files that snac-cache makes are deleted, and folders that are empty then.
+
+    Raises:
+        Failure: if the folder holds no cache but other files where a cache has its own, such as
+            speech; nothing is deleted then.
+    """
+    own, others = _contents(folder)
+    if others and not (folder / "cache.json").is_file():
+        raise Failure(
+            f"{folder} holds no cache, but other files, such as {others[0]}: --overwrite deletes "
+            "nothing there. Give another --codes folder."
+        )
     (folder / "cache.json").unlink(missing_ok=True)
+    for path in own:
+        path.unlink(missing_ok=True)
+    for path in (folder / split / mapped.FOLDER for split in SPLITS):
+        shutil.rmtree(path, ignore_errors=True)  # copies of the parts, made by their readers
+    for path in (folder / name for name in (*SPLITS, "rejects")):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    if own:
+        note(f"deleted the {len(own)} files of the cache in {folder}")
+
+
+def _contents(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the cache's own files in its folders, and all others there."""
+    own: list[Path] = []
+    others: list[Path] = []
     for name in (*SPLITS, "rejects"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        for path in sorted((folder / name).glob("*")):
+            if path.name != mapped.FOLDER:
+                (own if _is_own(path) else others).append(path)
+    return own, others
+
+
+def _is_own(path: Path) -> bool:
+    """Say whether snac-cache wrote a file: by its name, and by what it says of itself."""
+    if path.name.endswith(TEMPORARY_SUFFIX):
+        return _PART_NAME.match(path.name.lstrip(".")) is not None
+    if not _PART_NAME.fullmatch(path.name) or not path.is_file():
+        return False
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, pa.ArrowException):
+        return (path.parent.parent / "cache.json").is_file()  # one of its parts, damaged
+    return schema.equals(REJECTS) or RECORD_KEY.encode() in (schema.metadata or {})
 
 
 def totals(records: list[PartRecord]) -> Description:
