@@ -12,7 +12,7 @@ from killing import PRELOADED
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # One process is forked from for all tests, whichever comes first; its imports go on beside them.
-forkserver.set_forkserver_preload(["snac_cache.encode_parts", *PRELOADED])
+forkserver.set_forkserver_preload(["snac_cache.encoding.encode_parts", *PRELOADED])
 forkserver.ensure_running()
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,8 +13,8 @@ import torch
 from click.testing import Result
 from workplace import last_line, run
 
-from snac_cache.build import build_cache
-from snac_cache.request import CacheRequest
+from snac_cache.encoding.build import build_cache
+from snac_cache.encoding.request import CacheRequest
 from snac_cache.schema import MANIFEST
 from snac_model import SNAC, DualHeadSNAC, load, save
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from runs import scaled, write_run
 
-from snac_cache.encoder import Agreement, Encoded
-from snac_cache.identity import CacheIdentity
-from snac_cache.manifest import table_sha256, write_manifest
-from snac_cache.parts import write_part
-from snac_cache.plan import plan_parts
+from snac_cache.manifests.manifest import write_manifest
+from snac_cache.parquet import table_sha256
 from snac_cache.schema import MANIFEST, REJECTS
+from snac_cache.store.identity import CacheIdentity
+from snac_cache.store.parts import write_part
+from snac_cache.store.records import Agreement, Encoded
+from snac_cache.work.plan import plan_parts
 from snac_model.audio_header import AudioError
 from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry

@@ -15,7 +15,7 @@ from statistics import fmean
 import click
 import torch
 
-from snac_cache.find import find_audio
+from snac_cache.manifests.find import find_audio
 from snac_eval.measure import FFT_SIZES_LOW
 from snac_eval.pairs import NoValue, Pair, rms
 from snac_eval.perceptual import stoi

@@ -17,13 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snac_cache.description import all_records, describe, totals, write_description
-from snac_cache.identity import CacheIdentity
-from snac_cache.manifest import read_manifest, table_sha256, write_manifest, write_table
-from snac_cache.parts import PartRecord, codes_path
-from snac_cache.plan import LARGEST_PART, Part, plan_parts
+from snac_cache.manifests.manifest import read_manifest, write_manifest
+from snac_cache.parquet import table_sha256, write_table
 from snac_cache.schema import MANIFEST, REJECTS
 from snac_cache.schema import codes as codes_schema
+from snac_cache.store.description import all_records, describe, totals, write_description
+from snac_cache.store.identity import CacheIdentity
+from snac_cache.store.parts import PartRecord, codes_path
+from snac_cache.work.plan import LARGEST_PART, Part, plan_parts
 from snac_model import load
 from snac_model.artifacts import SPLITS, Artifacts
 from snac_model.console import Tool, print_summary, track

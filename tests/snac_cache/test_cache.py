@@ -15,7 +15,8 @@ from models import NARROW, seeded
 from workplace import command, query, run, snapshot, succeed
 
 from snac_cache import CodeStore
-from snac_cache.encoder import Encoded, UtteranceEncoder
+from snac_cache.encoding.encoder import UtteranceEncoder
+from snac_cache.store.records import Encoded
 from snac_model import load, save
 from snac_model.audio import read_mono, resample
 

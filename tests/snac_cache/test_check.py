@@ -15,7 +15,7 @@ from made_cache import REJECTED, rewrite_part, with_values, write_cache
 from workplace import last_line, query, run, succeed
 
 from snac_cache.checks.runner import PACKAGED
-from snac_cache.identity import KEY_PREFIX
+from snac_cache.store.identity import KEY_PREFIX
 
 CHECK = "snac_cache.cli.check"
 WARNINGS = {"same_manifest", "codebook_use", "dead_codes", "dominant_codes", "runs", "durations"}

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workplace import command, run, succeed, write_tone
 
-from snac_cache.manifest import parse_json_lines, read_manifest
-from snac_cache.splits import Grouping, SplitRule, hash_fraction
+from snac_cache.manifests.manifest import parse_json_lines, read_manifest
+from snac_cache.manifests.splits import Grouping, SplitRule, hash_fraction
 from snac_model.errors import Failure
 
 MANIFEST = "snac_cache.cli.manifest"

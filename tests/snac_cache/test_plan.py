@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import CONFIG_44K
 
-from snac_cache.plan import plan_batches, plan_parts, usual_part_rows
+from snac_cache.encoding.batches import plan_batches
+from snac_cache.work.plan import plan_parts, usual_part_rows
 from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry
 

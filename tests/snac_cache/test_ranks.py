@@ -8,7 +8,7 @@ import pytest
 import torch
 from workplace import command, run, snapshot, succeed
 
-from snac_cache.ranks import Rank, this_rank
+from snac_cache.work.ranks import Rank, this_rank
 from snac_model.devices import choose_workers
 from snac_model.errors import BadInput
 

@@ -10,7 +10,7 @@ import soundfile
 import torch
 from workplace import run, succeed
 
-from snac_cache.store import CachedUtterance
+from snac_cache.store.code_store import CachedUtterance
 from snac_model.errors import Failure
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs, open_inputs

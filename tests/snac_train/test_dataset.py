@@ -11,7 +11,7 @@ import soundfile
 import torch
 from training import LENGTHS, make_cache, positions_of, write_voice
 
-from snac_cache.store import CodeStore
+from snac_cache.store.code_store import CodeStore
 from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_model.errors import Failure

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from training import SMALL_CODEC, small_recipe
 
-from snac_cache.store import CodeStore
+from snac_cache.store.code_store import CodeStore
 from snac_model.audio import read_mono, resample
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC

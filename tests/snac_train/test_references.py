@@ -6,7 +6,7 @@ import pytest
 import torch
 from training import write_voice
 
-from snac_cache.store import CachedUtterance
+from snac_cache.store.code_store import CachedUtterance
 from snac_model.audio import read_mono, resample
 from snac_model.errors import Failure
 from snac_train.data.references import Reference, Sources, Targets

@@ -215,7 +215,7 @@ def test_codes_of_another_model_are_refused(voices: Path, tmp_path: Path) -> Non
 
 
 def test_without_any_target_the_way_to_get_them_is_named(voices: Path, tmp_path: Path) -> None:
-    from snac_cache.store import CodeStore
+    from snac_cache.store.code_store import CodeStore
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CodeStore, "with_target", lambda self: [])

@@ -21,7 +21,7 @@ from snac_cache.convert.audio_out import AudioOutput
 from snac_cache.convert.decode import decode_utterances
 from snac_cache.convert.rejects import Rejects
 from snac_cache.convert.utterance_decoder import DecodeRequest
-from snac_cache.find import find_audio
+from snac_cache.manifests.find import find_audio
 from snac_model import SNAC, DualHeadSNAC, StreamingDecoder
 from snac_model.audio_header import read_header
 from snac_model.config import SNAC_24KHZ

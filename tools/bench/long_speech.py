@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import soundfile
 
-from snac_cache.encoder import Agreement, Encoded
-from snac_cache.identity import CacheIdentity
-from snac_cache.manifest import table_sha256
-from snac_cache.parts import write_part
-from snac_cache.plan import LARGEST_PART, plan_parts
+from snac_cache.parquet import table_sha256
 from snac_cache.schema import MANIFEST
+from snac_cache.store.identity import CacheIdentity
+from snac_cache.store.parts import write_part
+from snac_cache.store.records import Agreement, Encoded
+from snac_cache.work.plan import LARGEST_PART, plan_parts
 from snac_model.codec import SNAC
 from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry

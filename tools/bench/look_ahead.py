@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import torch
 
-from snac_cache.find import find_audio
+from snac_cache.manifests.find import find_audio
 from snac_model import SNAC, StreamingDecoder, load
 from snac_model.audio import read_mono, resample
 from snac_model.console import Tool

@@ -13,9 +13,9 @@ import torch
 
 from snac_cache import CodeStore
 from snac_cache.cli.check import main as check_command
-from snac_cache.manifest import read_manifest
-from snac_cache.plan import plan_parts
-from snac_cache.store import CachedUtterance
+from snac_cache.manifests.manifest import read_manifest
+from snac_cache.store.code_store import CachedUtterance
+from snac_cache.work.plan import plan_parts
 from snac_model.artifacts import Artifacts
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.references import Targets

@@ -15,7 +15,7 @@ import click
 import pyarrow as pa
 from encode import command, seeded_model
 
-from snac_cache.manifest import read_manifest, write_manifest
+from snac_cache.manifests.manifest import read_manifest, write_manifest
 from snac_cache.schema import MANIFEST, REJECTS
 from snac_model.console import Tool
 

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
+TARGET_RATE = 48_000  # Hz, of the targets
 
 MANIFEST = pa.schema(
     [

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from snac_cache.store import CodeStore
+from snac_cache.store.code_store import CodeStore
 from snac_eval.results import Results
 from snac_model.errors import BadInput
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from snac_cache.store import CodeStore
+from snac_cache.store.code_store import CodeStore
 from snac_eval.references import Rates
 from snac_eval.subjects import Subject
 from snac_model.audio import resample

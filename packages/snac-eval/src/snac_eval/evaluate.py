@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from snac_cache.store import CodeStore
+from snac_cache.store.code_store import CodeStore
 from snac_eval.choose import Wanted, choose, require_judged
 from snac_eval.judge import Job, Judge
 from snac_eval.metrics_file import metrics_writer

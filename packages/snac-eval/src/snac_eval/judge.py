@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from snac_cache.store import CodeStore
+from snac_cache.store.code_store import CodeStore
 from snac_eval.decoding import Decoder, Output
 from snac_eval.measure import Measures, Row
 from snac_eval.references import Reference, read_reference

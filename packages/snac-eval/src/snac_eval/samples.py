@@ -10,7 +10,7 @@ from pathlib import Path
 import soundfile
 import torch
 
-from snac_cache.store import CachedUtterance
+from snac_cache.store.code_store import CachedUtterance
 from snac_eval.decoding import Output
 from snac_eval.names import folder_name, rate_name
 from snac_eval.references import Reference

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snac_cache.identity import CacheIdentity
+from snac_cache.store.identity import CacheIdentity
 from snac_eval.run_metrics import METRICS_FILE
 from snac_model.artifacts import Artifacts
 from snac_model.codec import SNAC

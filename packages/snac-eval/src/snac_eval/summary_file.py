@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_cache.identity import CacheIdentity
+from snac_cache.store.identity import CacheIdentity
 from snac_eval.bootstrap import CONFIDENCE, RESAMPLES
 from snac_eval.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW, L1_WEIGHT, STFT_WEIGHT
 from snac_eval.names import rate_name

@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from snac_cache.manifest import read_manifest, table_sha256
+from snac_cache.manifests.manifest import read_manifest
+from snac_cache.parquet import table_sha256
 from snac_model.artifacts import SPLITS
 from snac_model.errors import Failure
 

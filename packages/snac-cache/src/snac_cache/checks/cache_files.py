@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snac_cache import schema
-from snac_cache.identity import KEY_PREFIX, CacheIdentity
+from snac_cache.store.identity import KEY_PREFIX, CacheIdentity
 from snac_model.artifacts import SPLITS
 from snac_model.errors import Failure
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from snac_cache.ranks import this_rank
-from snac_cache.request import CacheRequest, Precision
+from snac_cache.encoding.request import CacheRequest, Precision
+from snac_cache.work.ranks import this_rank
 from snac_model.artifacts import Artifacts
 from snac_model.console import (
     Tool,
@@ -69,14 +69,16 @@ def main(
     encoded are rows of codes/rejects with their reason. Under torchrun, accelerate launch or srun,
     the processes share the parts, on one machine or on several.
     """
-    from snac_cache.workers import prepare_workers
+    from snac_cache.work.workers import prepare_workers
 
     rank = this_rank()
     if rank.world == 1 and workers != 1:
-        prepare_workers("snac_cache.encode_parts")  # takes seconds, and so do the next imports
+        prepare_workers(
+            "snac_cache.encoding.encode_parts"
+        )  # takes seconds, and so do the next imports
 
-    from snac_cache.build import build_cache
-    from snac_cache.manifest import read_manifest
+    from snac_cache.encoding.build import build_cache
+    from snac_cache.manifests.manifest import read_manifest
     from snac_model.devices import choose_workers
 
     places = Artifacts.at(artifacts)

@@ -55,7 +55,7 @@ def main(
     from snac_cache.convert.encode import encode_files
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
     from snac_cache.convert.write import choose_format, codes_writer
-    from snac_cache.identity import CacheIdentity
+    from snac_cache.store.identity import CacheIdentity
     from snac_model.devices import available_cores, choose_device
     from snac_model.tokens import token_layout
     from snac_model.weights import load

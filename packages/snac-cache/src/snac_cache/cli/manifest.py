@@ -77,9 +77,9 @@ def main(
     """
     from collections import Counter
 
-    from snac_cache.manifest import write_json_lines, write_manifest
-    from snac_cache.scan import Durations, scan
-    from snac_cache.splits import Grouping
+    from snac_cache.manifests.manifest import write_json_lines, write_manifest
+    from snac_cache.manifests.scan import Durations, scan
+    from snac_cache.manifests.splits import Grouping
 
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:

@@ -11,7 +11,7 @@ from snac_cache.convert.read import Row
 from snac_cache.convert.rejects import Rejects, Unusable
 from snac_cache.convert.utterance import CodedUtterance
 from snac_cache.convert.utterance_decoder import DecodeRequest, UtteranceDecoder
-from snac_cache.plan import plan_batches
+from snac_cache.encoding.batches import plan_batches
 from snac_model.codec import SNAC
 
 UTTERANCES_IN_WINDOW = 512

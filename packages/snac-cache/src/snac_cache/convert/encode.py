@@ -15,9 +15,10 @@ from snac_cache.convert.ahead import map_ahead
 from snac_cache.convert.converted import Converted
 from snac_cache.convert.rejects import Rejects
 from snac_cache.convert.write import Write
-from snac_cache.encoder import Encoded, UtteranceEncoder
-from snac_cache.parts import codes_table, reject_row
-from snac_cache.scan import Durations, scan
+from snac_cache.encoding.encoder import UtteranceEncoder
+from snac_cache.manifests.scan import Durations, scan
+from snac_cache.store.parts import codes_table, reject_row
+from snac_cache.store.records import Encoded
 from snac_model.audio_header import AudioError
 from snac_model.codec import SNAC
 from snac_model.devices import prepare_cpu_worker

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from snac_cache.convert.formats import parse_line
 from snac_cache.convert.rejects import Unusable
-from snac_cache.identity import CacheIdentity
 from snac_cache.schema import code_column
+from snac_cache.store.identity import CacheIdentity
 from snac_model.errors import BadInput, Failure
 from snac_model.token_text import Frame, TokenReader
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from snac_cache import schema
 from snac_cache.convert.formats import to_json, to_text
-from snac_cache.identity import CacheIdentity
 from snac_cache.schema import code_column
+from snac_cache.store.identity import CacheIdentity
 from snac_model.errors import BadInput
 from snac_model.files import atomic_path
 from snac_model.tokens import TokenLayout

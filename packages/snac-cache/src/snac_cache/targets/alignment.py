@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from snac_cache.scan import TARGET_RATE
+from snac_cache.schema import TARGET_RATE
 
 LOWEST_HZ, HIGHEST_HZ = 100.0, 8000.0  # below: hum and Sidon's high-pass; above: little speech
 SHARE_OF_NYQUIST = 0.9  # resampling filters and codecs roll off above

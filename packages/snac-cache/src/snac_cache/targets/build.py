@@ -10,12 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snac_cache.plan import Part, plan_parts
-from snac_cache.scan import TARGET_RATE
-from snac_cache.schema import MANIFEST, REJECTS
+from snac_cache.schema import MANIFEST, REJECTS, TARGET_RATE
 from snac_cache.targets.engines import EngineChoice, load_engine
 from snac_cache.targets.rows import RowResult, RowWorker
-from snac_cache.workers import run_alone, run_workers
+from snac_cache.work.plan import Part, plan_parts
+from snac_cache.work.workers import run_alone, run_workers
 from snac_model.devices import prepare_cpu_worker
 
 BLOCK_ROWS = 64

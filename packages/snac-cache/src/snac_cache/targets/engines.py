@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from snac_cache.scan import TARGET_RATE
+from snac_cache.schema import TARGET_RATE
 from snac_model.audio import resample
 
 # Takes audio ``[T]`` and its sample rate; returns ``[T']`` at 48 kHz on the CPU.

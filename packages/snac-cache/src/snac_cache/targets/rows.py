@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from snac_cache.encoder import load_utterance
-from snac_cache.scan import TARGET_RATE
+from snac_cache.encoding.reading import load_utterance
+from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.bandwidth import measure_bandwidth
 from snac_cache.targets.engines import Engine, resample_engine
 from snac_cache.targets.target import (

@@ -8,7 +8,7 @@ import soundfile
 import torch
 import torch.nn.functional as F
 
-from snac_cache.scan import TARGET_RATE
+from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.alignment import Alignment, common_band, measure
 from snac_cache.targets.engines import Engine
 from snac_model.audio import resample

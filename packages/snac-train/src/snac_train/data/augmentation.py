@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import torch
 
-from snac_cache.store import CachedUtterance
+from snac_cache.store.code_store import CachedUtterance
 from snac_model.audio import resample
 from snac_train.data.references import Rows, length_at, margin_for, read_source
 from snac_train.data.slices import Draws

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
 
-from snac_cache.store import CachedUtterance, CodeStore
+from snac_cache.store.code_store import CachedUtterance, CodeStore
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 from snac_train.data.references import Reference, Rows, margin_for

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_cache.identity import CacheIdentity
-from snac_cache.manifest import read_manifest
-from snac_cache.store import CodeStore
+from snac_cache.manifests.manifest import read_manifest
+from snac_cache.store.code_store import CodeStore
+from snac_cache.store.identity import CacheIdentity
 from snac_model.artifacts import SPLITS
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC, double_rate

@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from snac_cache.store import CachedUtterance
+from snac_cache.store.code_store import CachedUtterance
 from snac_model.geometry import Geometry
 
 

@@ -7,12 +7,11 @@ import pyarrow as pa
 import torch
 import torch.nn.functional as F
 
-from snac_cache.store import CachedUtterance
+from snac_cache.schema import TARGET_RATE
+from snac_cache.store.code_store import CachedUtterance
 from snac_model.audio import read_with_header, resample, resample_margin
 from snac_model.audio_header import AudioError
 from snac_model.errors import Failure
-
-TARGET_RATE = 48_000
 
 
 class Rows(Protocol):

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import torch
 
+from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.alignment import common_band, measure
 from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_model.errors import Failure
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs
-from snac_train.data.references import TARGET_RATE
 from snac_train.learning.objective import Objective
 from snac_train.recipe import Recipe
 

@@ -9,7 +9,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import gather_object
 from torch import nn
 
-from snac_cache.ranks import this_rank
+from snac_cache.work.ranks import this_rank
 from snac_model.devices import choose_device, keep_freed_memory
 from snac_model.errors import BadInput, Failure
 

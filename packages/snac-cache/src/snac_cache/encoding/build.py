@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from snac_cache.description import (
+from snac_cache.encoding.encode_parts import Todo, encode_parts
+from snac_cache.encoding.request import CacheRequest
+from snac_cache.parquet import table_sha256
+from snac_cache.store.description import (
     all_records,
     check_same,
     delete_cache,
@@ -20,13 +23,10 @@ from snac_cache.description import (
     totals,
     write_description,
 )
-from snac_cache.encode_parts import Todo, encode_parts
-from snac_cache.identity import CacheIdentity
-from snac_cache.manifest import table_sha256
-from snac_cache.parts import PartRecord, finished
-from snac_cache.plan import plan_parts
-from snac_cache.request import CacheRequest
-from snac_cache.workers import run_alone, run_workers
+from snac_cache.store.identity import CacheIdentity
+from snac_cache.store.parts import PartRecord, finished
+from snac_cache.work.plan import plan_parts
+from snac_cache.work.workers import run_alone, run_workers
 from snac_model.errors import Failure
 from snac_model.weights import load
 

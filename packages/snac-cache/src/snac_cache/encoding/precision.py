@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from snac_cache.request import Precision
+from snac_cache.encoding.request import Precision
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snac_cache import mapped
-from snac_cache.encoder import Agreement
-from snac_cache.identity import CacheIdentity
-from snac_cache.manifest import table_sha256
-from snac_cache.parts import RECORD_KEY, PartRecord
+from snac_cache.parquet import table_sha256
 from snac_cache.schema import REJECTS
+from snac_cache.store import mapped
+from snac_cache.store.identity import CacheIdentity
+from snac_cache.store.parts import RECORD_KEY, PartRecord
+from snac_cache.store.records import Agreement
 from snac_model.artifacts import SPLITS
 from snac_model.console import note
 from snac_model.errors import Failure

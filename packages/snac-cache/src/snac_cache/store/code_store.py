@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snac_cache.identity import CacheIdentity
-from snac_cache.mapped import open_mapped
 from snac_cache.schema import code_column
+from snac_cache.store.identity import CacheIdentity
+from snac_cache.store.mapped import open_mapped
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from snac_cache.splits import Grouping, SplitRule
+from snac_cache.manifests.splits import Grouping, SplitRule
 from snac_model.console import note
 from snac_model.errors import BadInput
 

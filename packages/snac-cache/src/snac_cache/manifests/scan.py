@@ -12,14 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snac_cache.find import AudioFile, find_audio
-from snac_cache.schema import MANIFEST, REJECTS
-from snac_cache.splits import Grouping
+from snac_cache.manifests.find import AudioFile, find_audio
+from snac_cache.manifests.splits import Grouping
+from snac_cache.schema import MANIFEST, REJECTS, TARGET_RATE
 from snac_model.artifacts import SPLITS
 from snac_model.audio_header import AudioError, read_header
 from snac_model.errors import BadInput
 
-TARGET_RATE = 48_000
 FILES_AT_ONCE = 256
 ROWS_IN_FLIGHT = 4096
 

@@ -2,46 +2,22 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from snac_cache.plan import plan_batches
-from snac_cache.precision import arithmetic
-from snac_cache.request import Precision
-from snac_model.audio import read_mono, resample
+from snac_cache.encoding.batches import plan_batches
+from snac_cache.encoding.precision import arithmetic
+from snac_cache.encoding.reading import load_utterance
+from snac_cache.encoding.request import Precision
+from snac_cache.store.records import Agreement, Encoded
 from snac_model.audio_header import AudioError
 from snac_model.codec import SNAC
 
 GPU_BATCH_SECONDS = 240.0
 READING_THREADS = 4
 COMPARED_ALONE = 8
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One utterance's codes: uint16 ``[tokens]`` a level, and its length before padding."""
-
-    num_samples: int
-    codes: list[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How many tokens came out alike when utterances were encoded again one at a time."""
-
-    equal: int = 0
-    total: int = 0
-
-    def __add__(self, other: "Agreement") -> "Agreement":
-        return Agreement(self.equal + other.equal, self.total + other.total)
-
-    @property
-    def share(self) -> float | None:
-        """Share of equal tokens; None if nothing was compared."""
-        return self.equal / self.total if self.total else None
 
 
 class UtteranceEncoder:
@@ -118,21 +94,6 @@ class UtteranceEncoder:
         with arithmetic("fp32", self.device):
             _, codes = self.model.quantizer(latents.float())
         return [level.to("cpu", torch.int32).numpy().astype(np.uint16) for level in codes]
-
-
-def load_utterance(row: dict[str, Any], sample_rate: int) -> torch.Tensor | AudioError:
-    """Read and resample one utterance, ``[T]``; what is wrong with it is returned, not raised."""
-    try:
-        audio, rate = read_mono(row["audio_path"])
-    except AudioError as error:
-        return error
-    if (len(audio), rate) != (row["num_frames"], row["source_sample_rate"]):
-        detail = (
-            f"{len(audio)} frames at {rate} Hz, where its header said {row['num_frames']} at "
-            f"{row['source_sample_rate']} Hz: the file is cut short, or was replaced since"
-        )
-        return AudioError("wrong_length", detail)
-    return resample(audio, rate, sample_rate)
 
 
 def _load_ahead(

@@ -1,6 +1,5 @@
 """Reading and writing manifests: parquet files, and JSON lines on a pipe."""
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterable
@@ -12,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from snac_cache.parquet import write_table
 from snac_cache.schema import MANIFEST, REJECTS
 from snac_model.artifacts import SPLITS
 from snac_model.errors import Failure
-from snac_model.files import atomic_path
 
 LINES_AT_ONCE = 4096
 REQUIRED = [field.name for field in MANIFEST if not field.nullable]
@@ -51,20 +50,6 @@ def write_manifest(rows: dict[str, pa.Table], rejects: pa.Table, folder: Path) -
     for split, table in rows.items():
         write_table(table.cast(MANIFEST), folder / f"{split}.parquet")
     write_table(rejects.cast(REJECTS), folder / "rejects.parquet")
-
-
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write one parquet file, atomically."""
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-
-
-def table_sha256(table: pa.Table) -> str:
-    """Hash a table's content, however it is cut into chunks."""
-    digest = hashlib.sha256()
-    for batch in table.combine_chunks().to_batches(max_chunksize=65536):
-        digest.update(batch.serialize())
-    return digest.hexdigest()
 
 
 def write_json_lines(tables: Iterable[pa.Table], output: IO[str]) -> None:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snac_cache import schema
-from snac_cache.encoder import Agreement, Encoded
-from snac_cache.identity import KEY_PREFIX, CacheIdentity
-from snac_cache.manifest import write_table
-from snac_cache.plan import Part
+from snac_cache.parquet import write_table
+from snac_cache.store.identity import KEY_PREFIX, CacheIdentity
+from snac_cache.store.records import Agreement, Encoded
+from snac_cache.work.plan import Part
 from snac_model.audio_header import AudioError
 from snac_model.errors import Failure
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from snac_cache.ranks import Rank
+from snac_cache.work.ranks import Rank
 
 Precision = Literal["fp32", "tf32", "bf16"]
 

@@ -7,11 +7,12 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from snac_cache.encoder import Agreement, Encoded, UtteranceEncoder
-from snac_cache.identity import CacheIdentity
-from snac_cache.parts import write_part
-from snac_cache.plan import Part
-from snac_cache.request import CacheRequest
+from snac_cache.encoding.encoder import UtteranceEncoder
+from snac_cache.encoding.request import CacheRequest
+from snac_cache.store.identity import CacheIdentity
+from snac_cache.store.parts import write_part
+from snac_cache.store.records import Agreement, Encoded
+from snac_cache.work.plan import Part
 from snac_model.audio_header import AudioError
 from snac_model.devices import prepare_cpu_worker
 from snac_model.weights import load

@@ -1,0 +1,23 @@
+"""Reading the utterances of a manifest."""
+
+from typing import Any
+
+import torch
+
+from snac_model.audio import read_mono, resample
+from snac_model.audio_header import AudioError
+
+
+def load_utterance(row: dict[str, Any], sample_rate: int) -> torch.Tensor | AudioError:
+    """Read and resample one utterance, ``[T]``; what is wrong with it is returned, not raised."""
+    try:
+        audio, rate = read_mono(row["audio_path"])
+    except AudioError as error:
+        return error
+    if (len(audio), rate) != (row["num_frames"], row["source_sample_rate"]):
+        detail = (
+            f"{len(audio)} frames at {rate} Hz, where its header said {row['num_frames']} at "
+            f"{row['source_sample_rate']} Hz: the file is cut short, or was replaced since"
+        )
+        return AudioError("wrong_length", detail)
+    return resample(audio, rate, sample_rate)

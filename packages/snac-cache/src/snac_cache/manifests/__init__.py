@@ -1,0 +1,1 @@
+"""Manifests: finding audio, reading its headers, splitting it; reading and writing the rows."""
