@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from runs import scaled, write_run
 
-from snac_cache.manifests.manifest import write_manifest
+from snac_cache.manifests.write import write_manifest
 from snac_cache.parquet import table_sha256
 from snac_cache.schema import MANIFEST, REJECTS
 from snac_cache.store.identity import CacheIdentity

@@ -12,6 +12,8 @@ import numpy as np
 import soundfile
 from click.testing import CliRunner, Result
 
+from snac_cache.work.lock import NAME, PLANNING
+
 
 def write_tone(path: Path, seconds: float, rate: int = 48000, channels: int = 1) -> None:
     """Write a rising tone with a little noise; its content depends on its length alone."""
@@ -54,9 +56,9 @@ def query(sql: str) -> list[tuple[Any, ...]]:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file below a folder, by its path."""
+    """Return the bytes of every file below a folder but its locks, by its path."""
     return {
         os.fspath(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name not in (NAME, PLANNING)
     }

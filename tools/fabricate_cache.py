@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snac_cache.manifests.manifest import read_manifest, write_manifest
+from snac_cache.manifests.read import read_manifest
+from snac_cache.manifests.write import write_manifest
 from snac_cache.parquet import table_sha256, write_table
 from snac_cache.schema import MANIFEST, REJECTS
 from snac_cache.schema import codes as codes_schema

@@ -35,7 +35,7 @@ def test_codes_are_those_of_the_official_package(
     succeed(CACHE, *options(model_folder, manifest_folder, tmp_path))
     official = snac.SNAC(**NARROW["24k"].to_dict()).eval()
     official.load_state_dict(load(model_folder).state_dict())
-    store = CodeStore(tmp_path / "train")
+    store = CodeStore(tmp_path, "train")
     assert len(store) == 10
     for index, utterance in enumerate(store):
         audio = resample(*read_mono(utterance.audio_path), 24000)
@@ -128,7 +128,7 @@ def test_plain_duckdb_reads_rows_codes_and_metadata(
     )
     assert count == 10
     assert 0 < hours < 1
-    assert tokens == sum(len(CodeStore(tmp_path / "train").codes(i)[2]) for i in range(10))
+    assert tokens == sum(len(CodeStore(tmp_path, "train").codes(i)[2]) for i in range(10))
     ((kind,),) = query(f"SELECT DISTINCT typeof(codes_0) FROM {parts}")
     assert kind == "USMALLINT[]"
     keys = query(f"SELECT DISTINCT decode(key) FROM parquet_kv_metadata({parts})")

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workplace import command, run, succeed, write_tone
 
-from snac_cache.manifests.manifest import parse_json_lines, read_manifest
+from snac_cache.manifests.json_lines import parse_json_lines
+from snac_cache.manifests.read import read_manifest
 from snac_cache.manifests.splits import Grouping, SplitRule, hash_fraction
 from snac_model.errors import Failure
 

@@ -19,13 +19,16 @@ CACHE = "snac_cache.cli.cache"
     ("environment", "rank"),
     [
         ({}, Rank(0, 1, 0)),
-        ({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}, Rank(5, 8, 1)),
-        ({"SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "4", "SLURM_LOCALID": "2"}, Rank(2, 4, 2)),
+        ({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}, Rank(5, 8, 1, True)),
+        (
+            {"SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "4", "SLURM_LOCALID": "2"},
+            Rank(2, 4, 2, True),
+        ),
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, Rank(0, 1, 0)),
     ],
 )
 def test_ranks_are_read_from_what_launchers_set(environment: dict[str, str], rank: Rank) -> None:
-    assert this_rank(environment) == rank
+    assert this_rank(None, environment) == rank
 
 
 def test_two_ranks_make_what_one_makes(

@@ -32,7 +32,7 @@ def make(folder: Path, model: Path, manifest: Path) -> Path:
 
 
 def test_slices_are_the_tokens_of_those_coarse_tokens(codes: Path) -> None:
-    store = CodeStore(codes / "train")
+    store = CodeStore(codes, "train")
     for index in range(len(store)):
         whole = store.codes(index)
         assert [len(level) for level in whole] == list(
@@ -46,7 +46,7 @@ def test_slices_are_the_tokens_of_those_coarse_tokens(codes: Path) -> None:
 
 
 def test_slices_are_read_only_views(codes: Path) -> None:
-    store = CodeStore(codes / "train")
+    store = CodeStore(codes, "train")
     whole, part = store.codes(3)[2], store.codes(3, 2, 4)[2]
     assert np.shares_memory(whole, part)
     with pytest.raises(ValueError, match="read-only"):
@@ -54,17 +54,17 @@ def test_slices_are_read_only_views(codes: Path) -> None:
 
 
 def test_codes_stay_in_mapped_memory(codes: Path) -> None:
-    store = CodeStore(codes / "train")
+    store = CodeStore(codes, "train")
     store.codes(3)  # now its part is mapped, whoever did that
     before = pa.total_allocated_bytes()
-    again = CodeStore(codes / "train")
+    again = CodeStore(codes, "train")
     kept = again.codes(3)
     assert kept
     assert pa.total_allocated_bytes() == before
 
 
 def test_utterances_by_index_and_id_over_parts(codes: Path) -> None:
-    store = CodeStore(codes / "train")
+    store = CodeStore(codes, "train")
     assert len(store) == 10
     for index, utterance in enumerate(store):
         assert store.index_of(utterance.utterance_id) == index
@@ -78,7 +78,7 @@ def test_tokens_that_are_not_there_are_an_error(
     codes: Path, start: int, length: int | None
 ) -> None:
     with pytest.raises(IndexError):
-        CodeStore(codes / "train").codes(0, start, length)
+        CodeStore(codes, "train").codes(0, start, length)
 
 
 def test_parts_of_two_models_are_not_one_cache(
@@ -88,13 +88,13 @@ def test_parts_of_two_models_are_not_one_cache(
     other = make(tmp_path / "codes", tmp_path / "other", manifest_folder)
     (codes / "train" / "part-00000.parquet").rename(other / "train" / "part-00009.parquet")
     with pytest.raises(Failure, match="tokenizer_sha256"):
-        CodeStore(other / "train")
+        CodeStore(other, "train")
     (other / "train" / "part-00009.parquet").rename(codes / "train" / "part-00000.parquet")
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 def test_workers_read_what_the_parent_reads(codes: Path, method: str) -> None:
-    store = CodeStore(codes / "train")
+    store = CodeStore(codes, "train")
     utterance_id = store[7].utterance_id
     assert store.index_of(utterance_id) == 7
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
@@ -122,7 +122,7 @@ def test_a_damaged_part_is_named(tmp_path: Path, model_folder: Path, manifest_fo
     content = bytearray(part.read_bytes())
     content[60] ^= 0xFF  # in the first page, far from the footer
     part.write_bytes(content)
-    store = CodeStore(tmp_path / "train")
+    store = CodeStore(tmp_path, "train")
     assert store.codes(0)
     with pytest.raises(Failure, match=r"part-00001\.parquet is damaged"):
         store.codes(4)

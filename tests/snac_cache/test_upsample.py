@@ -11,7 +11,7 @@ import torch
 from syllables import write_syllables
 from workplace import last_line, run, snapshot, succeed
 
-from snac_cache.manifests.manifest import read_manifest
+from snac_cache.manifests.read import read_manifest
 from snac_model.audio import read_mono, resample
 
 UPSAMPLE, MANIFEST = "snac_cache.cli.upsample", "snac_cache.cli.manifest"

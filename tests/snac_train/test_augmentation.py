@@ -10,7 +10,7 @@ import torch
 from training import SMALL_CODEC, invoke, small_base, write_voice
 
 from snac_cache.cli.manifest import main as manifest_command
-from snac_cache.manifests.manifest import read_manifest
+from snac_cache.manifests.read import read_manifest
 from snac_train.data.augmentation import MIX_DB, NARROW_RATES, Augmented
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.inputs import open_inputs

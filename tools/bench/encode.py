@@ -17,7 +17,7 @@ import torch
 from gpu_busy import gpu_busy, in_percent
 
 from snac_cache import CodeStore
-from snac_cache.manifests.manifest import read_manifest
+from snac_cache.manifests.read import read_manifest
 from snac_model import SNAC, save
 from snac_model.config import SNAC_24KHZ
 from snac_model.console import Tool

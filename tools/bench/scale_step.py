@@ -13,7 +13,7 @@ import torch
 
 from snac_cache import CodeStore
 from snac_cache.cli.check import main as check_command
-from snac_cache.manifests.manifest import read_manifest
+from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CachedUtterance
 from snac_cache.work.plan import plan_parts
 from snac_model.artifacts import Artifacts

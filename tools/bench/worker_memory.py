@@ -15,7 +15,8 @@ import click
 import pyarrow as pa
 from encode import command, seeded_model
 
-from snac_cache.manifests.manifest import read_manifest, write_manifest
+from snac_cache.manifests.read import read_manifest
+from snac_cache.manifests.write import write_manifest
 from snac_cache.schema import MANIFEST, REJECTS
 from snac_model.console import Tool
 

@@ -2,18 +2,20 @@
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TARGET_RATE = 48_000  # Hz, of the targets
 
+# What is said of an utterance and may change. A manifest may have any other columns beside these.
 MANIFEST = pa.schema(
     [
         pa.field("utterance_id", pa.string(), nullable=False),
         pa.field("split", pa.string(), nullable=False),
         pa.field("audio_path", pa.string(), nullable=False),
         pa.field("source_sample_rate", pa.int32(), nullable=False),
-        pa.field("channels", pa.int32(), nullable=False),
+        pa.field("channels", pa.int32()),
         pa.field("num_frames", pa.int64(), nullable=False),
         pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("audio_fingerprint", pa.string()),
         pa.field("target_path", pa.string()),
         # by snac-upsample: the source's bandwidth, and what was corrected in a target it made
         pa.field("bandwidth_hz", pa.float64()),
@@ -21,6 +23,9 @@ MANIFEST = pa.schema(
         pa.field("target_gain_db", pa.float64()),
     ]
 )
+
+# What decides an utterance's codes, once the model is given: its audio, and the name they go by.
+SOURCE = ("utterance_id", "source_sample_rate", "num_frames", "audio_fingerprint")
 
 REJECTS = pa.schema(
     [
@@ -33,17 +38,37 @@ REJECTS = pa.schema(
     ]
 )
 
+# What is fact about an utterance's audio; its path is where the audio was.
+FACTS = pa.schema(
+    [
+        pa.field("utterance_id", pa.string(), nullable=False),
+        pa.field("audio_path", pa.string(), nullable=False),
+        pa.field("source_sample_rate", pa.int32(), nullable=False),
+        pa.field("num_frames", pa.int64(), nullable=False),
+        pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("audio_fingerprint", pa.string(), nullable=False),
+        pa.field("num_samples", pa.int64(), nullable=False),
+    ]
+)
+
 
 def codes(levels: int) -> pa.Schema:
-    """Return the columns of cached codes: the manifest's, the length, and one list a level."""
+    """Return the columns of cached codes: the facts, and one list of tokens a level."""
     token_lists = [
         pa.field(code_column(level), pa.list_(pa.field("element", pa.uint16())), nullable=False)
         for level in range(levels)
     ]
-    length = pa.field("num_samples", pa.int64(), nullable=False)
-    return pa.schema([*MANIFEST, length, *token_lists])
+    return pa.schema([*FACTS, *token_lists])
 
 
 def code_column(level: int) -> str:
     """Name of the column that holds a level's tokens, coarsest first."""
     return f"codes_{level}"
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether a column of the user's own would hide one of the cache's."""
+    number = name.removeprefix("codes_")
+    return name in ("num_samples", "filename", "file_row_number") or (
+        number != name and number.isdecimal()
+    )

@@ -121,13 +121,19 @@ def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def check_reject_rate(rejected: int, accepted: int, max_reject_rate: float) -> None:
-    """Raise Failure if too much of the input was rejected; to be called when all is written."""
+def check_reject_rate(
+    rejected: int, accepted: int, max_reject_rate: float, advice: str = ""
+) -> None:
+    """Raise Failure if too much of the input was rejected; to be called when all is written.
+
+    ``advice`` says how what was rejected is tried again.
+    """
     total = rejected + accepted
     if rejected > max_reject_rate * total:
         raise Failure(
             f"{rejected} of {total} inputs were rejected, more than --max-reject-rate "
-            f"{max_reject_rate:g} allows. The rejects say why; mend the input, or raise the limit."
+            f"{max_reject_rate:g} allows. The rejects say why; mend the input, or raise the limit. "
+            f"{advice}".rstrip()
         )
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from snac_cache.cli.options import rank_option
 from snac_cache.encoding.request import CacheRequest, Precision
-from snac_cache.work.ranks import this_rank
+from snac_cache.work.ranks import check_gpus, this_rank
 from snac_model.artifacts import Artifacts
 from snac_model.console import (
     Tool,
@@ -21,6 +22,8 @@ from snac_model.console import (
     progress,
 )
 
+RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again."
+
 
 @click.command(cls=Tool, example="snac-cache --gpus 0,1,2,3")
 @artifacts_option
@@ -34,17 +37,31 @@ from snac_model.console import (
     "--precision",
     type=click.Choice(["fp32", "tf32", "bf16"]),
     default="fp32",
-    help="Of the encoder; the share of tokens equal to fp32 is measured.",
+    help="Arithmetic of the encoder. With tf32 and bf16 some tokens differ from those of fp32: "
+    "the share that is equal is measured, and snac-check fails below 0.99.",
 )
 @click.option(
     "--part-rows",
     type=click.IntRange(1),
     help="Rows in a part. [default: a 16th of the split, 32 to 4096]",
 )
-@click.option("--limit", type=click.IntRange(0), help="Only the first N train rows.")
-@click.option("--val-limit", type=click.IntRange(0), help="Only the first N val rows.")
+@click.option(
+    "--limit", type=click.IntRange(0), help="Only N train rows, chosen by a hash of their ids."
+)
+@click.option(
+    "--val-limit", type=click.IntRange(0), help="Only N val rows, chosen by a hash of their ids."
+)
 @click.option("--overwrite", is_flag=True, help="Delete the cache that is there.")
-@click.option("--append", is_flag=True, help="Encode only ids that the cache does not hold.")
+@click.option(
+    "--append", is_flag=True, help="Encode what the manifest has in addition to what is cached."
+)
+@click.option("--retry", is_flag=True, help="Encode parts that hold rejects again.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Read finished parts to their last byte, and encode damaged ones again.",
+)
+@rank_option
 @max_reject_rate_option
 def main(
     *,
@@ -61,38 +78,50 @@ def main(
     val_limit: int | None,
     overwrite: bool,
     append: bool,
+    retry: bool,
+    verify: bool,
+    rank: str | None,
     max_reject_rate: float,
 ) -> None:
     """Encode every utterance of the manifests once, into parquet that DuckDB queries.
 
-    Run again after an interruption: finished parts are verified and kept. Files that cannot be
-    encoded are rows of codes/rejects with their reason. Under torchrun, accelerate launch or srun,
-    the processes share the parts, on one machine or on several.
+    Run again after an interruption: finished parts are kept. Run again with a manifest that says
+    other things of the same files, and only parts whose audio was replaced are encoded again. Files
+    that cannot be encoded are rows of codes/rejects with their reason. Under torchrun, accelerate
+    launch or srun, in a Slurm array, or with --rank, several processes share the parts, on one
+    machine or on several.
     """
     from snac_cache.work.workers import prepare_workers
 
-    rank = this_rank()
-    if rank.world == 1 and workers != 1:
+    shared = this_rank(rank)
+    check_gpus(gpus, shared)
+    if shared.world == 1 and workers != 1:
         prepare_workers(
             "snac_cache.encoding.encode_parts"
         )  # takes seconds, and so do the next imports
 
     from snac_cache.encoding.build import build_cache
-    from snac_cache.manifests.manifest import read_manifest
+    from snac_cache.manifests.limit import sample
+    from snac_cache.manifests.read import read_manifest
     from snac_model.devices import choose_workers
 
     places = Artifacts.at(artifacts)
     rows = read_manifest(manifest or places.manifests)
-    rows = {"train": rows["train"].slice(0, limit), "val": rows["val"].slice(0, val_limit)}
+    rows = {"train": sample(rows["train"], limit), "val": sample(rows["val"], val_limit)}
+    devices = choose_workers(
+        device, gpus, workers, local_rank=shared.local, alone=not shared.launched
+    )
     request = CacheRequest(
         folder=codes or places.codes,
         model=model,
-        devices=choose_workers(device, gpus, workers, local_rank=rank.local, alone=rank.world == 1),
+        devices=devices,
         precision=precision,
         part_rows=part_rows,
-        rank=rank,
+        rank=shared,
         overwrite=overwrite,
         append=append,
+        retry=retry,
+        verify=verify,
     )
     total = sum(table.num_rows for table in rows.values())
     with progress(total, "encode", "utterances") as advance:
@@ -101,6 +130,7 @@ def main(
     print_summary(
         rows=report.rows,
         skipped_rows=report.skipped_rows,
+        cached_rows=report.cached,
         hours=round(report.audio_seconds / 3600, 3),
         rejects=dict(report.rejects),
         audio_seconds_per_second=round(report.audio_seconds / report.wall_seconds, 1),
@@ -108,7 +138,7 @@ def main(
         workers=request.devices,
         parts_left_to_other_ranks=report.parts_left,
     )
-    check_reject_rate(report.rejects.total(), report.rows, max_reject_rate)
+    check_reject_rate(report.rejects.total(), report.cached, max_reject_rate, RETRY)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,12 @@ class Pattern(click.ParamType):
     help="Folder for the manifests, or - for JSON lines. [default: ARTIFACTS/manifests]",
 )
 @artifacts_option
-@click.option("--val-ratio", default=0.05, help="Share of utterances for validation.")
+@click.option(
+    "--val-ratio",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    help="Share of utterances for validation, from 0 to 1.",
+)
 @click.option(
     "--group-by",
     type=Pattern(),
@@ -55,7 +60,12 @@ class Pattern(click.ParamType):
 )
 @click.option("--min-duration", default=1.0, help="Seconds; shorter files are rejected.")
 @click.option("--max-duration", type=float, help="Seconds; longer files are rejected.")
-@click.option("--workers", default=8, help="Threads that read headers.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=8,
+    help="Threads that read headers; more where the files lie behind a network.",
+)
 @max_reject_rate_option
 def main(
     *,
@@ -72,14 +82,16 @@ def main(
     """Scan SOURCES, folders of audio, and write one manifest row a file.
 
     A source that holds train/ and val/ (or valid/, validation/, dev/) keeps its splits; any other
-    is split by a hash of each id, so that adding files never moves old ones. Every file that is
-    left out is a row of rejects.parquet with its reason.
+    is split by a hash of each path within it, so files added later never change the split of
+    existing ones. Ids start with the name of their source. Every file that is left out is a row of
+    rejects.parquet with its reason.
     """
     from collections import Counter
 
-    from snac_cache.manifests.manifest import write_json_lines, write_manifest
+    from snac_cache.manifests.json_lines import write_json_lines
     from snac_cache.manifests.scan import Durations, scan
     from snac_cache.manifests.splits import Grouping
+    from snac_cache.manifests.write import write_manifest
 
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:

@@ -73,7 +73,7 @@ def main(
     the engine. Lag and gain of each target against its source are measured and corrected; the
     source's true bandwidth is measured too. Run again: finished targets are kept.
     """
-    from snac_cache.manifests.manifest import read_manifest
+    from snac_cache.manifests.read import read_manifest
     from snac_cache.schema import TARGET_RATE
     from snac_cache.targets.build import TargetRequest, make_targets
     from snac_cache.targets.engines import EngineChoice

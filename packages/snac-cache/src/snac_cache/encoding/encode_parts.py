@@ -1,10 +1,8 @@
 """What each worker does: load the model once, then encode part after part."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 import torch
 
 from snac_cache.encoding.encoder import UtteranceEncoder
@@ -13,25 +11,18 @@ from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import write_part
 from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import Part
+from snac_cache.work.plan_file import Plan
 from snac_model.audio_header import AudioError
 from snac_model.devices import prepare_cpu_worker
 from snac_model.weights import load
 
 
-@dataclass(frozen=True)
-class Todo:
-    """A part to encode, its manifest rows, and their hash."""
-
-    part: Part
-    rows: pa.Table
-    sha256: str
-
-
 def encode_parts(
     number: int,
-    items: Iterator[Todo],
+    parts: Iterator[Part],
     send: Callable[[Any], None],
     *,
+    plan: Plan,
     request: CacheRequest,
     identity: CacheIdentity,
 ) -> None:
@@ -40,8 +31,8 @@ def encode_parts(
     if device.type == "cpu":
         prepare_cpu_worker()
     encoder = UtteranceEncoder(load(request.model), device, request.precision)
-    for item in items:
-        rows = item.rows.to_pylist()
+    for part in parts:
+        rows = plan.rows(part).to_pylist()
         results: dict[int, Encoded | AudioError] = {}
         for position, result in encoder.encode(rows):
             results[position] = result
@@ -49,8 +40,7 @@ def encode_parts(
         encoded = {key: value for key, value in results.items() if isinstance(value, Encoded)}
         record = write_part(
             request.folder,
-            item.part,
-            source_sha256=item.sha256,
+            part,
             rows=rows,
             results=results,
             identity=identity,

@@ -4,13 +4,18 @@ from typing import Any
 
 import torch
 
+from snac_cache.fingerprint import audio_fingerprint
 from snac_model.audio import read_mono, resample
 from snac_model.audio_header import AudioError
 
 
 def load_utterance(row: dict[str, Any], sample_rate: int) -> torch.Tensor | AudioError:
-    """Read and resample one utterance, ``[T]``; what is wrong with it is returned, not raised."""
+    """Read and resample one utterance, ``[T]``; what is wrong with it is returned, not raised.
+
+    The row gets the fingerprint of what was read, where it has none.
+    """
     try:
+        check_unchanged(row)
         audio, rate = read_mono(row["audio_path"])
     except AudioError as error:
         return error
@@ -21,3 +26,19 @@ def load_utterance(row: dict[str, Any], sample_rate: int) -> torch.Tensor | Audi
         )
         return AudioError("wrong_length", detail)
     return resample(audio, rate, sample_rate)
+
+
+def check_unchanged(row: dict[str, Any]) -> None:
+    """Compare a row's audio with what the manifest says; fill in its fingerprint if that is NULL.
+
+    Raises:
+        AudioError: ``unreadable``, or ``changed_audio`` for another recording in its place.
+    """
+    found = audio_fingerprint(row["audio_path"])
+    if row["audio_fingerprint"] is None:
+        row["audio_fingerprint"] = found
+    elif row["audio_fingerprint"] != found:
+        raise AudioError(
+            "changed_audio",
+            "the file was replaced since the manifest was made. Run snac-manifest again.",
+        )

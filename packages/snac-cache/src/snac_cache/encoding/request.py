@@ -17,7 +17,10 @@ class CacheRequest:
         devices: one worker process each.
         part_rows: rows in a part; by default decided by the size of the split.
         rank: which of the processes that share the work this is.
-        append: encode only ids that the cache does not hold, into new parts.
+        overwrite: delete the cache that is there.
+        append: encode rows that the cache does not hold too, into new parts.
+        retry: encode parts that hold rejects again.
+        verify: read finished parts to their last byte, and make damaged ones anew.
     """
 
     folder: Path
@@ -28,3 +31,5 @@ class CacheRequest:
     rank: Rank = field(default_factory=Rank)
     overwrite: bool = False
     append: bool = False
+    retry: bool = False
+    verify: bool = False

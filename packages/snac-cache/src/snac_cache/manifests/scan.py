@@ -12,15 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snac_cache.manifests.find import AudioFile, find_audio
+from snac_cache.fingerprint import audio_fingerprint
+from snac_cache.manifests.find import Found, find_audio
 from snac_cache.manifests.splits import Grouping
 from snac_cache.schema import MANIFEST, REJECTS, TARGET_RATE
 from snac_model.artifacts import SPLITS
 from snac_model.audio_header import AudioError, read_header
 from snac_model.errors import BadInput
 
-FILES_AT_ONCE = 256
-ROWS_IN_FLIGHT = 4096
+FILES_AT_ONCE = 64  # that a thread takes: a header is too little to hand over alone
+CHUNKS_A_THREAD = 8
 
 
 @dataclass(frozen=True)
@@ -66,25 +67,28 @@ class _Collector:
 def scan(
     sources: list[Path],
     *,
-    val_ratio: float,
+    val_ratio: float | None,
     durations: Durations,
     workers: int,
     advance: Callable[[int], object],
     grouping: Grouping | None = None,
+    always_named: bool = True,
 ) -> Scan:
     """Read the header of every audio file below the sources.
 
     Rows come in the order of their paths, whatever the number of workers. ``advance`` is told of
-    files as they are done.
+    files as they are done; for the rest see ``find_audio``.
 
     Raises:
-        BadInput: if a source does not exist or holds no audio.
+        BadInput: if a source does not exist or holds no audio, or two have one name.
+        Failure: if a folder cannot be listed.
     """
     rows, rejects = _Collector(MANIFEST), _Collector(REJECTS)
-    files = find_audio(sources, val_ratio, grouping)
+    files = find_audio(sources, val_ratio, grouping, always_named=always_named)
+    at_once = workers * CHUNKS_A_THREAD * FILES_AT_ONCE
     inspect = partial(_inspect_all, durations=durations)
     with ThreadPoolExecutor(workers) as pool:
-        while batch := list(islice(files, ROWS_IN_FLIGHT)):
+        while batch := list(islice(files, at_once)):
             entries = list(chain.from_iterable(pool.map(inspect, _chunks(batch))))
             rows.add([entry for entry in entries if "reason" not in entry])
             rejects.add([entry for entry in entries if "reason" in entry])
@@ -97,16 +101,15 @@ def scan(
     return Scan(by_split, rejects.table())
 
 
-def _chunks(files: list[AudioFile]) -> list[list[AudioFile]]:
-    """Cut files into what a worker takes at a time: a header is too little to hand over alone."""
+def _chunks(files: list[Found]) -> list[list[Found]]:
     return [files[i : i + FILES_AT_ONCE] for i in range(0, len(files), FILES_AT_ONCE)]
 
 
-def _inspect_all(files: list[AudioFile], durations: Durations) -> list[dict[str, Any]]:
+def _inspect_all(files: list[Found], durations: Durations) -> list[dict[str, Any]]:
     return [_inspect(file, durations) for file in files]
 
 
-def _inspect(file: AudioFile, durations: Durations) -> dict[str, Any]:
+def _inspect(file: Found, durations: Durations) -> dict[str, Any]:
     """Return a manifest row, or a rejects row, for one file."""
     row: dict[str, Any] = {
         "utterance_id": _printable(file.utterance_id),
@@ -115,11 +118,14 @@ def _inspect(file: AudioFile, durations: Durations) -> dict[str, Any]:
     }
     if row["audio_path"] != os.path.abspath(file.path):
         return _reject_row(row, "bad_name", "the path is not valid UTF-8: rename it")
+    if file.problem:
+        return _reject_row(row, *file.problem)
     if file.split is None:
         return _reject_row(row, "outside_splits", "the source has split folders; this is in none")
     try:
         header = read_header(file.path)
         _check_duration(header.duration_s, durations)
+        fingerprint = audio_fingerprint(file.path)
     except AudioError as error:
         return _reject_row(row, error.reason, error.detail)
     return {
@@ -128,6 +134,7 @@ def _inspect(file: AudioFile, durations: Durations) -> dict[str, Any]:
         "channels": header.channels,
         "num_frames": header.num_frames,
         "duration_s": header.duration_s,
+        "audio_fingerprint": fingerprint,
         "target_path": row["audio_path"] if header.sample_rate == TARGET_RATE else None,
     }
 
@@ -152,7 +159,11 @@ def _separate_repeated(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 
 def _reject_repeated(row: dict[str, Any]) -> dict[str, Any]:
-    return _reject_row(row, "duplicate_id", "another file of this source has the same id")
+    return _reject_row(
+        row,
+        "duplicate_id",
+        "another file has the same id, such as one that differs in its ending alone",
+    )
 
 
 def _reject_row(row: dict[str, Any], reason: str, detail: str) -> dict[str, Any]:

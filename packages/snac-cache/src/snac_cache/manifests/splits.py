@@ -32,25 +32,34 @@ class Grouping:
 
 @dataclass(frozen=True)
 class SplitRule:
-    """How one source is split: by its own folders, or by a hash of the id or of its group."""
+    """How one source is split: by its own folders, or by a hash of a file's path or its group."""
 
     folders: dict[str, str]
     val_ratio: float
     grouping: Grouping | None = None
 
     @classmethod
-    def of(cls, source: Path, val_ratio: float, grouping: Grouping | None = None) -> Self:
-        """Keep the splits of a source that holds ``train/`` and one of ``VAL_FOLDERS``."""
+    def of(cls, source: Path, val_ratio: float | None, grouping: Grouping | None = None) -> Self:
+        """Keep the splits of a source that holds ``train/`` and one of ``VAL_FOLDERS``.
+
+        Without a ``val_ratio`` all is train.
+        """
+        if val_ratio is None:
+            return cls({}, 0.0)
         val = next((name for name in VAL_FOLDERS if (source / name).is_dir()), None)
         if val and (source / "train").is_dir():
             return cls({"train": "train", val: "val"}, val_ratio)
         return cls({}, val_ratio, grouping)
 
-    def split(self, relative: Path, utterance_id: str) -> str | None:
-        """Return ``train``, ``val``, or None for a file outside the source's split folders."""
+    def split(self, place: Path, utterance_id: str) -> str | None:
+        """Return ``train``, ``val``, or None for a file outside the source's split folders.
+
+        Args:
+            place: the file's path within its source, without its ending.
+        """
         if self.folders:
-            return self.folders.get(relative.parts[0])
-        hashed = self.grouping.key(utterance_id) if self.grouping else utterance_id
+            return self.folders.get(place.parts[0])
+        hashed = self.grouping.key(utterance_id) if self.grouping else place.as_posix()
         return "val" if hash_fraction(hashed) < self.val_ratio else "train"
 
 

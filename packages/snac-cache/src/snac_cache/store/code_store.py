@@ -3,36 +3,42 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from snac_cache.schema import code_column
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.mapped import open_mapped
+from snac_cache.store.parts import part_files
+from snac_cache.store.resolve import open_manifest, open_matches
+from snac_cache.work import plan_file
+from snac_model.artifacts import SPLITS
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 
 
 @dataclass(frozen=True)
 class CachedUtterance:
-    """One row of the cache without its codes: the manifest's columns and the length.
+    """What is known of a cached utterance without its codes.
 
-    ``num_samples`` counts samples at the codec's rate, before padding.
+    All but ``num_samples`` is what the manifest says now; that counts samples at the codec's rate,
+    before padding.
     """
 
     utterance_id: str
     split: str
     audio_path: str
     source_sample_rate: int
-    channels: int
+    channels: int | None
     num_frames: int
     duration_s: float
+    audio_fingerprint: str | None
     target_path: str | None
     bandwidth_hz: float | None
     target_lag_samples: int | None
@@ -40,64 +46,94 @@ class CachedUtterance:
     num_samples: int
 
 
-class CodeStore:
-    """A split of cached codes, of any size: rows by index or id, codes as zero-copy slices.
+STATED = [field.name for field in fields(CachedUtterance) if field.name != "num_samples"]
 
-    Opening reads the parts' footers alone. A part is mapped into memory when a row of it is first
-    asked for; see ``mapped``. May be used in forked and in spawned workers.
+
+class CodeStore:
+    """The cached utterances of a split, however many: rows by index or id, codes without copies.
+
+    Codes lie where they were cached; what a manifest says of an utterance, its split among it, is
+    taken from the manifest as it is now, by id. Utterances that the manifest does not have are left
+    out. Opening reads footers, and the ids only when codes or manifest have changed since the last
+    time; a part is mapped into memory when a row of it is first asked for (see ``mapped``). May be
+    used in forked and in spawned workers.
 
     Args:
-        folder: holds the split's ``part-*.parquet`` files, such as ``artifacts/codes/train``.
+        codes: holds ``train/`` and ``val/`` with their parts, such as ``artifacts/codes``.
+        split: ``train`` or ``val``.
+        manifest: folder or file; by default the manifest as it was when the codes were made.
 
     Raises:
-        Failure: if there are no parts, or their models differ.
+        Failure: if there are no parts or no manifest, the parts' models differ, or audio was
+            replaced since it was encoded.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._files = sorted(folder.glob("part-*.parquet"))
+    def __init__(self, codes: Path, split: str, manifest: Path | None = None) -> None:
+        self.folder = codes
+        self.split = split
+        self.manifest = manifest or codes / plan_file.FOLDER
+        self._files = [file for name in SPLITS for file in part_files(codes / name)]
         if not self._files:
-            raise Failure(f"no cached codes in {folder}. Run snac-cache, or give --codes DIR.")
+            raise Failure(f"no cached codes in {codes}. Run snac-cache, or give --codes DIR.")
         self.identity, lengths = _read_footers(self._files)
         self.geometry: Geometry = self.identity.codec_geometry()
         self._ends = list(accumulate(lengths))
+        self._open_rows()
+
+    def _open_rows(self) -> None:
         self._parts: dict[int, _Part] = {}
+        self._said = open_manifest(self.manifest)
+        matches = open_matches(self.folder, self._files, self.manifest)
+        wanted = pc.equal(matches["val"], self.split == SPLITS[1])
+        matches = matches.filter(wanted)
+        self._positions = matches["position"].to_numpy()
+        self._manifest_rows = matches["manifest_row"].to_numpy()
+        changed = np.flatnonzero(matches["changed"].to_numpy(zero_copy_only=False))
+        if len(changed):
+            utterance = self[int(changed[0])]
+            raise Failure(
+                f"the audio of {len(changed)} utterances, such as {utterance.utterance_id!r} "
+                f"({utterance.audio_path}), was replaced since it was encoded into {self.folder}. "
+                "Run snac-cache again: it encodes the parts that hold them anew."
+            )
 
     def __len__(self) -> int:
-        return self._ends[-1]
+        return len(self._positions)
 
     def __getitem__(self, index: int) -> CachedUtterance:
         part, row = self._locate(index)
-        return part.utterance(row)
+        said = self._said.slice(int(self._manifest_rows[index]), 1).select(STATED).to_pylist()[0]
+        return CachedUtterance(**said, num_samples=part.num_samples(row))
 
     def __iter__(self) -> Iterator[CachedUtterance]:
         return (self[index] for index in range(len(self)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave behind what another process makes for itself: mapped parts, and its own hashes."""
-        state = {**self.__dict__, "_parts": {}}
-        state.pop("_index_by_hash", None)
-        return state
+        """Leave behind what another process maps for itself."""
+        mapped = ("_parts", "_said", "_positions", "_manifest_rows")
+        return {name: value for name, value in self.__dict__.items() if name not in mapped}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map anew what was left behind."""
+        self.__dict__.update(state)
+        self._open_rows()
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """Return one column of all rows, read from the parts without their codes."""
-        tables = [pq.read_table(file, columns=[name]) for file in self._files]
-        return pa.concat_tables(tables).column(name)
+        """Return a column of the manifest, the user's own too, for all rows in order."""
+        return self._said.column(name).take(self._manifest_rows)
 
     def index_of(self, utterance_id: str) -> int:
         """Return the index of an utterance; raises KeyError if the split does not hold it."""
-        hashes, order = self._index_by_hash
-        wanted = hash(utterance_id)
-        first, last = np.searchsorted(hashes, wanted), np.searchsorted(hashes, wanted, "right")
-        for index in order[first:last]:
-            if self[int(index)].utterance_id == utterance_id:
-                return int(index)
-        raise KeyError(utterance_id)
+        row = pc.index(self._said.column("utterance_id"), utterance_id).as_py()
+        (found,) = np.nonzero(self._manifest_rows == row)
+        if row < 0 or not len(found):
+            raise KeyError(utterance_id)
+        return int(found[0])
 
-    def with_target(self) -> list[int]:
-        """Return the indices of the utterances that have a 48 kHz target, in order."""
-        present = self.column("target_path").is_valid().to_numpy()
-        return np.flatnonzero(present).tolist()
+    def with_target(self) -> np.ndarray:
+        """Return the indices of the utterances that have a 48 kHz target, in order: int64."""
+        present = self._said.column("target_path").is_valid().to_numpy()
+        return np.flatnonzero(present[self._manifest_rows])
 
     def coarse_tokens(self, index: int) -> int:
         """Return the number of coarse tokens of an utterance."""
@@ -123,22 +159,15 @@ class CodeStore:
             for level in range(self.geometry.levels)
         ]
 
-    @cached_property
-    def _index_by_hash(self) -> tuple[np.ndarray, np.ndarray]:
-        """Hashes of all ids in order, and whose they are: 16 bytes a row instead of a dict."""
-        ids = (chunk.to_pylist() for chunk in self.column("utterance_id").chunks)
-        hashes = np.fromiter((hash(name) for chunk in ids for name in chunk), np.int64, len(self))
-        order = np.argsort(hashes, kind="stable")
-        return hashes[order], order
-
     def _locate(self, index: int) -> tuple["_Part", int]:
         if not 0 <= index < len(self):
-            raise IndexError(f"row {index} of {len(self)} in {self.folder}")
-        number = bisect_right(self._ends, index)
+            raise IndexError(f"row {index} of {len(self)} in {self.folder}, {self.split}")
+        position = int(self._positions[index])
+        number = bisect_right(self._ends, position)
         if number not in self._parts:
             table = open_mapped(self._files[number])
             self._parts[number] = _Part(table, self.geometry.levels)
-        return self._parts[number], index - (self._ends[number - 1] if number else 0)
+        return self._parts[number], position - (self._ends[number - 1] if number else 0)
 
 
 def _read_footers(files: list[Path]) -> tuple[CacheIdentity, list[int]]:
@@ -162,30 +191,34 @@ def _read_footer(file: Path) -> tuple[dict[bytes, bytes], int]:
     try:
         footer = pq.read_metadata(file)
     except (OSError, pa.ArrowException) as error:
-        raise Failure(f"{file} is damaged: {error}. Run snac-cache again.") from error
+        raise Failure(
+            f"{file} is damaged: {error}. Run snac-cache again, which makes it anew."
+        ) from error
     return footer.metadata or {}, footer.num_rows
 
 
 def _identity(metadata: dict[bytes, bytes], file: Path) -> CacheIdentity:
     try:
-        return CacheIdentity.from_metadata(metadata)
+        identity = CacheIdentity.from_metadata(metadata)
     except (KeyError, ValueError) as error:
         raise Failure(f"{file} is no part of a code cache: it lacks {error}") from error
+    identity.check_version(file)
+    return identity
 
 
 class _Part:
     """One part in mapped memory."""
 
     def __init__(self, table: pa.Table, levels: int) -> None:
-        names = [field.name for field in fields(CachedUtterance)]
-        self._rows = table.select(names).combine_chunks()
+        (samples,) = table.column("num_samples").chunks
+        self._num_samples = samples.to_numpy()
         self._codes = []
         for level in range(levels):
             (lists,) = table.column(code_column(level)).chunks  # combining would copy even one
             self._codes.append((lists.offsets.to_numpy(), lists.values.to_numpy()))
 
-    def utterance(self, row: int) -> CachedUtterance:
-        return CachedUtterance(**self._rows.slice(row, 1).to_pylist()[0])
+    def num_samples(self, row: int) -> int:
+        return int(self._num_samples[row])
 
     def tokens(self, level: int, row: int) -> np.ndarray:
         offsets, values = self._codes[level]

@@ -3,10 +3,12 @@
 import json
 from dataclasses import asdict, dataclass, fields
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from snac_cache.schema import SCHEMA_VERSION
 from snac_model.config import CodecConfig
+from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 
 if TYPE_CHECKING:
@@ -64,6 +66,14 @@ class CacheIdentity:
             for name in ("tokenizer_sha256", "config", "precision", "schema_version")
             if getattr(self, name) != getattr(other, name)
         ]
+
+    def check_version(self, place: Path) -> None:
+        """Raise Failure if codes in ``place`` have other columns than this program reads."""
+        if self.schema_version != SCHEMA_VERSION:
+            raise Failure(
+                f"{place} is of schema version {self.schema_version}, and this program reads "
+                f"version {SCHEMA_VERSION}. Run snac-cache --overwrite, which encodes anew."
+            )
 
     def codec_geometry(self) -> Geometry:
         """Return the geometry that the codes have."""

@@ -1,61 +1,124 @@
-"""Parts as memory-mapped Arrow files, so that a row costs no more than touching its bytes.
+"""Tables as memory-mapped Arrow files, so that a row costs no more than touching its bytes.
 
-Parquet is compact and open to SQL, but must be decoded a row group at a time. So each part is
-decoded once, when it is first needed, into an uncompressed Arrow file beside the cache, which all
+Parquet is compact and open to SQL, but must be decoded a row group at a time. So a table is decoded
+once, when it is first needed, into an uncompressed Arrow file beside its source, which all
 processes then map: its pages are the system's to keep or drop, and are shared.
+
+A copy is used only if a small file beside it vouches for it: by the state of its sources, and by
+its own length and checksum. Anything else is made anew.
 """
 
 import hashlib
-import tempfile
+import json
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from snac_cache.parquet import read_table
 from snac_model.errors import Failure
-from snac_model.files import atomic_path
+from snac_model.files import atomic_path, write_text
 
 FOLDER = ".mapped"
-SOURCE_KEY = b"snac.parquet_file"
+ENVIRONMENT = "SNAC_MAPPED"
+
+Make = Callable[[], pa.Table]
 
 
 def open_mapped(part: Path) -> pa.Table:
-    """Return a part's table in mapped memory, decoding the part first if that was not done yet.
+    """Return a parquet file's table in mapped memory, each column in one chunk.
 
     Raises:
-        Failure: if the part cannot be read to its last byte.
+        Failure: if the file cannot be read to its last byte.
     """
-    source = _fingerprint(part)
-    for folder in (part.parent / FOLDER, _spare_folder(part)):
-        table = _open(folder / f"{part.stem}.arrow", source)
+    return map_table(part.parent, part.stem, [part], partial(_decode, part))
+
+
+def map_table(folder: Path, name: str, sources: Iterable[Path], make: Make) -> pa.Table:
+    """Return a table in mapped memory, made and written first if there is no sound copy of it.
+
+    Args:
+        folder: in whose ``.mapped`` the copy is kept, or if that cannot be written to, in a folder
+            of this user's own.
+        sources: the files that the table is made from.
+
+    Raises:
+        Failure: if the copy cannot be kept anywhere.
+    """
+    state = _state(sources)
+    table = _open(folder / FOLDER / f"{name}.arrow", state)
+    if table is not None:
+        return table
+    private = _private_folder(folder)
+    if private.is_dir():
+        _check_private(private)
+        table = _open(private / f"{name}.arrow", state)
         if table is not None:
             return table
-    table = _decode(part).replace_schema_metadata({SOURCE_KEY: source})
+    made = make()
     try:
-        return _write(table, part.parent / FOLDER / f"{part.stem}.arrow")
-    except PermissionError:  # a cache that this user may only read
-        return _write(table, _spare_folder(part) / f"{part.stem}.arrow")
+        return _write(made, folder / FOLDER / f"{name}.arrow", state)
+    except OSError:  # such as a cache that this user may only read, or a disk without room
+        return _write_privately(made, private, name, state)
 
 
 def _decode(part: Path) -> pa.Table:
     try:
-        return pq.read_table(part, page_checksum_verification=True).combine_chunks()
+        return read_table(part).combine_chunks().replace_schema_metadata(None)
     except (OSError, pa.ArrowException) as error:
-        raise Failure(f"{part} is damaged: {error}. Run snac-cache again.") from error
+        raise Failure(
+            f"{part} is damaged: {error}. Run snac-cache --verify, which makes it anew."
+        ) from error
 
 
-def _write(table: pa.Table, path: Path) -> pa.Table:
-    with atomic_path(path) as temporary, pa.ipc.new_file(temporary, table.schema) as writer:
-        writer.write_table(table)
+def _write(table: pa.Table, path: Path, state: str) -> pa.Table:
+    with atomic_path(path) as temporary:
+        with pa.ipc.new_file(temporary, table.schema) as writer:
+            writer.write_table(table)
+        vouched = {"sources": state, **_measure(temporary)}
+    write_text(_voucher(path), json.dumps(vouched))
     return _map(path)
 
 
-def _open(path: Path, source: bytes) -> pa.Table | None:
-    """Map an Arrow file if it is there and was made from the part as it is now."""
-    if not path.exists():
+def _write_privately(table: pa.Table, private: Path, name: str, state: str) -> pa.Table:
+    try:
+        private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_private(private)
+        return _write(table, private / f"{name}.arrow", state)
+    except OSError as error:
+        raise Failure(
+            f"neither beside the cache nor in {private} can a decoded copy of it be kept: {error}. "
+            f"Name a folder with room for it: export {ENVIRONMENT}=DIR."
+        ) from error
+
+
+def _open(path: Path, state: str) -> pa.Table | None:
+    """Map a copy if it is whole and was made from the sources as they are now."""
+    try:
+        vouched = json.loads(_voucher(path).read_text(encoding="utf-8"))
+        if not isinstance(vouched, dict) or vouched != {"sources": state, **_measure(path)}:
+            return None
+        return _map(path)
+    except (OSError, ValueError, pa.ArrowException):
         return None
-    table = _map(path)
-    return table if (table.schema.metadata or {}).get(SOURCE_KEY) == source else None
+
+
+def _voucher(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _measure(path: Path) -> dict[str, Any]:
+    """Return a file's length and checksum."""
+    size = path.stat().st_size
+    if not size:
+        return {"bytes": 0, "crc32": 0}
+    with pa.memory_map(str(path)) as file:
+        return {"bytes": size, "crc32": zlib.crc32(file.read_buffer())}
 
 
 def _map(path: Path) -> pa.Table:
@@ -63,13 +126,29 @@ def _map(path: Path) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _fingerprint(part: Path) -> bytes:
-    """Tell one state of a file from another: parts are only ever replaced whole."""
-    status = part.stat()
-    return f"{status.st_size} {status.st_mtime_ns}".encode()
+def _state(sources: Iterable[Path]) -> str:
+    """Tell one state of some files from another: they are only ever replaced whole."""
+    digest = hashlib.sha256()
+    for source in sources:
+        status = source.stat()
+        digest.update(f"{source.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
-def _spare_folder(part: Path) -> Path:
-    """Where to map the parts of a folder that cannot be written to."""
-    name = hashlib.sha256(str(part.parent.resolve()).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"snac-mapped-{name}"
+def _private_folder(folder: Path) -> Path:
+    """Where copies go if they cannot lie beside their sources: this user's alone."""
+    given = os.environ.get(ENVIRONMENT)
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return (Path(given) if given else caches / "snac-mapped") / name
+
+
+def _check_private(folder: Path) -> None:
+    """Raise Failure if others could put copies of their own there."""
+    status = folder.lstat()
+    others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or others_write:
+        raise Failure(
+            f"{folder} is not a folder that you alone can write to, so its copies of the cache are "
+            f"not used. Remove it, or name another place: export {ENVIRONMENT}=DIR."
+        )

@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -10,14 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snac_cache import schema
-from snac_cache.parquet import write_table
+from snac_cache.parquet import read_table, write_table
 from snac_cache.store.identity import KEY_PREFIX, CacheIdentity
 from snac_cache.store.records import Agreement, Encoded
-from snac_cache.work.plan import Part
+from snac_cache.work.plan import Part, part_number
 from snac_model.audio_header import AudioError
 from snac_model.errors import Failure
 
 RECORD_KEY = KEY_PREFIX + "part"
+READING_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,16 @@ class PartRecord:
     """What a part carries about itself.
 
     Attributes:
-        source_sha256: of the manifest rows that it was made from.
+        source_sha256: of what decides the codes of its rows.
         rows: cached.
+        audio_seconds: of those rows.
         rejects: how many rows were rejected, by reason.
         agreement: equal and all tokens of those that were encoded again one at a time.
     """
 
     source_sha256: str
     rows: int
+    audio_seconds: float
     rejects: dict[str, int] = field(default_factory=dict)
     agreement: Agreement = field(default_factory=Agreement)
 
@@ -42,11 +47,27 @@ class PartRecord:
 
     @classmethod
     def read(cls, path: Path) -> tuple[Self, CacheIdentity]:
-        """Read a part's footer; raises KeyError, ValueError, OSError or ArrowException if torn."""
+        """Read a part's footer.
+
+        Raises:
+            OSError, ValueError, pa.ArrowException: if the file is torn, or is no part.
+        """
         metadata = pq.read_metadata(path).metadata or {}
-        values = json.loads(metadata[RECORD_KEY.encode()])
-        agreement = Agreement(**values.pop("agreement"))
-        return cls(**values, agreement=agreement), CacheIdentity.from_metadata(metadata)
+        try:
+            values = json.loads(metadata[RECORD_KEY.encode()])
+            agreement = Agreement(**values.pop("agreement"))
+            return cls(**values, agreement=agreement), CacheIdentity.from_metadata(metadata)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it is no part of a code cache: {error!r}") from error
+
+
+def part_files(folder: Path) -> list[Path]:
+    """Return the parts in a split's folder, by their number."""
+    numbers = {path: part_number(path.name) for path in folder.glob("part-*.parquet")}
+    return sorted(
+        (path for path, number in numbers.items() if number is not None),
+        key=lambda path: numbers[path] or 0,
+    )
 
 
 def codes_path(folder: Path, part: Part) -> Path:
@@ -63,7 +84,6 @@ def write_part(
     folder: Path,
     part: Part,
     *,
-    source_sha256: str,
     rows: list[dict[str, Any]],
     results: dict[int, Encoded | AudioError],
     identity: CacheIdentity,
@@ -71,13 +91,23 @@ def write_part(
 ) -> PartRecord:
     """Write rejects, then codes: a part whose codes are there is finished.
 
+    Args:
+        rows: of the plan, with their fingerprints.
+        results: by position in ``rows``.
+
     Raises:
         Failure: if the disk is full or cannot be written to; nothing torn is left.
     """
     cached = {key: value for key, value in sorted(results.items()) if isinstance(value, Encoded)}
     errors = {key: value for key, value in sorted(results.items()) if isinstance(value, AudioError)}
     reasons = Counter(error.reason for error in errors.values())
-    record = PartRecord(source_sha256, len(cached), dict(sorted(reasons.items())), agreement)
+    record = PartRecord(
+        part.sha256,
+        len(cached),
+        sum(rows[key]["duration_s"] for key in cached),
+        dict(sorted(reasons.items())),
+        agreement,
+    )
     table = codes_table(rows, cached, len(identity.config["vq_strides"]))
     metadata = {**identity.to_metadata(), **record.to_metadata()}
     try:
@@ -95,34 +125,47 @@ def write_part(
 
 
 def finished(
-    folder: Path, part: Part, source_sha256: str, identity: CacheIdentity
+    folder: Path, part: Part, identity: CacheIdentity, *, whole: bool = False
 ) -> PartRecord | None:
-    """Return a part's record if it is whole and of these rows and this codec, else None.
+    """Return a part's record if it is there and of these rows and this codec, else None.
 
-    Whole means read to its last byte, with the checksum of every page.
+    Its footer is read, which the end of a torn file lacks; ``whole`` reads the rest too, with the
+    checksum of every page.
     """
     path = codes_path(folder, part)
     try:
         record, made_with = PartRecord.read(path)
-        pq.read_table(path, page_checksum_verification=True)
-    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException):
+        if whole:
+            read_table(path)
+    except (OSError, ValueError, pa.ArrowException):
         return None
-    if record.source_sha256 != source_sha256 or identity.differences(made_with):
+    if record.source_sha256 != part.sha256 or identity.differences(made_with):
         return None
     if record.rejects and not rejects_path(folder, part).is_file():
         return None
     return record
 
 
+def finished_parts(
+    folder: Path, parts: Iterable[Part], identity: CacheIdentity, *, whole: bool = False
+) -> list[PartRecord | None]:
+    """Ask ``finished`` of many parts at once: over a network each footer is a few round trips."""
+    with ThreadPoolExecutor(READING_THREADS) as pool:
+        return list(pool.map(lambda part: finished(folder, part, identity, whole=whole), parts))
+
+
 def codes_table(rows: list[dict[str, Any]], cached: dict[int, Encoded], levels: int) -> pa.Table:
     """Return rows of cached codes, of those manifest rows that were encoded, in their order."""
-    manifest = pa.Table.from_pylist([rows[position] for position in cached], schema.MANIFEST)
-    lengths = pa.array([encoded.num_samples for encoded in cached.values()], pa.int64())
+    facts = [
+        {**rows[position], "num_samples": encoded.num_samples}
+        for position, encoded in cached.items()
+    ]
     lists = [
         pa.array([encoded.codes[level] for encoded in cached.values()], pa.list_(pa.uint16()))
         for level in range(levels)
     ]
-    return pa.Table.from_arrays([*manifest.columns, lengths, *lists], schema=schema.codes(levels))
+    columns = pa.Table.from_pylist(facts, schema.FACTS).columns
+    return pa.Table.from_arrays([*columns, *lists], schema=schema.codes(levels))
 
 
 def _write_rejects(rows: list[dict[str, Any]], path: Path) -> None:

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from snac_cache.schema import MANIFEST, REJECTS, TARGET_RATE
 from snac_cache.targets.engines import EngineChoice, load_engine
 from snac_cache.targets.rows import RowResult, RowWorker
-from snac_cache.work.plan import Part, plan_parts
 from snac_cache.work.workers import run_alone, run_workers
 from snac_model.devices import prepare_cpu_worker
 
@@ -31,10 +30,18 @@ class TargetRequest:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Some rows of a split, from ``start``."""
+
+    split: str
+    start: int
+
+
+@dataclass(frozen=True)
 class BlockDone:
     """What a worker says of a block of rows."""
 
-    block: Part
+    block: Block
     rows: pa.Table
     rejects: pa.Table
     counts: Counter[str]
@@ -74,10 +81,11 @@ def make_targets(
         Failure: if the engine cannot be had, or a worker fails.
     """
     blocks = [
-        (block, manifest[block.split].slice(block.start, block.stop - block.start))
-        for block in plan_parts(manifest, BLOCK_ROWS)
+        (Block(split, start), table.slice(start, BLOCK_ROWS))
+        for split, table in manifest.items()
+        for start in range(0, table.num_rows, BLOCK_ROWS)
     ]
-    done: dict[Part, BlockDone] = {}
+    done: dict[Block, BlockDone] = {}
 
     def receive(message: int | BlockDone) -> None:
         if isinstance(message, int):
@@ -101,7 +109,7 @@ def _needs_engine(table: pa.Table) -> bool:
 
 def _work(
     number: int,
-    items: Iterator[tuple[Part, pa.Table]],
+    items: Iterator[tuple[Block, pa.Table]],
     send: Callable[[Any], None],
     *,
     request: TargetRequest,
@@ -120,7 +128,7 @@ def _work(
         send(_sum_up(block, results))
 
 
-def _sum_up(block: Part, results: list[RowResult]) -> BlockDone:
+def _sum_up(block: Block, results: list[RowResult]) -> BlockDone:
     counts = Counter(result.kind for result in results)
     counts["clipped"] = sum(result.clipped_samples > 0 for result in results)
     rows = [result.row for result in results]

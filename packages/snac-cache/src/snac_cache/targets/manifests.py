@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from snac_cache.manifests.manifest import write_json_lines, write_manifest
+from snac_cache.manifests.json_lines import write_json_lines
+from snac_cache.manifests.write import write_manifest
 from snac_cache.schema import REJECTS
 from snac_cache.targets.build import TargetReport
 from snac_cache.targets.rows import STAGE

@@ -1,20 +1,24 @@
-"""Who does what: fixed parts of the manifest."""
+"""Which rows are done together: parts of fixed rows, each always the same file."""
 
 from dataclasses import dataclass
-
-import pyarrow as pa
 
 SMALLEST_PART, LARGEST_PART, USUAL_PARTS = 32, 4096, 16
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows ``start`` to ``stop`` of one split's manifest: always the same parquet file."""
+    """One share of a split's rows.
+
+    Attributes:
+        number: its place among the split's parts, from 0.
+        rows: how many it has.
+        sha256: of what decides the result of the work on these rows.
+    """
 
     split: str
     number: int
-    start: int
-    stop: int
+    rows: int
+    sha256: str
 
     @property
     def name(self) -> str:
@@ -22,19 +26,18 @@ class Part:
         return f"part-{self.number:05d}.parquet"
 
 
+def part_number(name: str) -> int | None:
+    """Return the number in a part's file name, None if it is not one."""
+    digits = name.removeprefix("part-").removesuffix(".parquet")
+    return int(digits) if digits.isdecimal() and name == f"part-{int(digits):05d}.parquet" else None
+
+
 def usual_part_rows(num_rows: int) -> int:
     """Return rows a part, from the size of the split alone: about 16 parts, 32 to 4,096 rows."""
     return min(LARGEST_PART, max(SMALLEST_PART, -(-num_rows // USUAL_PARTS)))
 
 
-def plan_parts(
-    manifest: dict[str, pa.Table], part_rows: int | None, first: dict[str, int] | None = None
-) -> list[Part]:
-    """Cut each split into parts by position, numbered from ``first[split]`` or 0."""
-    parts = []
-    for split, table in manifest.items():
-        size = part_rows or usual_part_rows(table.num_rows)
-        offset = first[split] if first else 0
-        for number, start in enumerate(range(0, table.num_rows, size), start=offset):
-            parts.append(Part(split, number, start, min(start + size, table.num_rows)))
-    return parts
+def part_sizes(num_rows: int, part_rows: int | None) -> list[int]:
+    """Return how many rows each part has: ``part_rows``, or the usual number, and the rest."""
+    size = part_rows or usual_part_rows(num_rows)
+    return [min(size, num_rows - start) for start in range(0, num_rows, size)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_cache.manifests.manifest import read_manifest
+from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.identity import CacheIdentity
 from snac_model.artifacts import SPLITS

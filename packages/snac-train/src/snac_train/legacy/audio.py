@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from snac_cache.manifests.manifest import read_manifest
+from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CodeStore
 from snac_model.errors import Failure
 from snac_train.legacy.config import AUDIO

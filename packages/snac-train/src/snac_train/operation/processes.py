@@ -9,7 +9,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import gather_object
 from torch import nn
 
-from snac_cache.work.ranks import this_rank
+from snac_cache.work.ranks import launcher_rank
 from snac_model.devices import choose_device, keep_freed_memory
 from snac_model.errors import BadInput, Failure
 
@@ -85,7 +85,7 @@ class Processes:
 
 def _name_slurm_rank() -> None:
     """Give torch the names that it knows for a Slurm step's numbers."""
-    rank = this_rank()
+    rank = launcher_rank()
     if rank.world == 1 or "RANK" in os.environ:
         return
     if "MASTER_ADDR" not in os.environ:

@@ -1,0 +1,131 @@
+"""What a cache should hold: its plan, started, carried on or extended."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snac_cache.encoding.request import CacheRequest
+from snac_cache.manifests.read import Manifest
+from snac_cache.schema import SOURCE
+from snac_cache.store.deletion import delete_cache
+from snac_cache.store.description import (
+    check_no_others,
+    check_same_codes,
+    describe,
+    read_description,
+    write_description,
+)
+from snac_cache.store.identity import CacheIdentity
+from snac_cache.work.plan import part_sizes
+from snac_cache.work.plan_file import FOLDER, Plan, write_plan
+from snac_model.artifacts import SPLITS
+from snac_model.errors import Failure
+
+ID = "utterance_id"
+ADVICE = (
+    "Give --append to encode what is new too, --overwrite to make the cache anew, or another "
+    "--codes folder."
+)
+
+
+PlannedRows = dict[str, tuple[pa.Table, list[int]]]
+
+
+def prepare(manifest: Manifest, request: CacheRequest, identity: CacheIdentity) -> Plan:
+    """Start, carry on or extend the cache in the folder; return the parts that it should have.
+
+    Rows that are planned already stay where they are, with what the manifest says of them now: a
+    part of which the audio has changed is thereby one that is not finished.
+
+    Raises:
+        Failure: if the folder holds a cache of another model, or the manifest has other rows and
+            that was not allowed.
+    """
+    if request.rank.world > 1 and (request.overwrite or request.append):
+        raise Failure("--overwrite and --append are for one process: run them alone first")
+    if request.overwrite:
+        delete_cache(request.folder)
+    asked = describe(identity, request.part_rows)
+    existing = read_description(request.folder)
+    plan = Plan.read(request.folder / FOLDER) if existing else None
+    if existing:
+        check_same_codes(request.folder, existing, asked)
+    if existing and plan:
+        rows = _carry_on(manifest, plan, existing["part_rows"], request)
+    else:
+        rows = {
+            split: (table, part_sizes(table.num_rows, request.part_rows))
+            for split, table in manifest.items()
+        }
+    if plan is None or not _is_the_same(plan, rows):
+        plan = write_plan(request.folder / FOLDER, rows, SOURCE)
+    check_no_others(request.folder, plan.parts)
+    if not existing:
+        write_description(request.folder, asked)
+    return plan
+
+
+def _carry_on(
+    manifest: Manifest, plan: Plan, part_rows: int | None, request: CacheRequest
+) -> PlannedRows:
+    planned = {split: plan.table(split) for split in SPLITS}
+    known = pa.chunked_array([c for rows in planned.values() for c in rows[ID].chunks], pa.string())
+    new = {
+        split: table.filter(pc.invert(pc.is_in(table[ID], value_set=known)))
+        for split, table in manifest.items()
+    }
+    said = pa.concat_tables(manifest.values(), promote_options="permissive")
+    if not request.append:
+        _check_same_parts(request, part_rows)
+        _check_same_rows(request.folder, new, known, said)
+    rows = {}
+    for split in SPLITS:
+        stated = [_restate(planned[split], said), new[split]]
+        sizes = [part.rows for part in plan.parts if part.split == split]
+        sizes += part_sizes(new[split].num_rows, request.part_rows)
+        rows[split] = (pa.concat_tables(stated, promote_options="permissive"), sizes)
+    return rows
+
+
+def _check_same_parts(request: CacheRequest, part_rows: int | None) -> None:
+    if request.part_rows not in (None, part_rows):
+        raise Failure(
+            f"{request.folder} holds another cache. It differs in part_rows: {part_rows}, now "
+            f"{request.part_rows}. {ADVICE}"
+        )
+
+
+def _check_same_rows(
+    folder: Path, new: dict[str, pa.Table], known: pa.ChunkedArray, said: pa.Table
+) -> None:
+    """Raise Failure, with the number and an example of each, if rows are new or gone."""
+    added = pa.concat_tables([rows.select([ID]) for rows in new.values()])[ID]
+    gone = known.filter(pc.invert(pc.is_in(known, value_set=said[ID])))
+    differences = [
+        f"{len(ids)} rows are {word}, such as {ids[0].as_py()!r}"
+        for word, ids in (("new", added), ("gone", gone))
+        if len(ids)
+    ]
+    if differences:
+        shown = "; ".join(differences)
+        raise Failure(f"{folder} holds another cache. It differs in manifest: {shown}. {ADVICE}")
+
+
+def _restate(planned: pa.Table, said: pa.Table) -> pa.Table:
+    """Return planned rows as the manifest states them now; those that it lacks, as they were."""
+    rows = pc.index_in(planned[ID], value_set=said[ID])
+    if rows.null_count:
+        gone = planned.filter(rows.is_null())
+        said = pa.concat_tables([said, gone], promote_options="permissive")
+        rows = pc.index_in(planned[ID], value_set=said[ID])
+    return said.take(rows)
+
+
+def _is_the_same(plan: Plan, rows: PlannedRows) -> bool:
+    for split, (table, sizes) in rows.items():
+        if sizes != [part.rows for part in plan.parts if part.split == split]:
+            return False
+        if not table.equals(plan.table(split)):
+            return False
+    return True
