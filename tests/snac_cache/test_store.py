@@ -121,8 +121,9 @@ def test_a_damaged_part_is_named(tmp_path: Path, model_folder: Path, manifest_fo
     part = make(tmp_path, model_folder, manifest_folder) / "train" / "part-00001.parquet"
     content = bytearray(part.read_bytes())
     with pq.ParquetFile(part) as file:
-        tokens = file.metadata.row_group(0).column(file.schema_arrow.names.index("codes_2"))
-    content[tokens.data_page_offset + tokens.total_compressed_size - 9] ^= 0xFF
+        tokens = file.metadata.row_group(0).column(file.metadata.num_columns - 1)
+    first = tokens.dictionary_page_offset or tokens.data_page_offset
+    content[first + tokens.total_compressed_size - 1] ^= 0xFF
     part.write_bytes(content)
     store = CodeStore(tmp_path, "train")
     assert store.codes(0)
