@@ -105,7 +105,7 @@ def main(
     from snac_cache.convert.audio_out import AudioOutput
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
     from snac_cache.convert.sources import BadTokens, choose_rates, decode_sources
-    from snac_cache.convert.utterance_decoder import DecodeRequest
+    from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
     from snac_model.devices import available_cores, choose_device
     from snac_model.token_text import TokenReader
     from snac_model.tokens import token_layout
@@ -120,6 +120,7 @@ def main(
         noise=noise,
         device=device,
         threads=(workers or available_cores()) if device == "cpu" and output != "-" else 1,
+        batch_seconds=GPU_BATCH_SECONDS if device == "cuda" and output != "-" else 0.0,
         stream=stream,
         look_ahead=look_ahead,
     )
