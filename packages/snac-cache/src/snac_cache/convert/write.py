@@ -19,6 +19,9 @@ from snac_model.tokens import TokenLayout
 
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".txt": "text"}
 
+ROWS_IN_GROUP = 4096
+BYTES_IN_GROUP = 32 * 2**20
+
 Write = Callable[[pa.Table], object]
 
 
@@ -62,7 +65,37 @@ def _parquet_writer(path: Path, identity: CacheIdentity, levels: int) -> Iterato
         atomic_path(path) as temporary,
         pq.ParquetWriter(temporary, columns, compression="zstd", write_page_checksum=True) as file,
     ):
-        yield lambda table: file.write_table(table.replace_schema_metadata(columns.metadata))
+        groups = RowGroups(file, columns)
+        yield groups.add
+        groups.flush()
+
+
+class RowGroups:
+    """Gathers rows into groups large enough to be read fast and compressed well.
+
+    Memory is bounded: a group is written when it has enough rows, or enough bytes.
+    """
+
+    def __init__(self, file: pq.ParquetWriter, columns: pa.Schema) -> None:
+        self.file = file
+        self.columns = columns
+        self.tables: list[pa.Table] = []
+        self.rows = self.bytes = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take rows."""
+        self.tables.append(table.replace_schema_metadata(self.columns.metadata))
+        self.rows += table.num_rows
+        self.bytes += table.nbytes
+        if self.rows >= ROWS_IN_GROUP or self.bytes >= BYTES_IN_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that are still in memory."""
+        if self.tables:
+            self.file.write_table(pa.concat_tables(self.tables).combine_chunks())
+        self.tables.clear()
+        self.rows = self.bytes = 0
 
 
 def _lines(how: str, layout: TokenLayout | None, levels: int) -> Callable[[dict[str, Any]], str]:
