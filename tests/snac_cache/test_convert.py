@@ -424,7 +424,8 @@ def test_killed_encodings_are_cleared_away(speech_folder: Path, tmp_path: Path) 
     left = tmp_path / ".codes.jsonl-abcdefgh.partial"
     left.touch()
     os.utime(left, (0, 0))
-    succeed(ENCODE, speech_folder / "a.wav", "-o", tmp_path / "codes.jsonl", *MODEL)
+    rejects = ["--rejects", tmp_path / "rejects" / "of mine.jsonl"]
+    succeed(ENCODE, speech_folder / "a.wav", "-o", tmp_path / "codes.jsonl", *MODEL, *rejects)
     assert snapshot(tmp_path).keys() == {"codes.jsonl"}
 
 

@@ -3,9 +3,12 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from snac_model.errors import BadInput
+from snac_model.export.folder import ExportRequest, export
 from snac_model.files import atomic_folder, clear_leftovers, write_text
 
 DAY = 86_400
@@ -77,6 +80,17 @@ def test_a_folder_that_was_to_be_replaced_when_its_writer_was_killed_comes_back(
     assert clear_leftovers(tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["first"]
     assert (tmp_path / "first" / "model.safetensors").read_text() == "half"
+
+
+def test_an_export_that_was_killed_is_there_again_for_the_next(tmp_path: Path) -> None:
+    write(tmp_path / FOLDER / "old" / "pytorch_model.bin")
+    os.utime(tmp_path / FOLDER, (0, 0))
+    folder = tmp_path / "first"
+    request = ExportRequest(folder, False, False, False, False, licence=None, repository=None)
+    run: Any = None
+    with pytest.raises(BadInput, match="is there already"):
+        export(run, request)
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
 
 
 @pytest.mark.parametrize("exchanges", [True, False])

@@ -80,6 +80,7 @@ def main(
     from snac_cache.manifests.manifest import write_json_lines, write_manifest
     from snac_cache.manifests.scan import Durations, scan
     from snac_cache.manifests.splits import Grouping
+    from snac_model.files import clear_leftovers
 
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:
@@ -96,6 +97,7 @@ def main(
     reasons = Counter(found.rejects.column("reason").to_pylist())
     folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(str(output))
     piped = output == "-"
+    clear_leftovers(folder)
     write_manifest({} if piped else found.rows, found.rejects, folder)
     if piped:
         write_json_lines(found.rows.values(), sys.stdout)

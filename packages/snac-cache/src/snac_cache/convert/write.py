@@ -14,7 +14,7 @@ from snac_cache.convert.formats import to_json, to_text
 from snac_cache.schema import code_column
 from snac_cache.store.identity import CacheIdentity
 from snac_model.errors import BadInput
-from snac_model.files import atomic_path
+from snac_model.files import atomic_path, clear_leftovers
 from snac_model.tokens import TokenLayout
 
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".txt": "text"}
@@ -45,6 +45,8 @@ def codes_writer(
 ) -> Iterator[Write]:
     """Yield a function that writes rows of cached codes; a file appears when all are written."""
     levels = identity.codec_geometry().levels
+    if output != "-":
+        clear_leftovers(Path(output).parent)
     if how == "parquet" and not layout:
         with _parquet_writer(Path(output), identity, levels) as write:
             yield write
