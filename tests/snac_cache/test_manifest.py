@@ -60,6 +60,16 @@ def test_several_sources_put_their_names_in_front(tmp_path: Path) -> None:
     assert ids(tmp_path, "train") == ["one/x", "two/x"]
 
 
+def test_what_killed_commands_left_is_cleared(tmp_path: Path) -> None:
+    write_tone(tmp_path / "in" / "a.wav", 1.0)
+    left = tmp_path / "manifests" / ".train.parquet-abcdefgh.partial"
+    left.parent.mkdir()
+    left.touch()
+    os.utime(left, (0, 0))
+    succeed(MANIFEST, tmp_path / "in", "-o", tmp_path / "manifests")
+    assert not left.exists()
+
+
 def test_rows_say_what_the_file_is(tmp_path: Path) -> None:
     write_tone(tmp_path / "in" / "a.flac", 1.25, rate=44100, channels=2)
     write_tone(tmp_path / "in" / "b.wav", 1.5)

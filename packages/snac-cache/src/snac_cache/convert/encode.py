@@ -94,7 +94,8 @@ def _standard_input_as_file(sources: list[Path]) -> Iterator[list[Path]]:
 def _scan(files: list[Path], rejects: Rejects) -> list[pa.Table]:
     found = scan(
         files,
-        val_ratio=0.0,
+        val_ratio=None,
+        always_named=False,
         durations=Durations(shortest=0.0),
         workers=READING_THREADS,
         advance=lambda count: None,

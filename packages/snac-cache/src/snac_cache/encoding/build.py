@@ -17,6 +17,7 @@ from snac_cache.store.parts import PartRecord, finished_parts
 from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import Part
 from snac_cache.work.workers import run_alone, run_workers
+from snac_model.files import clear_leftovers
 from snac_model.weights import load
 
 
@@ -60,6 +61,7 @@ def build_cache(
     with working_in(request.folder, "snac-cache", shared=shared):
         identity = CacheIdentity.of(load(request.model), request.model, request.precision)
         with one_at_a_time(request.folder):
+            clear_leftovers(request.folder, recursive=True)
             plan = prepare(manifest, request, identity)
         report = CacheReport()
         mine = _unfinished(plan.parts, request, identity, report, advance)
