@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 
 from snac_model.attention import LocalAttention
 from snac_model.config import CodecConfig
+from snac_model.encoder_lengths import encode_block, has_lengths
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 from snac_model.layers import DecoderBlock, EncoderBlock, Snake, conv
@@ -40,7 +41,11 @@ class Encoder(nn.Module):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map ``[B, 1, T]`` to ``[B, C, T / hop]``."""
-        return self.block(audio)
+        if not has_lengths(audio):
+            return self.block(audio)
+        for layer in self.block:
+            audio = encode_block(layer, audio) if isinstance(layer, EncoderBlock) else layer(audio)
+        return audio
 
 
 class Decoder(nn.Module):
