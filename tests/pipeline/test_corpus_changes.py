@@ -122,8 +122,10 @@ def test_a_corrected_transcript_asks_for_nothing(corpus: Corpus) -> None:
     assert store.column("text").to_pylist() == ["their", "there"]
     assert corpus.counts("one") == (5, 2)
     heard = ("--samples", 3, "--where", "text = 'their'")
-    assert corpus.evaluate(*heard).exit_code == 0
-    (sample,) = json.loads((corpus.root / "art/eval/small/audio/samples.json").read_text())
+    judged = corpus.evaluate(*heard)
+    assert judged.exit_code == 0, judged.stderr
+    report = Path(json.loads(judged.stdout)["report"])
+    (sample,) = json.loads((report.parent / "audio/samples.json").read_text())
     assert sample["utterance_id"] == "speech/val/5"
     assert corpus.cache()["rows"] == 0
     assert corpus.parts() == before
@@ -184,10 +186,9 @@ def test_audio_that_a_program_wrote_over_is_noticed(corpus: Corpus) -> None:
     corpus.cache()
     assert corpus.counts("before") == (5, 2)
     write_speech(corpus.speech, seed=50)
-    for refused in (
-        corpus.train("after"),
-        corpus.train("before", "--resume", "--epochs", 2, "--allow-changed", "curriculum"),
-    ):
+    longer = ("--set", "curriculum.epochs=2", "--set", "curriculum.epoch_ranges=1-2")
+    going_on = ("--resume", "--allow-changed", "curriculum", *longer)
+    for refused in (corpus.train("after"), corpus.train("before", *going_on)):
         assert refused.exit_code == 1
         assert "the audio of 7 of 7 utterances looked at" in refused.stderr
     judged = corpus.evaluate()
