@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from typing import IO, Any
 
-from snac_cache.checks.lazy_tables import measure
 from snac_cache.checks.runner import Outcome
 from snac_cache.checks.table import write_table
 from snac_cache.checks.views import Views
@@ -30,7 +29,7 @@ def write_report(outcomes: list[Outcome], output: IO[str]) -> None:
 
 def write_codebooks(views: Views, output: IO[str]) -> None:
     """Write how each level uses its codebook, if a check has counted the tokens."""
-    if views.has_made(measure):
+    if views.has_made("codebooks"):
         found = views.execute("FROM codebooks")
         write_table([column[0] for column in found.description or []], found.fetchall(), output)
         output.write("\n")
