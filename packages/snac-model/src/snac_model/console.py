@@ -17,6 +17,7 @@ from snac_model.errors import Failure
 from snac_model.places import DEFAULT_MODEL
 
 SECONDS_BETWEEN_LINES = 10.0
+LESS_MEMORY = "Stop what else needs it, or give fewer --workers."
 
 Item = TypeVar("Item")
 
@@ -63,6 +64,8 @@ class Tool(click.Command):
             raise SystemExit(0) from None
         except OSError as error:
             _end(f"error: {error}", 1)
+        except MemoryError as error:
+            _end(f"error: out of memory ({error}). {LESS_MEMORY}", 1)
 
 
 def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
