@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 from snac_model.audio_header import AudioError, describe
@@ -20,10 +21,12 @@ def audio_fingerprint(path: str | Path) -> str:
     is not seen is an edit of equal length that lies between the blocks.
 
     Raises:
-        AudioError: ``unreadable``.
+        AudioError: ``unreadable``, or ``not_a_file`` for a pipe or a device.
     """
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise AudioError("not_a_file", "this is a pipe or a device, not a file")
             head = file.read(BLOCK_BYTES)
             if head[:4] == _FLAC_MARK and any(head[_FLAC_MD5]):
                 return f"flac:{head[_FLAC_MD5].hex()}"
@@ -34,6 +37,11 @@ def audio_fingerprint(path: str | Path) -> str:
     except OSError as error:
         raise AudioError("unreadable", describe(error)) from error
     return f"blocks:{size}:{digest.hexdigest()}"
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe would be waited for until something writes into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _later_blocks(size: int) -> list[int]:

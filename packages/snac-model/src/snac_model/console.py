@@ -19,6 +19,7 @@ from snac_model.errors import Failure
 from snac_model.places import DEFAULT_MODEL
 
 SECONDS_BETWEEN_LINES = 10.0
+LESS_MEMORY = "Stop what else needs it, or give fewer --workers."
 
 # What moves a terminal's cursor, changes its colours or the direction of text; and what is no text.
 _NOT_SHOWN = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
@@ -70,6 +71,8 @@ class Tool(click.Command):
             raise SystemExit(0) from None
         except OSError as error:
             _end(f"error: {error}", 1)
+        except MemoryError as error:
+            _end(f"error: out of memory ({error}). {LESS_MEMORY}", 1)
 
 
 def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -126,6 +126,8 @@ def _read_parts(path: Path, split: str) -> list[Part]:
 
 
 def _damaged(path: Path, error: Exception) -> Failure:
+    if isinstance(error, MemoryError):  # Arrow's is an ArrowException too
+        raise error
     return Failure(
         f"{path}, the plan of this folder's work, cannot be read: {error!r}. Give --overwrite to "
         "start anew."
