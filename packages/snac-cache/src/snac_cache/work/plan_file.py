@@ -104,7 +104,7 @@ def _write_split(
         for number, size in enumerate(sizes):
             rows = table.slice(start, size)
             start += size
-            writer.write_table(rows, row_group_size=size)
+            writer.write_table(rows, row_group_size=max(size, 1))  # a part may be empty
             parts.append(Part(split, number, size, rows_sha256(rows, decisive)))
         hashes = json.dumps([part.sha256 for part in parts])
         writer.add_key_value_metadata({PARTS_KEY.decode(): hashes})
