@@ -2,7 +2,7 @@
 
 The latents have the bits of the whole: the same products are added up in the same order. What is
 near the ends of a length and lacks a neighbour is computed again with the next one. Inside a length
-the channels of a sample lie side by side, where dilated convolutions and pointwise ones are fastest.
+the channels of a sample lie side by side: dilated and pointwise convolutions are fastest there.
 """
 
 from collections.abc import Iterator
