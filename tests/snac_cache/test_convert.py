@@ -103,13 +103,24 @@ def test_codes_are_those_that_snac_cache_makes(codes: Path, speech_folder: Path)
     columns = "utterance_id, num_samples, codes_0, codes_1, codes_2"
     select = f"SELECT {columns} FROM '{{}}' ORDER BY 1"
     cached = query(select.format(f"{root}/codes/train/*.parquet"))
-    assert query(select.format(codes / "codes.parquet")) == cached
+    encoded = query(select.format(codes / "codes.parquet"))
+    assert [(f"in/{row[0]}", *row[1:]) for row in encoded] == cached
 
 
 def test_parquet_opens_as_a_part_of_a_cache(codes: Path, tmp_path: Path) -> None:
-    (tmp_path / "part-00000.parquet").write_bytes((codes / "codes.parquet").read_bytes())
-    store = CodeStore(tmp_path)
-    assert [item.utterance_id for item in store] == ["a", "sub/b", "sub/c"]
+    part = tmp_path / "train" / "part-00000.parquet"
+    part.parent.mkdir()
+    part.write_bytes((codes / "codes.parquet").read_bytes())
+    ids = pq.read_table(part)["utterance_id"].to_pylist()
+    own = {"split": "train", "channels": 1}
+    lines = [{**row, **own} for row in rows(codes / "codes.jsonl")]
+    stated = [{name: row[name] for name in row if "codes" not in name} for row in lines]
+    for row in stated:
+        del row["num_samples"]
+    manifest = tmp_path / "own.jsonl"
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in stated))
+    store = CodeStore(tmp_path, "train", manifest)
+    assert [item.utterance_id for item in store] == ids == ["a", "sub/b", "sub/c"]
     assert store.identity.model == "builtin:speech-small"
 
 
@@ -271,7 +282,7 @@ def test_standard_input_is_named_as_it_was_given(codes: Path, speech_folder: Pat
     audio = (speech_folder / "a.wav").read_bytes()
     made = CliRunner().invoke(encode_command, ["-", "-o", "-", *MODEL], input=audio)
     (row,) = map(json.loads, made.stdout.splitlines())
-    names = {"utterance_id": "stdin", "audio_path": "-", "target_path": None}
+    names = {"utterance_id": "stdin", "audio_path": "-"}
     assert row == {**rows(codes / "codes.jsonl")[0], **names}
     beside = run(ENCODE, "-", speech_folder, "-o", "-", *MODEL)
     assert (beside.exit_code, "by itself" in beside.stderr) == (2, True)

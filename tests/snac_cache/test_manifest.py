@@ -310,6 +310,11 @@ def test_a_forbidden_folder_is_a_reject(tmp_path: Path, monkeypatch: pytest.Monk
     assert rows == [("in/bob", "unreadable")]
 
 
+def write_query(sql: str, path: Path) -> None:
+    """Write the rows of a query as parquet."""
+    duckdb.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+
+
 OWN = """SELECT 'a' AS utterance_id, {split} AS split, '/a.wav' AS audio_path,
     {rate} AS source_sample_rate, 48000 AS num_frames"""
 
@@ -330,7 +335,7 @@ def test_a_manifest_made_with_sql_is_checked_in_either_form(
     tmp_path: Path, form: str, query: str, message: str
 ) -> None:
     path = tmp_path / f"own.{form}"
-    duckdb.sql(query).write_parquet(str(tmp_path / "own.parquet"))
+    write_query(query, tmp_path / "own.parquet")
     if form == "jsonl":
         rows = pq.read_table(tmp_path / "own.parquet").to_pylist()
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -341,7 +346,7 @@ def test_a_manifest_made_with_sql_is_checked_in_either_form(
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_columns_of_ones_own_come_along_and_others_are_filled_in(tmp_path: Path, form: str) -> None:
     own = OWN.format(split="'val'", rate=24000)
-    duckdb.sql(f"{own}, 'hello' AS text, [1, 2] AS marks").write_parquet(f"{tmp_path}/own.parquet")
+    write_query(f"{own}, 'hello' AS text, [1, 2] AS marks", tmp_path / "own.parquet")
     if form == "jsonl":
         rows = pq.read_table(tmp_path / "own.parquet").to_pylist()
         (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -41,8 +41,9 @@ def _read_plan(request: TargetRequest) -> Plan | None:
     """Read the plan that is there; a damaged one is made anew, since targets tell of themselves."""
     try:
         plan = Plan.read(request.folder / FOLDER)
-        for split in SPLITS if plan else ():
-            plan.table(split, PLANNED)
+        if plan:
+            for split in SPLITS:
+                plan.table(split, PLANNED)
         return plan
     except (Failure, KeyError) as error:
         note(f"{error}\nThe plan of {request.folder} is made anew; finished targets are kept.")
