@@ -499,3 +499,12 @@ def test_live_tokens_are_played_before_more_are_read(monkeypatch: pytest.MonkeyP
     )
     assert done.utterances == 1
     assert written == geometry.sample_span(24000, 0, 9).stop
+
+
+def test_folders_that_would_be_splits_are_encoded_whole(tmp_path: Path) -> None:
+    for name in ("train/a", "val/b", "test/c", "d"):
+        write_tone(tmp_path / "in" / f"{name}.wav", 0.5)
+    made = run(ENCODE, tmp_path / "in", "-o", "-", *MODEL)
+    assert made.exit_code == 0
+    ids = [json.loads(line)["utterance_id"] for line in made.stdout.splitlines()]
+    assert sorted(ids) == ["d", "test/c", "train/a", "val/b"]
