@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from models import TRUE
@@ -64,6 +65,13 @@ def test_windows_have_one_shape(plan: PiecePlan, num_samples: int) -> None:
     sizes = {window.samples.stop - window.samples.start for window in windows}
     assert sizes == {min(padded, plan.window_samples)}
     assert len(windows) <= 1 + max(0, padded - 1) // (plan.frames * plan.geometry.hop_length)
+
+
+@pytest.mark.parametrize("name", sorted(TRUE))
+def test_by_default_a_sixth_of_the_work_is_context(name: str) -> None:
+    plan = PiecePlan.of(Geometry.of(TRUE[name]))
+    assert 6 * 2 * plan.context == plan.window_frames
+    assert 2 < plan.window_samples / plan.geometry.sample_rate < 20
 
 
 def test_numbers_of_the_24_khz_model() -> None:

@@ -20,8 +20,6 @@ from snac_model.noise import NoiseSource, RandomNoise
 from snac_model.pieces import PiecePlan
 from snac_model.quantizer import ResidualVectorQuantizer
 
-PIECE_SECONDS = 5.0  # of a long recording; on a CPU longer signals leave the caches
-
 
 class Encoder(nn.Module):
     """Audio ``[B, 1, T]`` to latents ``[B, C, T / hop]``."""
@@ -164,7 +162,7 @@ class SNAC(nn.Module):
 
     @torch.no_grad()
     def encode_long(
-        self, blocks: Iterable[torch.Tensor] | torch.Tensor, piece_seconds: float = PIECE_SECONDS
+        self, blocks: Iterable[torch.Tensor] | torch.Tensor, piece_seconds: float | None = None
     ) -> list[torch.Tensor]:
         """Return the codes of a recording of any length, in memory that does not grow with it.
 
@@ -173,7 +171,8 @@ class SNAC(nn.Module):
         Args:
             blocks: audio at the codec's rate, ``[T]``, ``[B, T]`` or ``[B, 1, T]``: one tensor, or
                 its parts in order, of any length, as ``snac_model.audio.resampled_blocks`` reads.
-            piece_seconds: how much is encoded at a time, to the nearest unit of padding.
+            piece_seconds: how much is encoded at a time, to the nearest unit of padding; by default
+                what is fast on a CPU in little memory (see ``PiecePlan.of``).
 
         Returns:
             int64 ``[B, tokens]``, coarsest level first.
