@@ -1,7 +1,8 @@
 """Print the metrics of a small fixed run: ``python curve.py > curve.jsonl`` after a meant change.
 
-Exact on every x86-64 processor: the audio is made of whole numbers, and ``PORTABLE`` keeps torch,
-oneDNN and MKL to the instructions that all of them have, on one thread.
+Nearly the same on every x86-64 processor: the audio is made of whole numbers, and ``PORTABLE``
+keeps torch, oneDNN and MKL to the instructions that all of them have, on one thread. Two processors
+have been seen to differ in the seventh digit at step 4, and in the sixth at step 8.
 """
 
 import json
