@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 
 from snac_cache.store.code_store import CachedUtterance
-from snac_model.audio import AudioError, read_mono, resample
+from snac_model.audio import read_mono, resample
+from snac_model.audio_header import AudioError
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 
