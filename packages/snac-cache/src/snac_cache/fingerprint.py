@@ -21,27 +21,31 @@ def audio_fingerprint(path: str | Path) -> str:
     is not seen is an edit of equal length that lies between the blocks.
 
     Raises:
-        AudioError: ``unreadable``, or ``not_a_file`` for a pipe or a device.
+        AudioError: ``not_a_file`` for a pipe, a device or a folder; else ``unreadable``.
     """
     try:
-        with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise AudioError("not_a_file", "this is a pipe or a device, not a file")
-            head = file.read(BLOCK_BYTES)
-            if head[:4] == _FLAC_MARK and any(head[_FLAC_MD5]):
-                return f"flac:{head[_FLAC_MD5].hex()}"
-            size = os.fstat(file.fileno()).st_size
-            digest = hashlib.blake2b(head, digest_size=16)
-            for start in _later_blocks(size):
-                digest.update(os.pread(file.fileno(), BLOCK_BYTES, start))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # never waits for a pipe's writer
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise AudioError("unreadable", describe(error)) from error
+    try:
+        return _fingerprint(descriptor)
     except OSError as error:
         raise AudioError("unreadable", describe(error)) from error
-    return f"blocks:{size}:{digest.hexdigest()}"
+    finally:
+        os.close(descriptor)
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe would be waited for until something writes into it."""
-    return os.open(path, flags | os.O_NONBLOCK)
+def _fingerprint(descriptor: int) -> str:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise AudioError("not_a_file", "this is a folder, a pipe or a device, not a file")
+    head = os.pread(descriptor, BLOCK_BYTES, 0)
+    if head[:4] == _FLAC_MARK and any(head[_FLAC_MD5]):
+        return f"flac:{head[_FLAC_MD5].hex()}"
+    digest = hashlib.blake2b(head, digest_size=16)
+    for start in _later_blocks(status.st_size):
+        digest.update(os.pread(descriptor, BLOCK_BYTES, start))
+    return f"blocks:{status.st_size}:{digest.hexdigest()}"
 
 
 def _later_blocks(size: int) -> list[int]:

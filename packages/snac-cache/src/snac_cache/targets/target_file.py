@@ -1,5 +1,6 @@
 """The file of one target: written whole, and decoded before it is trusted."""
 
+import errno
 import hashlib
 import io
 import stat
@@ -36,6 +37,8 @@ def write_target(path: Path, target: torch.Tensor, notes: TargetNotes) -> None:
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise AudioError("bad_name", f"the ids of other rows stand in its way: {error}") from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise AudioError("bad_name", "the file's name is too long for this disk") from error
         raise Failure(
             f"cannot write {path}: {error}. Finished targets are kept; make room and give the same "
             "command again."
