@@ -199,7 +199,7 @@ def test_a_source_that_became_a_pipe_is_a_reject(artifacts: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     code = f"from snac_cache.fingerprint import audio_fingerprint as f; f({str(path)!r})"
-    started = command(UPSAMPLE)[:1] + ["-c", code]
+    started = [*command(UPSAMPLE)[:1], "-c", code]
     done = subprocess.run(started, timeout=60, capture_output=True, text=True, check=False)
     assert "not a file" in done.stderr
     with pytest.raises(AudioError) as caught:
