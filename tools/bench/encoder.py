@@ -77,7 +77,7 @@ def encode_forever(way: str, orders: Connection) -> None:
         prepare_cpu_worker()
         model.fold_weight_norm()
     if way == WAYS[1]:
-        model.encoder.forward = model.encoder.block.forward
+        model.encoder.forward = model.encoder.block.forward  # type: ignore[method-assign]
     while True:
         audio = 0.1 * torch.randn(1, 1, int(orders.recv() * SNAC_24KHZ.sampling_rate))
         started = time.process_time()

@@ -7,6 +7,7 @@ the channels of a sample lie side by side: dilated and pointwise convolutions ar
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,7 @@ def has_lengths(audio: torch.Tensor) -> bool:
 
 def encode_block(block: EncoderBlock, x: torch.Tensor) -> torch.Tensor:
     """Do what ``block`` does, ``[B, C, T]`` to ``[B, 2C, T / stride]``, in lengths where it can."""
-    *units, downsampling = block.block
+    *units, downsampling = block.block.children()
     channels, samples = x.shape[1:]
     if samples < SHORTEST or not units[0].is_depthwise or not keeps_bits(channels):
         return block(x)
@@ -55,9 +56,9 @@ def keeps_bits(channels: int) -> bool:
     """
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(0)
-        units = EncoderBlock(channels, 2, depthwise=True).block[:-1]
+        units = list(EncoderBlock(channels, 2, depthwise=True).block.children())[:-1]
         noise = torch.randn(1, channels, 2 * length_of(channels) + SHORTEST)
-        return torch.equal(Lengths(list(units))(noise), units(noise))
+        return torch.equal(Lengths(units)(noise), nn.Sequential(*units)(noise))
 
 
 def length_of(channels: int) -> int:
@@ -119,8 +120,9 @@ class UnitOfRows:
     """A residual unit on rows ``[T, C]``."""
 
     def __init__(self, unit: ResidualUnit) -> None:
-        first, dilated, second, pointwise = unit.block
-        self.start = unit.block[:2]
+        layers: list[Any] = list(unit.block.children())
+        first, dilated, second, pointwise = layers
+        self.start = nn.Sequential(first, dilated)
         self.dilation = dilated.dilation[0]
         self.first, self.second = SnakeOfRows(first), SnakeOfRows(second)
         self.taps = dilated.weight.repeat(self.dilation, 1, 1)[:, :, None]
