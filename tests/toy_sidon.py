@@ -57,7 +57,7 @@ class Vocoder(nn.Module):
             scale_factor=480.0,
             mode="linear",
         )
-        time = torch.arange(loudness.shape[2]) / 48000.0
+        time = torch.arange(loudness.shape[2], device=features.device) / 48000.0
         tones = torch.sin(6.2831853 * self.hertz[:, None] * time)
         audio = 0.01 * (loudness * tones).sum(dim=1, keepdim=True)
         if self.backwards:
@@ -79,11 +79,12 @@ class Remembers(nn.Module):
         return samples.transpose(1, 2).flatten(1)[:, None]
 
 
-class ForOne(Vocoder):
+class ForOne(nn.Module):
     """Was made for one utterance: it refuses a batch, or takes it for one long utterance."""
 
     def __init__(self, mixes: bool) -> None:
         super().__init__()
+        self.vocoder = Vocoder()
         self.mixes = mixes
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -92,21 +93,24 @@ class ForOne(Vocoder):
             features = features.mean(dim=0, keepdim=True).expand_as(features)
         elif len(features) > 1:
             raise RuntimeError("The size of tensor a (1) must match the size of tensor b")
-        return super().forward(features)
+        vocoded: torch.Tensor = self.vocoder(features)
+        return vocoded
 
 
-class SmallDevice(Vocoder):
+class SmallDevice(nn.Module):
     """Has memory for so many frames at once."""
 
     def __init__(self, most_frames: int) -> None:
         super().__init__()
+        self.vocoder = Vocoder()
         self.most_frames = most_frames
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Take ``[B, 160, frames]``; return ``[B, 1, 960 * frames]``."""
         if features.shape[0] * features.shape[2] > self.most_frames:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return super().forward(features)
+        vocoded: torch.Tensor = self.vocoder(features)
+        return vocoded
 
 
 def save_pair(folder: Path, decoder: nn.Module) -> list[str]:

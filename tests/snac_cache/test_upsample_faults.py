@@ -4,6 +4,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import soundfile
 import torch
 from syllables import syllables, write_syllables
-from workplace import command, last_line, run, snapshot, succeed
+from workplace import last_line, run, snapshot, succeed
 
 from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.manifests.read import read_manifest
@@ -199,7 +200,7 @@ def test_a_source_that_became_a_pipe_is_a_reject(artifacts: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     code = f"from snac_cache.fingerprint import audio_fingerprint as f; f({str(path)!r})"
-    started = [*command(UPSAMPLE)[:1], "-c", code]
+    started = [sys.executable, "-c", code]
     done = subprocess.run(started, timeout=60, capture_output=True, text=True, check=False)
     assert "not a file" in done.stderr
     with pytest.raises(AudioError) as caught:

@@ -81,7 +81,7 @@ class Sidon:
             48 kHz audio ``[B, T]`` on the CPU, of about their padded length, at levels of its own.
 
         Raises:
-            RuntimeError, LookupError, TypeError: if one of the halves fails.
+            RuntimeError, LookupError, TypeError, torch.jit.Error: if one of the halves fails.
         """
         return torch.cat(list(self._chunks(batch)), dim=1)
 

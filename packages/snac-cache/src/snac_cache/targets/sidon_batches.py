@@ -8,6 +8,7 @@ from snac_model.console import note
 from snac_model.errors import Failure
 
 GPU_BATCH_SECONDS = 240.0
+FAILURES = (RuntimeError, LookupError, TypeError, MemoryError, torch.jit.Error)
 LEAST_LIKENESS = 0.98  # of an utterance in a batch to the same one alone: a cosine
 
 
@@ -64,7 +65,7 @@ class SidonBatches:
             if len(batch) > 1 and self._batches_work is None:
                 self._compare(made[0], self.sidon.resynthesise(batch[:1])[0])
             return made
-        except (RuntimeError, LookupError, TypeError, MemoryError) as error:
+        except FAILURES as error:
             failed = error.with_traceback(None)
         if torch.device(self.sidon.device).type == "cuda":
             torch.cuda.empty_cache()
