@@ -36,6 +36,7 @@ IDENTITY = CacheIdentity(
 )
 REJECTED = "train/0003"
 PART_ROWS = 16
+AGREEMENT = Agreement(1000, 1000)
 
 
 def write_cache(root: Path, rows: int = 60) -> None:
@@ -60,7 +61,7 @@ def write_codes(codes: Path, plan: Plan, identity: CacheIdentity = IDENTITY) -> 
         utterances = plan.rows(part).to_pylist()
         results = {position: _encoded(row) for position, row in enumerate(utterances)}
         record = write_part(
-            codes, part, rows=utterances, results=results, identity=identity, agreement=Agreement()
+            codes, part, rows=utterances, results=results, identity=identity, agreement=AGREEMENT
         )
         records.append(record)
     write_description(codes, {**describe(identity, PART_ROWS), **totals(records)})

@@ -1,5 +1,6 @@
 """Every check passes on a clean cache, and is seen failing on one damaged in its very way."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,6 @@ from made_cache import with_values, write_cache
 from workplace import last_line, run, succeed, write_tone
 
 from snac_cache.checks.runner import PACKAGED
-from snac_cache.store.identity import KEY_PREFIX
 
 
 @pytest.fixture(scope="module")
@@ -93,24 +93,35 @@ def test_parts_are_those_of_the_plan(damaged: Path, damage: Damage, problem: str
     assert problem in found["examples"][0]["problem"]
 
 
+def lose_agreement(root: Path) -> None:
+    agree(0, 0, 0, 1, 2, 3)(root)
+    shutil.rmtree(root / "codes" / "val")
+
+
+def describe_agreement(root: Path) -> None:
+    """Let cache.json tell of less than its parts."""
+    path = root / "codes" / "cache.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "token_agreement": 0.67}))
+
+
 @pytest.mark.parametrize(
-    ("damage", "result"),
+    ("damage", "problem"),
     [
-        (agree(1000, 1000, 0, 1), "pass"),
-        (agree(991, 1000, 0, 1, 2, 3), "pass"),
-        (agree(989, 1000, 0, 1, 2, 3), "fail"),
-        (agree(4, 5, 2), "fail"),
-        (agree(0, 0, 2, device="cuda:1"), "fail"),
-        (agree(0, 0, 2, device="cpu"), "pass"),
-        (change_metadata(KEY_PREFIX + "precision", lambda value: "bf16"), "fail"),
+        (agree(991, 1000, 0, 1, 2, 3), None),
+        (agree(980, 1000, 0, 1, 2, 3), "too few tokens are equal"),
+        (agree(4, 5, 2), "too few tokens of this part are equal"),
+        (agree(0, 0, 1, 2, 3), None),
+        (lose_agreement, "nothing was compared"),
+        (describe_agreement, "too few tokens are equal"),
     ],
 )
 def test_most_tokens_are_equal_to_those_of_exact_arithmetic(
-    damaged: Path, damage: Damage, result: str
+    damaged: Path, damage: Damage, problem: str | None
 ) -> None:
-    agree(9990, 10_000, 0)(damaged)
     damage(damaged)
-    assert outcomes(damaged, "--only", "token_agreement")["token_agreement"]["result"] == result
+    found = outcomes(damaged, "--only", "token_agreement")["token_agreement"]
+    assert found["result"] == ("fail" if problem else "pass")
+    assert [row["problem"] for row in found["examples"]] == ([problem] if problem else [])
 
 
 def test_an_id_that_is_in_both_manifests_is_in_two_splits(damaged: Path) -> None:

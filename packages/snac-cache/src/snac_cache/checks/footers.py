@@ -24,7 +24,6 @@ PARTS = pa.schema(
         ("source_sha256", pa.string()),
         ("tokens_compared", pa.int64()),
         ("tokens_equal", pa.int64()),
-        ("device", pa.string()),
         *((name, pa.string()) for name in IDENTITY),
     ]
 )
@@ -63,12 +62,10 @@ def _record(metadata: dict[bytes, bytes]) -> dict[str, Any]:
     """Return what a part says of its making; nothing if that makes no sense."""
     try:
         record = json.loads(metadata[RECORD_KEY.encode()])
-        device = record.get("device")
         return {
             "source_sha256": str(record["source_sha256"]),
             "tokens_compared": int(record["agreement"]["total"]),
             "tokens_equal": int(record["agreement"]["equal"]),
-            "device": None if device is None else str(device),
         }
     except (ValueError, TypeError, AttributeError, LookupError, OverflowError):
         return {}
