@@ -21,6 +21,9 @@ if [[ $# -gt 0 && $1 != -* ]]; then
 fi
 uv run --locked python tools/bench/machine.py
 uv run --locked python tools/bench/encode.py "$folder" "$@"
+if [[ "$*" == *cuda* ]]; then
+    uv run --locked python tools/bench/gpu_encode.py "$folder"
+fi
 uv run --locked python tools/bench/evaluate.py "$folder" "$@"
 uv run --locked python tools/bench/worker_memory.py "$folder"
 uv run --locked python tools/bench/data.py "$folder"
