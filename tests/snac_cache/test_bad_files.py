@@ -54,8 +54,9 @@ def test_each_file_is_cached_or_rejected_with_its_reason(
     kept = query(f"SELECT utterance_id FROM '{art}/codes/*/part-*.parquet'")
     rejects = [f"{art}/manifests/rejects.parquet", f"{art}/codes/rejects/*.parquet"]
     reasons = dict(query(f"SELECT utterance_id, reason FROM read_parquet({rejects})"))
-    assert {name for (name,) in kept} == {*GOOD_NAMES, "sub/stereo", "eight", "silent", "twice"}
-    assert reasons == BAD_FILES
+    good = {*GOOD_NAMES, "sub/stereo", "eight", "silent", "twice"}
+    assert {name for (name,) in kept} == {f"in/{name}" for name in good}
+    assert reasons == {f"in/{name}": reason for name, reason in BAD_FILES.items()}
     counted = [*scanned["rejects"].values(), *cached["rejects"].values()]
     assert sum(counted) == len(BAD_FILES)
 
@@ -73,9 +74,29 @@ def test_too_many_rejects_fail_after_everything_is_written(
     cached = run("snac_cache.cli.cache", *options, "--max-reject-rate", "0.01")
     assert cached.exit_code == 1
     assert list((art / "codes" / "train").glob("part-*.parquet"))
-    again = succeed("snac_cache.cli.cache", *options, "--max-reject-rate", "0.9")
-    assert again["rows"] == 0
-    assert again["skipped_rows"] > 0
+    again = run("snac_cache.cli.cache", *options, "--max-reject-rate", "0.01")
+    assert again.exit_code == 1  # for nothing was mended
+    allowed = succeed("snac_cache.cli.cache", *options, "--max-reject-rate", "0.9")
+    assert allowed["rows"] == 0
+    assert allowed["skipped_rows"] == allowed["cached_rows"] > 0
+    assert sum(allowed["rejects"].values()) > 0
+
+
+def test_what_was_mended_is_encoded_with_retry(tmp_path: Path, model_folder: Path) -> None:
+    for number in range(3):
+        write_tone(tmp_path / "in" / f"{number}.wav", 1.2)
+    art = ["--artifacts", tmp_path / "art"]
+    succeed("snac_cache.cli.manifest", tmp_path / "in", *art)
+    (tmp_path / "in").rename(tmp_path / "not mounted")
+    options = [*art, "--model", model_folder, "--device", "cpu"]
+    failed = run("snac_cache.cli.cache", *options)
+    assert failed.exit_code == 1
+    assert "--retry" in failed.stderr
+    (tmp_path / "not mounted").rename(tmp_path / "in")
+    assert run("snac_cache.cli.cache", *options).exit_code == 1
+    again = succeed("snac_cache.cli.cache", *options, "--retry")
+    assert (again["cached_rows"], again["rejects"]) == (3, {})
+    assert not list((tmp_path / "art" / "codes" / "rejects").glob("*.parquet"))
 
 
 def test_a_name_that_is_not_text_is_rejected(tmp_path: Path) -> None:
@@ -87,4 +108,4 @@ def test_a_name_that_is_not_text_is_rejected(tmp_path: Path) -> None:
     )
     assert found["rejects"] == {"bad_name": 1}
     (row,) = query(f"SELECT utterance_id FROM '{art}/manifests/rejects.parquet'")
-    assert row == ("bad\\xff",)
+    assert row == ("in/bad\\xff",)

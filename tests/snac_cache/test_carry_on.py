@@ -38,7 +38,8 @@ def test_a_damaged_part_is_made_anew(
     elif damage == "another part's rows":
         content = bytearray((tmp_path / "train" / "part-00000.parquet").read_bytes())
     part.write_bytes(content[: {"torn": 500, "empty": 0}.get(damage, len(content))])
-    assert succeed(CACHE, *where)["rows"] == 3
+    verify = ["--verify"] if damage == "flipped byte" else []  # a footer does not show it
+    assert succeed(CACHE, *where, *verify)["rows"] == 3
     assert snapshot(tmp_path) == whole
 
 
@@ -114,8 +115,8 @@ def test_what_was_rejected_is_not_tried_again_by_append(tmp_path: Path, model_fo
     (tmp_path / "in" / "1.wav").unlink()
     where = options(model_folder, tmp_path / "manifests", tmp_path / "codes")
     assert run(CACHE, *where).exit_code == 1
-    assert succeed(CACHE, *where, "--append")["rows"] == 0
-    assert ids(tmp_path / "codes") == ["0", "2"]
+    assert succeed(CACHE, *where, "--append", "--max-reject-rate", 0.5)["rows"] == 0
+    assert ids(tmp_path / "codes") == ["in/0", "in/2"]
     reasons = pq.read_table(tmp_path / "codes" / "rejects")["reason"].to_pylist()
     assert reasons == ["unreadable"]
 

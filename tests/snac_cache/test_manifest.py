@@ -1,20 +1,28 @@
 """Manifests: ids, splits, pipes."""
 
+import errno
 import json
+import os
 import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workplace import command, run, succeed, write_tone
+from workplace import command, query, run, succeed, write_tone
 
+from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.manifests.json_lines import parse_json_lines
+from snac_cache.manifests.limit import sample
 from snac_cache.manifests.read import read_manifest
 from snac_cache.manifests.splits import Grouping, SplitRule, hash_fraction
+from snac_cache.schema import MANIFEST as MANIFEST_COLUMNS
 from snac_model.errors import Failure
 
 MANIFEST = "snac_cache.cli.manifest"
@@ -40,8 +48,8 @@ def test_a_source_keeps_its_own_splits(tmp_path: Path, val: str) -> None:
     for name in ("train/a", "train/deep/b", f"{val}/c", "other/d"):
         write_tone(tmp_path / "in" / f"{name}.wav", 1.1)
     found = succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, "--max-reject-rate", 0.5)
-    assert ids(tmp_path, "train") == ["train/a", "train/deep/b"]
-    assert ids(tmp_path, "val") == [f"{val}/c"]
+    assert ids(tmp_path, "train") == ["in/train/a", "in/train/deep/b"]
+    assert ids(tmp_path, "val") == [f"in/{val}/c"]
     assert found["rejects"] == {"outside_splits": 1}
 
 
@@ -58,13 +66,14 @@ def test_rows_say_what_the_file_is(tmp_path: Path) -> None:
     succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, "--val-ratio", 0)
     first, second = pq.read_table(tmp_path / "train.parquet").to_pylist()
     assert first == {
-        "utterance_id": "a",
+        "utterance_id": "in/a",
         "split": "train",
         "audio_path": str(tmp_path / "in" / "a.flac"),
         "source_sample_rate": 44100,
         "channels": 2,
         "num_frames": 55125,
         "duration_s": 1.25,
+        "audio_fingerprint": audio_fingerprint(tmp_path / "in" / "a.flac"),
         "target_path": None,
         "bandwidth_hz": None,
         "target_lag_samples": None,
@@ -78,8 +87,14 @@ def test_links_are_followed_and_loops_are_not(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "in")
-    succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, "--val-ratio", 0)
-    assert ids(tmp_path, "train") == ["link/a"]
+    (tmp_path / "in" / "second").symlink_to(tmp_path / "elsewhere")
+    limit = ["--val-ratio", 0, "--max-reject-rate", 1]
+    found = succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, *limit)
+    assert ids(tmp_path, "train") == ["in/link/a"]
+    assert found["rejects"] == {"duplicate_folder": 2}
+    details = query(f"SELECT utterance_id, detail FROM '{tmp_path}/rejects.parquet' ORDER BY ALL")
+    assert [name for name, _ in details] == ["in/link/loop", "in/second"]
+    assert str(tmp_path / "in" / "link") in details[1][1]
 
 
 def test_a_manifest_passes_through_a_pipe(tmp_path: Path, model_folder: Path) -> None:
@@ -88,8 +103,10 @@ def test_a_manifest_passes_through_a_pipe(tmp_path: Path, model_folder: Path) ->
     art = ["--artifacts", tmp_path / "art"]
     piped = run(MANIFEST, tmp_path / "in", "-o", "-", "--val-ratio", 0, *art)
     assert piped.exit_code == 0
-    assert [json.loads(line)["utterance_id"] for line in piped.stdout.splitlines()] == list("0123")
-    kept = "".join(line for line in piped.stdout.splitlines(keepends=True) if '"2"' not in line)
+    assert [json.loads(line)["utterance_id"] for line in piped.stdout.splitlines()] == [
+        f"in/{number}" for number in range(4)
+    ]
+    kept = "".join(line for line in piped.stdout.splitlines(keepends=True) if '"in/2"' not in line)
     options = ["--manifest", "-", "--model", model_folder, "--device", "cpu", *art]
     assert succeed("snac_cache.cli.cache", *options, stdin=kept)["rows"] == 3
 
@@ -109,7 +126,7 @@ def test_a_manifest_passes_through_a_shell_pipe(tmp_path: Path, model_folder: Pa
     parts = (tmp_path / "art" / "codes" / "train").glob("*.parquet")
     cached = [name for part in parts for name in pq.read_table(part)["utterance_id"].to_pylist()]
     assert len(cached) == 2
-    assert all(name.startswith("keep") for name in cached)
+    assert all(name.startswith("in/keep") for name in cached)
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "aiff", "w64"])
@@ -125,7 +142,7 @@ def test_what_is_too_short_or_too_long_is_rejected(tmp_path: Path) -> None:
         write_tone(tmp_path / "in" / f"{seconds}.wav", seconds)
     limits = ["--min-duration", 1, "--max-duration", 2, "--max-reject-rate", 0.5]
     found = succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, "--val-ratio", 0, *limits)
-    assert ids(tmp_path, "train") == ["1.0", "2.0"]
+    assert ids(tmp_path, "train") == ["in/1.0", "in/2.0"]
     assert found["rejects"] == {"too_short": 1, "too_long": 1}
     details = pq.read_table(tmp_path / "rejects.parquet")["detail"].to_pylist()
     assert "2.100 s, longer than --max-duration 2" in details
@@ -146,11 +163,11 @@ def test_a_group_stays_in_one_split(tmp_path: Path) -> None:
         for number in range(3):
             write_tone(tmp_path / "in" / speaker / f"{number}.wav", 1.1)
     write_tone(tmp_path / "in" / "alone.wav", 1.1)
-    options = ["-o", tmp_path, "--val-ratio", 0.5, "--group-by", "^(.)/"]
+    options = ["-o", tmp_path, "--val-ratio", 0.5, "--group-by", "^in/(.)/"]
     result = run(MANIFEST, tmp_path / "in", *options)
     assert result.exit_code == 0
     assert "--group-by found nothing in 1 ids" in result.stderr
-    speakers = [{name[0] for name in ids(tmp_path, split)} for split in ("train", "val")]
+    speakers = [{name[3] for name in ids(tmp_path, split)} for split in ("train", "val")]
     assert speakers[0]
     assert speakers[1]
     assert not speakers[0] & (speakers[1] - {"a"})  # "alone" is a group of its own
@@ -162,7 +179,7 @@ def test_a_source_with_its_own_splits_keeps_them_and_says_so(tmp_path: Path) -> 
     result = run(MANIFEST, tmp_path / "in", "-o", tmp_path, "--group-by", "/(.)/")
     assert result.exit_code == 0
     assert "keeps its own splits: --group-by does not apply to it" in result.stderr
-    assert ids(tmp_path, "val") == ["val/a/2"]
+    assert ids(tmp_path, "val") == ["in/val/a/2"]
 
 
 def test_a_bad_pattern_is_a_usage_error_that_names_it(tmp_path: Path) -> None:
@@ -207,7 +224,7 @@ def test_a_repeated_id_is_refused(tmp_path: Path) -> None:
     write_tone(tmp_path / "in" / "a.wav", 1.1)
     lines = run(MANIFEST, tmp_path / "in", "-o", "-", "--artifacts", tmp_path).stdout
     (tmp_path / "lines.jsonl").write_text(lines * 2)
-    with pytest.raises(Failure, match="'a' more than once"):
+    with pytest.raises(Failure, match="'in/a' more than once"):
         read_manifest(tmp_path / "lines.jsonl")
 
 
@@ -220,13 +237,143 @@ def test_a_source_without_audio_is_a_usage_error(tmp_path: Path, source: str) ->
     assert not list(tmp_path.rglob("*.parquet"))
 
 
-@given(st.text(), st.floats(0, 1))
-def test_the_hash_split_depends_on_the_id_alone(utterance_id: str, ratio: float) -> None:
-    rule = SplitRule({}, ratio)
-    assert rule.split(Path("x"), utterance_id) == (
-        "val" if hash_fraction(utterance_id) < ratio else "train"
-    )
-    assert 0 <= hash_fraction(utterance_id) < 1
+@given(st.text(st.characters(exclude_characters="/\0"), min_size=1), st.floats(0, 1))
+def test_the_hash_split_depends_on_the_path_in_the_source_alone(name: str, ratio: float) -> None:
+    place = Path(name)
+    expected = "val" if hash_fraction(place.as_posix()) < ratio else "train"
+    for source in ("one", "two"):
+        assert SplitRule({}, ratio).split(place, f"{source}/{name}") == expected
+    assert 0 <= hash_fraction(name) < 1
+
+
+def test_another_source_changes_no_id_and_no_split_of_the_first(tmp_path: Path) -> None:
+    for number in range(40):
+        write_tone(tmp_path / "first" / f"{number}.wav", 1.1)
+    write_tone(tmp_path / "second" / "0.wav", 1.1)
+    splits = []
+    for sources in ([tmp_path / "first"], [tmp_path / "second", tmp_path / "first"]):
+        succeed(MANIFEST, *sources, "-o", tmp_path, "--val-ratio", 0.4)
+        splits.append({name: s for s in ("train", "val") for name in ids(tmp_path, s)})
+    assert splits[1] == {**splits[0], "second/0": splits[1]["second/0"]}
+    assert set(splits[0].values()) == {"train", "val"}
+
+
+def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder in ("a/wav", "b/wav"):
+        write_tone(tmp_path / folder / "x.wav", 1.1)
+    result = run(MANIFEST, tmp_path / "a" / "wav", tmp_path / "b" / "wav", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "two sources are called 'wav'" in result.stderr
+
+
+def listing_that_fails(monkeypatch: pytest.MonkeyPatch, folder: Path, error: int) -> None:
+    """Have the system refuse to list a folder; the tests may run as root, who may all."""
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if Path(path) == folder:
+            raise OSError(error, os.strerror(error), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+def test_a_folder_that_a_disk_fails_to_list_stops_the_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ann/1", "bob/2"):
+        write_tone(tmp_path / "in" / f"{name}.wav", 1.1)
+    listing_that_fails(monkeypatch, tmp_path / "in" / "bob", errno.ESTALE)
+    result = run(MANIFEST, tmp_path / "in", "-o", tmp_path / "out", "--val-ratio", 0)
+    assert result.exit_code == 1
+    assert f"the folder {tmp_path}/in/bob cannot be listed" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_forbidden_folder_is_a_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ann/1", "bob/2"):
+        write_tone(tmp_path / "in" / f"{name}.wav", 1.1)
+    listing_that_fails(monkeypatch, tmp_path / "in" / "bob", errno.EACCES)
+    result = run(MANIFEST, tmp_path / "in", "-o", tmp_path / "out", "--val-ratio", 0)
+    assert result.exit_code == 1  # one of two is more than 5 percent
+    rows = query(f"SELECT utterance_id, reason FROM '{tmp_path}/out/rejects.parquet'")
+    assert rows == [("in/bob", "unreadable")]
+
+
+OWN = """SELECT 'a' AS utterance_id, {split} AS split, '/a.wav' AS audio_path,
+    {rate} AS source_sample_rate, 48000 AS num_frames"""
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (OWN.format(split="'test'", rate=48000), "'test'"),
+        (OWN.format(split="NULL", rate=48000), "split"),
+        (OWN.format(split="'train'", rate=0), "source_sample_rate is not above 0"),
+        (OWN.format(split="'train'", rate="'fast'"), "source_sample_rate"),
+        (OWN.format(split="'train'", rate=48000) + ", 1 AS num_samples", "num_samples"),
+        ("SELECT 'a' AS utterance_id", "it lacks split, audio_path"),
+    ],
+)
+def test_a_manifest_made_with_sql_is_checked_in_either_form(
+    tmp_path: Path, form: str, query: str, message: str
+) -> None:
+    path = tmp_path / f"own.{form}"
+    duckdb.sql(query).write_parquet(str(tmp_path / "own.parquet"))
+    if form == "jsonl":
+        rows = pq.read_table(tmp_path / "own.parquet").to_pylist()
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(Failure, match=message):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_columns_of_ones_own_come_along_and_others_are_filled_in(tmp_path: Path, form: str) -> None:
+    own = OWN.format(split="'val'", rate=24000)
+    duckdb.sql(f"{own}, 'hello' AS text, [1, 2] AS marks").write_parquet(f"{tmp_path}/own.parquet")
+    if form == "jsonl":
+        rows = pq.read_table(tmp_path / "own.parquet").to_pylist()
+        (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (row,) = read_manifest(tmp_path / f"own.{form}")["val"].to_pylist()
+    assert (row["text"], row["marks"]) == ("hello", [1, 2])
+    assert (row["duration_s"], row["channels"], row["target_path"]) == (2.0, None, None)
+    assert list(row)[: len(MANIFEST_COLUMNS.names)] == MANIFEST_COLUMNS.names
+
+
+def last_byte(path: Path, column: str) -> int:
+    """Return where the last byte of a column's pages lies in a parquet file."""
+    with pq.ParquetFile(path) as file:
+        chunk = file.metadata.row_group(0).column(file.schema_arrow.names.index(column))
+    start: int = chunk.dictionary_page_offset or chunk.data_page_offset
+    return start + int(chunk.total_compressed_size) - 1
+
+
+def test_a_flipped_bit_in_a_manifest_is_an_error(tmp_path: Path) -> None:
+    write_tone(tmp_path / "in" / "a.wav", 1.1)
+    succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, "--val-ratio", 0)
+    whole = (tmp_path / "train.parquet").read_bytes()
+    for column in ("utterance_id", "audio_path", "num_frames"):
+        damaged = bytearray(whole)
+        damaged[last_byte(tmp_path / "train.parquet", column)] ^= 1
+        (tmp_path / "train.parquet").write_bytes(damaged)
+        with pytest.raises(Failure, match=r"train\.parquet"):
+            read_manifest(tmp_path)
+
+
+def test_a_limit_takes_rows_of_all_speakers_and_a_larger_one_adds_to_them() -> None:
+    names = [f"{speaker}/{number}" for speaker in "abcd" for number in range(50)]
+    rows = pa.table({"utterance_id": names})
+    chosen = [sample(rows, limit)["utterance_id"].to_pylist() for limit in (20, 40, None)]
+    assert {name[0] for name in chosen[0]} == set("abcd")
+    assert set(chosen[0]) < set(chosen[1])
+    assert chosen[0] == sorted(chosen[0], key=names.index)
+    assert chosen[2] == names
+
+
+@pytest.mark.parametrize("option", [("--workers", 0), ("--val-ratio", 5)])
+def test_impossible_options_are_usage_errors(tmp_path: Path, option: tuple[str, int]) -> None:
+    assert run(MANIFEST, tmp_path, *option).exit_code == 2
 
 
 def test_the_hash_never_changes() -> None:

@@ -106,21 +106,24 @@ def test_workers_read_what_the_parent_reads(codes: Path, method: str) -> None:
 def test_a_part_that_was_replaced_is_mapped_anew(
     tmp_path: Path, model_folder: Path, manifest_folder: Path
 ) -> None:
-    folder = make(tmp_path / "codes", model_folder, manifest_folder) / "train"
-    before = CodeStore(folder).codes(0)[2].tolist()
+    folder = make(tmp_path / "codes", model_folder, manifest_folder)
+    before = CodeStore(folder, "train").codes(0)[2].tolist()
     save(seeded(NARROW["24k"], seed=3), tmp_path / "other")
-    other = make(tmp_path / "others", tmp_path / "other", manifest_folder) / "train"
-    for part in other.glob("part-*.parquet"):
-        part.replace(folder / part.name)
-    after = CodeStore(folder).codes(0)[2].tolist()
+    other = make(tmp_path / "others", tmp_path / "other", manifest_folder)
+    for part in other.glob("*/part-*.parquet"):
+        part.replace(folder / part.relative_to(other))
+    after = CodeStore(folder, "train").codes(0)[2].tolist()
     assert after != before
-    assert after == pq.read_table(folder / "part-00000.parquet")["codes_2"][0].as_py()
+    assert after == pq.read_table(folder / "train" / "part-00000.parquet")["codes_2"][0].as_py()
 
 
 def test_a_damaged_part_is_named(tmp_path: Path, model_folder: Path, manifest_folder: Path) -> None:
     part = make(tmp_path, model_folder, manifest_folder) / "train" / "part-00001.parquet"
     content = bytearray(part.read_bytes())
-    content[60] ^= 0xFF  # in the first page, far from the footer
+    with pq.ParquetFile(part) as file:
+        tokens = file.metadata.row_group(0).column(file.metadata.num_columns - 1)
+    first = tokens.dictionary_page_offset or tokens.data_page_offset
+    content[first + tokens.total_compressed_size - 1] ^= 0xFF
     part.write_bytes(content)
     store = CodeStore(tmp_path, "train")
     assert store.codes(0)
@@ -130,4 +133,4 @@ def test_a_damaged_part_is_named(tmp_path: Path, model_folder: Path, manifest_fo
 
 def test_a_folder_without_codes_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="snac-cache"):
-        CodeStore(tmp_path)
+        CodeStore(tmp_path, "train")

@@ -80,4 +80,7 @@ def _table(rows: list[tuple[str, dict[str, Any]]]) -> pa.Table:
 def _column(name: str, values: list[Any]) -> pa.Array:
     if name not in MANIFEST.names or name == "duration_s":
         return pa.array(values)
-    return pa.array(values, MANIFEST.field(name).type)
+    try:
+        return pa.array(values, MANIFEST.field(name).type)
+    except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
+        raise ValueError(f"{name}: {error}") from error
