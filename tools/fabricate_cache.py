@@ -1,7 +1,7 @@
 """Fabricate manifests and a cache of any size, to measure what the size costs.
 
     uv run python tools/fabricate_cache.py -o /tmp/large
-    uv run python tools/fabricate_cache.py -o /tmp/large --manifest-only --audio a.flac --audio b.wav
+    uv run python tools/fabricate_cache.py -o /tmp/large --manifest-only --audio a.flac
 
 Ids, paths, durations, texts, token counts, plan, parts and their metadata are as snac-cache would
 write them; codes are random, and the same options give the same rows. Without ``--audio`` no row
