@@ -1,6 +1,6 @@
 """A small clean cache, written by the real writer, and ways to rewrite its parts."""
 
-import json
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 from runs import scaled, write_run
 
 from snac_cache.manifests.write import write_manifest
-from snac_cache.parquet import table_sha256
-from snac_cache.schema import MANIFEST, REJECTS
+from snac_cache.schema import MANIFEST, REJECTS, SOURCE
+from snac_cache.store.description import describe, totals, write_description
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import write_part
 from snac_cache.store.records import Agreement, Encoded
-from snac_cache.work.plan import plan_parts
+from snac_cache.work.plan import part_sizes
+from snac_cache.work.plan_file import FOLDER, Plan, write_plan
 from snac_model.audio_header import AudioError
 from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry
@@ -34,6 +35,7 @@ IDENTITY = CacheIdentity(
     versions={"torch": "2.11.0"},
 )
 REJECTED = "train/0003"
+PART_ROWS = 16
 
 
 def write_cache(root: Path, rows: int = 60) -> None:
@@ -44,26 +46,24 @@ def write_cache(root: Path, rows: int = 60) -> None:
         split: _manifest(targets, split, n) for split, n in {"train": rows, "val": 6}.items()
     }
     write_manifest(manifest, REJECTS.empty_table(), root / "manifests")
-    codes = root / "codes"
-    for part in plan_parts(manifest, 16):
-        source = manifest[part.split].slice(part.start, part.stop - part.start)
-        utterances = source.to_pylist()
-        results = {position: _encoded(row) for position, row in enumerate(utterances)}
-        write_part(
-            codes,
-            part,
-            source_sha256=table_sha256(source),
-            rows=utterances,
-            results=results,
-            identity=IDENTITY,
-            agreement=Agreement(),
-        )
-    asked = {
-        split: {"rows": table.num_rows, "sha256": table_sha256(table)}
-        for split, table in manifest.items()
+    planned = {
+        split: (table, part_sizes(table.num_rows, PART_ROWS)) for split, table in manifest.items()
     }
-    description = {**asdict(IDENTITY), "manifest": asked}
-    (codes / "cache.json").write_text(json.dumps(description))
+    plan = write_plan(root / "codes" / FOLDER, planned, SOURCE)
+    write_codes(root / "codes", plan)
+
+
+def write_codes(codes: Path, plan: Plan, identity: CacheIdentity = IDENTITY) -> None:
+    """Write the parts of a plan, and ``cache.json``."""
+    records = []
+    for part in plan.parts:
+        utterances = plan.rows(part).to_pylist()
+        results = {position: _encoded(row) for position, row in enumerate(utterances)}
+        record = write_part(
+            codes, part, rows=utterances, results=results, identity=identity, agreement=Agreement()
+        )
+        records.append(record)
+    write_description(codes, {**describe(identity, PART_ROWS), **totals(records)})
 
 
 def write_results(root: Path) -> None:
@@ -97,6 +97,7 @@ def with_values(table: pa.Table, column: str, values: list[Any]) -> pa.Table:
 
 
 def _manifest(targets: Path, split: str, rows: int) -> pa.Table:
+    """Return rows with the manifest's columns, and three of the user's own."""
     content = []
     for number in range(rows):
         name = f"{split}/{number:04}"
@@ -105,14 +106,17 @@ def _manifest(targets: Path, split: str, rows: int) -> pa.Table:
         frames = 100_000 + 3_001 * number
         row: dict[str, Any] = {"utterance_id": name, "split": split, "audio_path": str(target)}
         row |= {"source_sample_rate": 44_100, "channels": 1, "num_frames": frames}
-        content.append({**row, "duration_s": frames / 44_100, "target_path": str(target)})
-    return pa.Table.from_pylist(content, schema=MANIFEST)
+        row |= {"duration_s": frames / 44_100, "audio_fingerprint": f"flac:{frames:032x}"}
+        row |= {"target_path": str(target), "text": f"sentence {number}"}
+        content.append({**row, "speaker": f"s{number % 5}", "language": ("de", "hi")[number % 2]})
+    own = [pa.field(name, pa.string()) for name in ("text", "speaker", "language")]
+    return pa.Table.from_pylist(content, schema=pa.schema([*MANIFEST, *own]))
 
 
 def _encoded(row: dict[str, Any]) -> Encoded | AudioError:
     if row["utterance_id"] == REJECTED:
         return AudioError("non_finite", "made up")
     samples = GEOMETRY.samples_from(row["source_sample_rate"], row["num_frames"])
-    random = np.random.default_rng(row["num_frames"])
+    random = np.random.default_rng(zlib.crc32(row["utterance_id"].encode()))
     tokens = GEOMETRY.encoded_tokens(samples)
     return Encoded(samples, [random.integers(0, 16, count).astype(np.uint16) for count in tokens])

@@ -26,6 +26,7 @@ STATE: dict[str, Any] = {
     "base_sha256": "b" * 64,
     "cache": {"tokenizer_sha256": "c" * 64, "precision": "fp32"},
     "counts": {"train": 90, "val": 10},
+    "data": {"train_sha256": "d" * 64, "val_sha256": "e" * 64},
 }
 
 

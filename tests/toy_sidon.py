@@ -32,7 +32,7 @@ class PassFeatures(nn.Module):
     """Returns its input under the name that w2v-BERT gives its output."""
 
     def forward(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Take ``[1, frames, 160]``."""
+        """Take ``[B, frames, 160]``."""
         return {"last_hidden_state": features}
 
 
@@ -49,9 +49,9 @@ class Vocoder(nn.Module):
         self.hertz = nn.Buffer((700 * (10 ** (mels / 2595) - 1))[:SPEECH_BANDS])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Take ``[1, 160, frames]``; return ``[1, 1, 960 * frames]``."""
+        """Take ``[B, 160, frames]``; return ``[B, 1, 960 * frames]``."""
         frames = features.shape[2] * 2
-        levels = features.transpose(1, 2).reshape(1, frames, 80).transpose(1, 2)
+        levels = features.transpose(1, 2).reshape(-1, frames, 80).transpose(1, 2)
         loudness = F.interpolate(
             torch.exp(self.contrast * levels[:, : len(self.hertz)]),
             scale_factor=480.0,
@@ -74,9 +74,39 @@ class Remembers(nn.Module):
         self.kernel = nn.Buffer(torch.randn(960, 160, 6, generator=generator))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Take ``[1, 160, frames]``; return ``[1, 1, 960 * frames]``."""
+        """Take ``[B, 160, frames]``; return ``[B, 1, 960 * frames]``."""
         samples = F.conv1d(F.pad(features, (5, 0)), self.kernel)
-        return samples.transpose(1, 2).reshape(1, 1, -1)
+        return samples.transpose(1, 2).flatten(1)[:, None]
+
+
+class ForOne(Vocoder):
+    """Was made for one utterance: it refuses a batch, or takes it for one long utterance."""
+
+    def __init__(self, mixes: bool) -> None:
+        super().__init__()
+        self.mixes = mixes
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Take ``[1, 160, frames]``; return ``[1, 1, 960 * frames]``."""
+        if self.mixes:
+            features = features.mean(dim=0, keepdim=True).expand_as(features)
+        elif len(features) > 1:
+            raise RuntimeError("The size of tensor a (1) must match the size of tensor b")
+        return super().forward(features)
+
+
+class SmallDevice(Vocoder):
+    """Has memory for so many frames at once."""
+
+    def __init__(self, most_frames: int) -> None:
+        super().__init__()
+        self.most_frames = most_frames
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Take ``[B, 160, frames]``; return ``[B, 1, 960 * frames]``."""
+        if features.shape[0] * features.shape[2] > self.most_frames:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return super().forward(features)
 
 
 def save_pair(folder: Path, decoder: nn.Module) -> list[str]:

@@ -105,6 +105,11 @@ def make_cache(source: Path, artifacts: Path, model: Path) -> Path:
     return artifacts / "codes"
 
 
+def manifest_of(codes: Path) -> str:
+    """Return the folder of the manifests of codes that ``make_cache`` made."""
+    return str(codes.parent / "manifests")
+
+
 def invoke(command: object, arguments: list[str]) -> None:
     """Run a command in this process; it must succeed."""
     result = CliRunner().invoke(command, arguments)  # type: ignore[arg-type]

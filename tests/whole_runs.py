@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from training import SMALL_BASE, SMALL_RECIPE
+from training import SMALL_BASE, SMALL_RECIPE, manifest_of
 
 from snac_train.recipe import Recipe
 from snac_train.session import Request, train
@@ -19,13 +19,14 @@ RECIPE = SMALL_RECIPE | OFTEN
 
 
 def arguments(root: Path, codes: Path, *more: object) -> list[object]:
-    place = ["--artifacts", root, "--codes", codes, "--run", "one", "--device", "cpu"]
+    place = ["--artifacts", root, "--codes", codes, "--manifest", manifest_of(codes)]
+    place += ["--run", "one", "--device", "cpu"]
     return ["--phase", 12, *place, *settings(RECIPE), *more]
 
 
 def base_arguments(root: Path, codes: Path, architecture: Path, *more: object) -> list[object]:
     """Arguments that train a codec from nothing on what the codes were made from."""
-    place = ["--artifacts", root, "--manifest", codes.parent / "manifests", "--run", "one"]
+    place = ["--artifacts", root, "--manifest", manifest_of(codes), "--run", "one"]
     start = ["--phase", "base", "--base", architecture, "--device", "cpu"]
     return [*start, *place, *settings(SMALL_BASE | OFTEN), *more]
 
@@ -53,8 +54,7 @@ def result(root: Path) -> dict[str, Any]:
 
 def run(recipe: Recipe, codes: Path, folder: Path, **options: Any) -> dict[str, Any]:
     """Train in this process, and return the summary."""
-    manifest = str(codes.parent / "manifests")
-    summary = train(recipe, Request(codes, manifest, folder, "cpu", **options))
+    summary = train(recipe, Request(codes, manifest_of(codes), folder, "cpu", **options))
     assert summary is not None
     return summary
 

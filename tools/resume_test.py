@@ -86,6 +86,7 @@ def start(
     """Start training in as many processes as asked for."""
     words = ["--phase", "12", "--device", "cpu", "--run", run, "--artifacts", str(root)]
     words += ["--codes", str(options.artifacts / "codes")]
+    words += ["--manifest", str(options.artifacts / "manifests")]
     words += [word for name, text in SETTINGS.items() for word in ("--set", f"{name}={text}")]
     words += ["--resume"] if resume else []
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -13,9 +13,11 @@ where it was. Results go to \$SNAC_ARTIFACTS, else ./artifacts.
   --engine NAME        of snac-upsample: sidon, or resample where there is no network; none leaves
                        all without 48 kHz targets that has none yet [sidon]
   --model MODEL        whose codes they are [snac-cache's default]
-  --gpus 0,1           for snac-cache and snac-train
+  --gpus 0,1           for all that computes
   --device cpu         for all
-  --limit N, --val-limit N   first N utterances alone are encoded and trained on
+  --limit N, --val-limit N   only N utterances, chosen by a hash of their ids, are encoded and
+                       trained on
+  --max-reject-rate R  a step before training fails if more of its input is rejected [0.05]
   anything else goes to snac-train: --epochs 6, --base MODEL, --set loss.stft_weight=2, ...
 
 example: tools/phase$1.sh ~/speech --gpus 0,1,2,3
@@ -25,13 +27,13 @@ EOF
 
 whole_way() { # whole_way PHASE FOLDER OPTION...
     local phase=$1 audio=${2:-} run=phase$1 engine=sidon
-    local model=() gpus=() device=() limits=() training=()
+    local model=() gpus=() device=() limits=() rejects=() training=()
     [ -d "$audio" ] || usage "$phase"
     shift 2
     while [ $# -gt 0 ]; do
         [[ $1 == --*=* ]] && set -- "${1%%=*}" "${1#*=}" "${@:2}"
         case $1 in
-        --run | --artifacts | --engine | --model | --gpus | --device | --limit | --val-limit)
+        --run | --artifacts | --engine | --model | --gpus | --device | --limit | --val-limit | --max-reject-rate)
             [ $# -gt 1 ] || usage "$phase"
             ;;&
         --run) run=$2 && shift ;;
@@ -41,6 +43,7 @@ whole_way() { # whole_way PHASE FOLDER OPTION...
         --gpus) gpus=("$1" "$2") && shift ;;
         --device) device=("$1" "$2") && shift ;;
         --limit | --val-limit) limits+=("$1" "$2") && shift ;;
+        --max-reject-rate) rejects=("$1" "$2") && shift ;;
         -h | --help) usage "$phase" ;;
         *) training+=("$1") ;;
         esac
@@ -49,27 +52,29 @@ whole_way() { # whole_way PHASE FOLDER OPTION...
 
     source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
     export SNAC_ARTIFACTS=${SNAC_ARTIFACTS:-artifacts}
-    make_manifest "$audio"
-    [ "$engine" = none ] || step snac-upsample --engine "$engine" "${device[@]}"
-    step snac-cache "${model[@]}" "${gpus[@]}" "${device[@]}" "${limits[@]}"
+    make_manifest "$audio" "${rejects[@]}"
+    [ "$engine" = none ] || step snac-upsample --engine "$engine" "${gpus[@]}" "${device[@]}" "${rejects[@]}"
+    step snac-cache "${model[@]}" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${rejects[@]}"
     step snac-check
     train "$phase" "$run" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${training[@]}"
-    step snac-eval "$run" "${device[@]}"
+    step snac-eval "$run" "${gpus[@]}" "${device[@]}"
     say_times
     echo "report: $SNAC_ARTIFACTS/eval/$run/report.html"
 }
 
-# A manifest that is there is kept: a new one would not hold the targets that have been made.
-make_manifest() { # make_manifest FOLDER
+# A manifest that was accepted is kept: a new one would not hold the targets that have been made.
+# One that is there says nothing: snac-manifest writes it before it fails on too many rejects.
+make_manifest() { # make_manifest FOLDER OPTION...
     local manifests=$SNAC_ARTIFACTS/manifests audio
     audio=$(CDPATH='' cd -- "$1" && pwd -P)
-    if [ ! -f "$manifests/train.parquet" ]; then
-        mkdir -p -- "$manifests"
-        printf '%s\n' "$audio" >"$manifests/source"
-        step snac-manifest "$audio"
-    elif [ "$(cat "$manifests/source" 2>/dev/null)" != "$audio" ]; then
+    if [ -f "$manifests/train.parquet" ] && [ "$(cat "$manifests/source" 2>/dev/null)" != "$audio" ]; then
         echo "$manifests is not of $audio: give another --artifacts, or remove it to go on" >&2
         exit 1
+    elif [ ! -f "$manifests/.accepted" ] || [ ! -f "$manifests/train.parquet" ]; then
+        mkdir -p -- "$manifests"
+        printf '%s\n' "$audio" >"$manifests/source"
+        step snac-manifest "$audio" "${@:2}"
+        touch -- "$manifests/.accepted"
     else
         echo "keeping $manifests; to find new files of $audio, see snac-cache --append" >&2
     fi

@@ -105,7 +105,7 @@ def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
 def test_codes_of_the_token_before_are_worse(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shift of 85 ms between codes and audio shows in the loss that phase 12 validates with."""
     recipe = load_recipe(12, {"validation.segment_s": "1", "validation.limit": "40"}.items())
-    inputs = open_inputs(recipe, cached / "codes", "")
+    inputs = open_inputs(recipe, cached / "codes", str(cached / "manifests"))
     processes = Processes("cpu")
     validator = Validators(recipe, inputs, 0, processes, Requests()).of(1.0)
     objective = Objective(inputs.model, recipe)

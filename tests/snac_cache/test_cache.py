@@ -3,15 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import snac
 import torch
 from models import NARROW, seeded
 from workplace import query, run, snapshot, succeed
 
 from snac_cache import CodeStore
-from snac_cache.encoding.encoder import UtteranceEncoder
-from snac_cache.store.records import Encoded
 from snac_model import load, save
 from snac_model.audio import read_mono, resample
 
@@ -94,21 +91,3 @@ def test_plain_duckdb_reads_rows_codes_and_metadata(
     keys = query(f"SELECT DISTINCT decode(key) FROM parquet_kv_metadata({parts})")
     named = {key for (key,) in keys}
     assert named >= {"snac.model", "snac.weights_sha256", "snac.geometry", "snac.precision"}
-
-
-def test_a_batch_of_equal_lengths_agrees_with_encoding_alone(
-    model_folder: Path, manifest_folder: Path
-) -> None:
-    """The path a GPU takes: batches, then a comparison one at a time."""
-    rows = pq.read_table(manifest_folder / "train.parquet").to_pylist()
-    encoder = UtteranceEncoder(load(model_folder), torch.device("cpu"))
-    encoder.batch_samples = 10 * 24000
-    results = dict(encoder.encode(rows))
-    encoded = {key: value for key, value in results.items() if isinstance(value, Encoded)}
-    assert sorted(encoded) == list(range(10))
-    agreement = encoder.compare_alone(rows, encoded)
-    assert agreement.total > 0
-    assert agreement.share is not None
-    assert agreement.share > 0.99
-    encoded[0].codes[0][:] ^= 1
-    assert encoder.compare_alone(rows, encoded).equal < agreement.equal

@@ -61,6 +61,16 @@ def test_several_sources_put_their_names_in_front(tmp_path: Path) -> None:
     assert ids(tmp_path, "train") == ["one/x", "two/x"]
 
 
+def test_what_killed_commands_left_is_cleared(tmp_path: Path) -> None:
+    write_tone(tmp_path / "in" / "a.wav", 1.0)
+    left = tmp_path / "manifests" / ".train.parquet-abcdefgh.partial"
+    left.parent.mkdir()
+    left.touch()
+    os.utime(left, (0, 0))
+    succeed(MANIFEST, tmp_path / "in", "-o", tmp_path / "manifests")
+    assert not left.exists()
+
+
 def test_rows_say_what_the_file_is(tmp_path: Path) -> None:
     write_tone(tmp_path / "in" / "a.flac", 1.25, rate=44100, channels=2)
     write_tone(tmp_path / "in" / "b.wav", 1.5)
@@ -314,6 +324,11 @@ def test_a_forbidden_folder_is_a_reject(tmp_path: Path, monkeypatch: pytest.Monk
     assert rows == [("in/bob", "unreadable")]
 
 
+def write_query(sql: str, path: Path) -> None:
+    """Write the rows of a query as parquet."""
+    duckdb.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+
+
 OWN = """SELECT 'a' AS utterance_id, {split} AS split, '/a.wav' AS audio_path,
     {rate} AS source_sample_rate, 48000 AS num_frames"""
 
@@ -334,7 +349,7 @@ def test_a_manifest_made_with_sql_is_checked_in_either_form(
     tmp_path: Path, form: str, query: str, message: str
 ) -> None:
     path = tmp_path / f"own.{form}"
-    duckdb.sql(query).write_parquet(str(tmp_path / "own.parquet"))
+    write_query(query, tmp_path / "own.parquet")
     if form == "jsonl":
         rows = pq.read_table(tmp_path / "own.parquet").to_pylist()
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -345,7 +360,7 @@ def test_a_manifest_made_with_sql_is_checked_in_either_form(
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_columns_of_ones_own_come_along_and_others_are_filled_in(tmp_path: Path, form: str) -> None:
     own = OWN.format(split="'val'", rate=24000)
-    duckdb.sql(f"{own}, 'hello' AS text, [1, 2] AS marks").write_parquet(f"{tmp_path}/own.parquet")
+    write_query(f"{own}, 'hello' AS text, [1, 2] AS marks", tmp_path / "own.parquet")
     if form == "jsonl":
         rows = pq.read_table(tmp_path / "own.parquet").to_pylist()
         (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -56,8 +56,8 @@ def test_slices_are_read_only_views(codes: Path) -> None:
 def test_codes_stay_in_mapped_memory(codes: Path) -> None:
     store = CodeStore(codes, "train")
     store.codes(3)  # now its part is mapped, whoever did that
-    before = pa.total_allocated_bytes()
     again = CodeStore(codes, "train")
+    before = pa.total_allocated_bytes()
     kept = again.codes(3)
     assert kept
     assert pa.total_allocated_bytes() == before

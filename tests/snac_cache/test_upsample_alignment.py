@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from syllables import syllables
 
 from snac_cache.targets.alignment import Alignment, common_band, measure
-from snac_cache.targets.target import align_target, shift, target_length
+from snac_cache.targets.correction import correct_target, shift, target_length
 from snac_model.audio import resample
 from snac_model.audio_header import AudioError
 
@@ -88,11 +88,8 @@ def test_the_correction_is_exact(lag: int, gain: float, polarity: int, rate: int
     source = torch.from_numpy(syllables(1.0, rate))[:-1]
     reference = resample(source, rate, 48000)
 
-    def engine(audio: torch.Tensor, sample_rate: int) -> torch.Tensor:
-        upsampled = resample(audio, sample_rate, 48000)
-        return polarity * gain * shift(upsampled, -lag, len(upsampled) + MAX_LAG)
-
-    target, alignment, clipped = align_target(source, rate, engine, MAX_LAG)
+    made = polarity * gain * shift(reference, -lag, len(reference) + MAX_LAG)
+    target, alignment, clipped = correct_target(source, rate, made, MAX_LAG)
     assert len(target) == target_length(len(source), rate) == len(reference)
     assert alignment.lag == lag
     assert clipped == 0
@@ -104,7 +101,7 @@ def test_the_correction_is_exact(lag: int, gain: float, polarity: int, rate: int
 @pytest.mark.parametrize("lag", [MAX_LAG + 1, -MAX_LAG - 1, 4800])
 def test_a_lag_beyond_the_limit_is_rejected(lag: int) -> None:
     with pytest.raises(AudioError, match="samples late") as caught:
-        align_target(SOURCE, 48000, lambda audio, _: shift(audio, -lag, len(audio)), MAX_LAG)
+        correct_target(SOURCE, 48000, shift(SOURCE, -lag, len(SOURCE)), MAX_LAG)
     assert caught.value.reason == "misaligned_target"
 
 
@@ -112,7 +109,7 @@ def test_what_lies_beyond_full_scale_is_cut_and_counted() -> None:
     source = 0.99 * SOURCE / SOURCE.abs().max()
     click = torch.zeros_like(source)
     click[30_000:30_020:2], click[30_001:30_021:2] = 3.0, -3.0  # 24 kHz, above the common band
-    target, _, clipped = align_target(source, 48000, lambda audio, _: audio + click, MAX_LAG)
+    target, _, clipped = correct_target(source, 48000, source + click, MAX_LAG)
     assert clipped == 20
     assert float(target.abs().max()) == 1.0
 
@@ -121,4 +118,4 @@ def test_a_target_that_clipping_changes_is_rejected() -> None:
     """Where much lies beyond full scale, cutting it makes a target quieter than its source."""
     whistle = 1.0 * torch.sin(2 * torch.pi * 15_000 / 48_000 * torch.arange(len(SOURCE)))
     with pytest.raises(AudioError, match="too loud"):
-        align_target(SOURCE, 48000, lambda audio, _: audio + whistle, MAX_LAG)
+        correct_target(SOURCE, 48000, SOURCE + whistle, MAX_LAG)

@@ -12,8 +12,10 @@ from torchaudio.functional import highpass_biquad
 from toy_sidon import Remembers, Vocoder, save_pair
 from workplace import last_line, run, snapshot, succeed
 
-from snac_cache.targets.engines import EngineChoice, load_engine
-from snac_cache.targets.sidon import Sidon
+from snac_cache.targets.choice import EngineChoice
+from snac_cache.targets.sidon import Sidon, padded_samples
+from snac_cache.targets.sidon_batches import SidonBatches
+from snac_cache.targets.sidon_files import load_sidon
 from snac_model.errors import Failure
 
 UPSAMPLE = "snac_cache.cli.upsample"
@@ -32,9 +34,7 @@ def artifacts(tmp_path: Path) -> Path:
 
 def load(options: list[str]) -> Sidon:
     """Load a pair as the command does."""
-    engine = load_engine(EngineChoice("sidon", "cpu", options[1], options[3], options[5]))
-    assert isinstance(engine, Sidon)
-    return engine
+    return load_sidon(EngineChoice("sidon", options[1], options[3], options[5]), "cpu")
 
 
 @pytest.mark.parametrize("seconds", [0.3, 58.501, 60.0, 121.7])
@@ -42,12 +42,14 @@ def test_chunks_join_without_a_seam(tmp_path: Path, seconds: float) -> None:
     """A decoder that looks back five frames gives over chunks what it gives over the whole."""
     sidon = load(save_pair(tmp_path, Remembers()))
     audio = 0.1 * torch.randn(round(16000 * seconds), generator=torch.Generator().manual_seed(1))
-    made = sidon(audio, 16000)
-    prepared = F.pad(highpass_biquad(audio * (0.9 / audio.abs().max()), 16000, 50.0), (0, 24000))
+    made = sidon.resynthesise([sidon.prepare(audio, 16000)])[0]
+    filtered = highpass_biquad(audio * (0.9 / audio.abs().max()), 16000, 50.0)
+    padding = padded_samples(len(audio), 16000) - len(audio)
+    prepared = F.pad(filtered, (0, padding))
+    assert 24_000 <= padding < 32_000
     features = [
         sidon.preprocessor(F.pad(chunk, (40, 40)).numpy(), sampling_rate=16000, return_tensors="pt")
         for chunk in prepared.split(60 * 16000)
-        if len(chunk) >= 1600
     ]
     joined = torch.cat([feature["input_features"] for feature in features], dim=1)
     expected = sidon.decoder(joined.transpose(1, 2)).flatten()[150:]
@@ -117,13 +119,14 @@ def test_a_longer_limit_corrects_what_a_shorter_one_rejects(
 def test_without_sidon_the_command_stops_and_names_the_options(
     artifacts: Path, given: list[str], message: str
 ) -> None:
-    before = snapshot(artifacts)
+    before = snapshot(artifacts / "manifests")
     result = run(UPSAMPLE, "--artifacts", artifacts, *given, *CPU)
     assert result.exit_code == 1
     assert message in result.stderr
     for option in ("--sidon-decoder FILE", "--engine resample", "snac-cache[sidon]"):
         assert option in result.stderr
-    assert snapshot(artifacts) == before
+    assert snapshot(artifacts / "manifests") == before
+    assert not list((artifacts / "audio48k" / "parts").rglob("*"))
 
 
 def test_without_transformers_the_exact_error_is_shown(
@@ -141,11 +144,12 @@ def test_without_the_network_the_exact_error_is_shown(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Failure, match=r"(?s)LocalEntryNotFoundError.*--engine resample"):
-        load_engine(EngineChoice("sidon", "cuda"))
+        load_sidon(EngineChoice("sidon"), "cuda")
 
 
 def test_files_that_are_no_pair_are_a_failure(tmp_path: Path) -> None:
     options = save_pair(tmp_path, Vocoder())
     sidon = load([options[0], options[3], options[2], options[3], *options[4:]])
+    features = sidon.prepare(torch.from_numpy(syllables(1.0, 16000)), 16000)
     with pytest.raises(Failure, match="Are its two files a pair"):
-        sidon(torch.from_numpy(syllables(1.0, 16000)), 16000)
+        SidonBatches(sidon)([features])

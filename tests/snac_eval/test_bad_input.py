@@ -46,7 +46,8 @@ def test_with_codes_of_no_utterance(workplace: Workplace, tmp_path: Path) -> Non
     part = next((workplace.root / "codes" / "val").glob("part-*.parquet"))
     (tmp_path / "val").mkdir()
     pq.write_table(pq.read_table(part).slice(0, 0), tmp_path / "val" / part.name)
-    assert "no utterance" in failure(workplace, workplace.base, "--codes", tmp_path)
+    there = ("--codes", tmp_path, "--manifest", workplace.root / "codes" / "plan")
+    assert "holds no val utterance" in failure(workplace, workplace.base, *there)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ def test_what_was_not_damaged_is_as_good_as_before(differences: Lines) -> None:
 
 def test_a_model_that_is_a_sample_late_is_worse(spoken: Workplace) -> None:
     places = [Place("whole", str(spoken.base)), Place("late", str(spoken.base))]
-    job = Job(places, spoken.root / "codes" / "val", 0, None, (), ceiling=False)
+    codes = spoken.root / "codes"
+    job = Job(places, codes, "val", codes / "plan", 0, None, (), ceiling=False)
     judge, summary = Judge(job, "cpu"), Summary("whole", 0)
     layers = judge.decoder.models["late"].decoder.model
     layers[-1] = torch.nn.Sequential(layers[-1], OneSampleLate())

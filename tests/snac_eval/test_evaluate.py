@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
 from evaluation import LENGTHS_S, Workplace, read_differences, read_means, read_rows
 
 from snac_cache import CodeStore
+from snac_cache.manifests.limit import chosen
 from snac_eval.decoding import utterance_seed
 from snac_eval.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW
 from snac_model import DualHeadSNAC, SeededNoise
@@ -63,7 +65,7 @@ def test_losses_are_those_of_a_direct_computation(workplace: Workplace, seed: in
         if row["model"] == "direct"
     }
     dual = DualHeadSNAC.from_base(workplace.load_base())
-    store = CodeStore(workplace.root / "codes" / "val")
+    store = CodeStore(workplace.root / "codes", "val")
     for index, utterance in enumerate(store):
         codes = [torch.from_numpy(level.astype("int64"))[None] for level in store.codes(index)]
         noise = SeededNoise(utterance_seed(seed, utterance.utterance_id))
@@ -97,6 +99,15 @@ def test_nothing_depends_on_the_number_of_workers(workplace: Workplace) -> None:
         assert (alone / file).read_bytes() == (several / file).read_bytes(), file
 
 
+def test_a_limit_chooses_by_a_hash_of_the_ids(workplace: Workplace) -> None:
+    """The first utterances of a sorted corpus are one speaker's."""
+    rows = read_rows(workplace.evaluate(workplace.base, "--limit", 2))
+    ids = pa.chunked_array([[f"val/utterance {number}" for number in range(len(LENGTHS_S))]])
+    expected = ids.take(chosen(ids, 2)).to_pylist()
+    assert sorted({row["utterance_id"] for row in rows}) == sorted(expected)
+    assert expected != ids.to_pylist()[:2]
+
+
 def test_a_processor_computes_in_one_thread(workplace: Workplace) -> None:
     torch.set_num_threads(2)
     workplace.evaluate(workplace.base, "--val-limit", 1)
@@ -120,7 +131,7 @@ def test_the_ceiling_is_the_reference_against_itself(workplace: Workplace) -> No
 def test_a_segment_is_whole_coarse_tokens_of_the_start(workplace: Workplace) -> None:
     model = workplace.save_model("cut", lambda model: None)
     summary = json.loads((workplace.evaluate(model, "--segment", 0.5) / "summary.json").read_text())
-    store = CodeStore(workplace.root / "codes" / "val")
+    store = CodeStore(workplace.root / "codes", "val")
     tokens = -(-12000 // store.geometry.coarse_samples())
     covered = tokens * store.geometry.coarse_samples()
     lengths = [min(covered, utterance.num_samples) for utterance in store]

@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snac_model.audio import read_mono, resample, resample_margin
+from snac_model.audio import read_mono, resample
 from snac_model.audio_header import AudioError, AudioHeader, read_header
+from snac_model.sinc_kernel import resample_margin
 
 RATE = 48_000
 FORMATS = ["wav", "flac", "ogg", "mp3"]
@@ -82,7 +83,7 @@ def test_what_is_not_audio_is_refused_with_its_reason(tmp_path: Path) -> None:
     assert reason(tmp_path / "text.wav") == "unreadable"
     assert reason(tmp_path / "missing.wav") == "unreadable"
     (tmp_path / "folder.wav").mkdir()
-    assert reason(tmp_path / "folder.wav") == "unreadable"
+    assert reason(tmp_path / "folder.wav") == "not_a_file"
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

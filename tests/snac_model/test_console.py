@@ -3,13 +3,20 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import termios
+import unicodedata
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snac_model.console import note, print_summary, visible
 
 SCRIPT = '''
 import signal, sys, time
@@ -172,3 +179,43 @@ def test_progress_is_a_bar_on_a_terminal(probe: list[str]) -> None:
     assert result.returncode == 0
     assert "counting: 100%" in shown
     assert "\r" in shown
+
+
+def test_a_summary_is_json_whatever_its_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    nan, infinite = float("nan"), float("inf")
+    print_summary(hours=nan, rates=[1.5, -infinite], kinds={"a": (nan, 2)}, name="Zoë")
+    text = capsys.readouterr().out
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "hours": None,
+        "rates": [1.5, None],
+        "kinds": {"a": [None, 2]},
+        "name": "Zoë",
+    }
+
+
+def test_a_summary_keeps_a_terminal_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary(name="\x9b31m\udc80\u202e\x1b[2J")
+    text = capsys.readouterr().out
+    assert text.rstrip("\n").isprintable()
+    assert json.loads(text)["name"] == "\x9b31m\udc80\u202e\x1b[2J"
+
+
+def test_control_characters_are_shown_as_escapes() -> None:
+    assert visible("\x1b[2J\x9b1m\r\n\t\x07\x7f\u2028\u202e\udc80") == (
+        r"\x1b[2J\x9b1m\r\n\t\x07\x7f\u2028\u202e\udc80"
+    )
+    assert visible("Zoë 日本 👩‍🚀 مرحبا a b") == "Zoë 日本 👩‍🚀 مرحبا a b"
+
+
+@given(st.text())
+def test_what_is_visible_is_the_same_text_and_changes_no_terminal(text: str) -> None:
+    shown = visible(text)
+    assert not any(unicodedata.category(character) in ("Cc", "Cs") for character in shown)
+    if "\\" not in text:
+        shown = re.sub(r"\\(u....|x..|.)", lambda found: literal_eval(f"'{found[0]}'"), shown)
+        assert shown == text
+
+
+def test_notes_have_lines_but_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    note("a table\n\tof two lines\x1b[2J\r\x9b")
+    assert capsys.readouterr().err == "a table\n\tof two lines\\x1b[2J\\r\\x9b\n"

@@ -50,6 +50,7 @@ def test_numbers_of_the_24_khz_model() -> None:
     assert DUAL_24K.coarse_samples(48000) == 4096
     assert (SNAC_24K.decoder_context, SNAC_24K.context_tokens) == (10, 3)
     assert (DUAL_24K.decoder_context, DUAL_24K.context_tokens) == (10, 3)
+    assert (SNAC_24K.encoder_context, SNAC_24K.unit_frames) == (10, 4)
 
 
 def test_numbers_of_the_default_class_at_24_khz() -> None:

@@ -14,8 +14,9 @@ from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_model.config import SNAC_24KHZ, CodecConfig
 from snac_model.dual_head import DualHeadSNAC
-from snac_model.geometry import Geometry, decoder_receptive_field
+from snac_model.geometry import Geometry
 from snac_model.noise import no_noise
+from snac_model.receptive_field import decoder_receptive_field
 
 RATES = [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 128000]
 
@@ -59,6 +60,41 @@ def test_receptive_field_is_what_gradients_say(rates: tuple[int, ...], depthwise
         depthwise=depthwise,
     )
     assert max(frames_that_matter(seeded(config), 0)) == decoder_receptive_field(rates)
+
+
+def samples_that_matter(model: SNAC, first: int, last: int) -> tuple[int, int]:
+    """Samples before and after latent frames ``first`` to ``last`` that decide them."""
+    hop = model.geometry.hop_length
+    signal = torch.randn(1, 1, (first + last) * hop, dtype=torch.float64)
+    signal.requires_grad_()
+    z = model.double().encoder(signal)[..., first:last]
+    (z * torch.rand(z.shape[1:], dtype=torch.float64)).sum().backward()
+    assert signal.grad is not None
+    used = signal.grad[0, 0].nonzero().flatten()
+    return first * hop - int(used.min()), int(used.max()) + 1 - last * hop
+
+
+@pytest.mark.parametrize("rates", [(3,), (2, 3), (5, 4), (3, 3, 7, 7), (2, 4, 8, 8), (2, 3, 8, 8)])
+@pytest.mark.parametrize("window", [None, 2, 32])
+@pytest.mark.parametrize("depthwise", [True, False])
+def test_encoder_context_is_what_gradients_say(
+    rates: tuple[int, ...], window: int | None, depthwise: bool
+) -> None:
+    model = seeded(
+        CodecConfig(
+            encoder_dim=2 if window is None else 128 // 2 ** len(rates),
+            encoder_rates=rates,
+            decoder_dim=2 ** len(rates),
+            decoder_rates=rates[::-1],
+            attn_window_size=window,
+            codebook_size=16,
+            depthwise=depthwise,
+        )
+    )
+    unit, hop = model.geometry.unit_frames, model.geometry.hop_length
+    start = -(-(model.geometry.encoder_context + 1) // unit) * unit
+    samples = max(samples_that_matter(model, start, start + unit))
+    assert math.ceil(samples / hop) == model.geometry.encoder_context
 
 
 def test_receptive_field_of_both_heads() -> None:

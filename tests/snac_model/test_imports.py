@@ -16,7 +16,12 @@ LIGHT = [
     "snac_model.errors",
     "snac_model.files",
     "snac_model.geometry",
+    "snac_model.header_bounds",
+    "snac_model.memory",
+    "snac_model.mono_blocks",
+    "snac_model.pieces",
     "snac_model.places",
+    "snac_model.sinc_kernel",
 ]
 HEAVY = ("torch", "torchaudio", "huggingface_hub", "safetensors")
 

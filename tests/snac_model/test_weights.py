@@ -141,8 +141,8 @@ def test_weights_that_do_not_fit_the_config_are_refused(tmp_path: Path) -> None:
     [
         ({"decoder_dims": 64}, "unknown field 'decoder_dims'.*did you mean 'decoder_dim'"),
         ({"vq_strides": [4, 3, 1]}, "vq_strides"),
-        ({"encoder_dim": "48"}, "describes no model that can be built"),
-        ({"encoder_rates": 8}, "describes no model that can be built"),
+        ({"encoder_dim": "48"}, "'encoder_dim' in the model's config.json is '48'"),
+        ({"encoder_rates": 8}, "'encoder_rates' in the model's config.json is 8"),
     ],
 )
 def test_a_config_that_makes_no_sense_is_named(

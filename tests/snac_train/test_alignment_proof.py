@@ -5,9 +5,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
+from training import manifest_of
 from workplace import run, succeed
 
 from snac_cache.store.code_store import CachedUtterance
@@ -76,11 +79,15 @@ def test_the_earlier_arithmetic_is_caught(spoken: Path, monkeypatch: pytest.Monk
 def test_targets_that_are_a_token_late_stop_a_run(spoken: Path, tmp_path: Path) -> None:
     """The lengths fit, the files can be read, and losses would fall."""
     root = tmp_path / "artifacts"
-    copies = shutil.copytree(spoken / "in", tmp_path / "in")
-    make_codes(root, copies)
-    for file in copies.glob("*/*"):
-        audio, rate = soundfile.read(file)
-        soundfile.write(file, np.concatenate([np.zeros(LATE), audio[:-LATE]]), rate)
+    make_codes(root, shutil.copytree(spoken / "in", tmp_path / "in"))
+    for manifest in (root / "manifests").glob("[tv]*.parquet"):
+        rows = pq.read_table(manifest).to_pylist()
+        for row in rows:
+            audio, rate = soundfile.read(row["audio_path"])
+            row["target_path"] += ".late.wav"
+            late = np.concatenate([np.zeros(LATE), audio[:-LATE]])
+            soundfile.write(row["target_path"], late, rate)
+        pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(manifest)), manifest)
     options = ["--phase", 12, "--artifacts", root, "--run", "one", "--device", "cpu"]
     options += ["--set", "validation.segment_s=1.5"]
     for more in ((), ("--preflight",)):
@@ -103,6 +110,6 @@ def test_audio_of_other_utterances_is_caught(spoken: Path, monkeypatch: pytest.M
 
 
 def test_a_base_that_has_learnt_nothing_tells_nothing(voices: Path) -> None:
-    inputs = open_inputs(recipe(), voices, "")
+    inputs = open_inputs(recipe(), voices, manifest_of(voices))
     found = check_alignment(recipe(), inputs, validation_segments(recipe(), inputs, 0.4))
     assert found.endswith("says nothing that could be compared (5 segments)")

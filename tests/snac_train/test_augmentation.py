@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from training import SMALL_CODEC, invoke, small_base, write_voice
+from training import SMALL_CODEC, invoke, manifest_of, small_base, write_voice
 
 from snac_cache.cli.manifest import main as manifest_command
 from snac_cache.manifests.read import read_manifest
@@ -70,7 +70,7 @@ def written(root: Path, files: dict[str, np.ndarray], rate: int = RATE) -> Manif
 
 def augmented(rows: ManifestRows, epoch: int = 1, seed: int = 0, **settings: Any) -> Augmented:
     augmentation = Augmentation(**(NOTHING | settings))
-    return Augmented(RATE, rows, range(len(rows)), augmentation, Draws.for_epoch(seed, epoch))
+    return Augmented(RATE, rows, np.arange(len(rows)), augmentation, Draws.for_epoch(seed, epoch))
 
 
 def whole(reference: Augmented, row: int) -> torch.Tensor:
@@ -88,7 +88,7 @@ def segments(reference: Augmented, epoch: int, length: int, context: int = 0) ->
     rows = reference.rows
     assert isinstance(rows, ManifestRows)
     return SegmentDataset(
-        Utterances(rows, range(len(rows))),
+        Utterances(rows, np.arange(len(rows))),
         reference,
         GEOMETRY,
         segment_tokens=length,
@@ -266,7 +266,7 @@ def test_what_is_encoded_is_what_is_compared_with(
 def test_validation_is_never_augmented(voices: Path, architecture: Path) -> None:
     much = {"augmentation__mix": "1", "augmentation__narrow": "1", "augmentation__speeds": "0.85"}
     recipe = small_base(architecture, **much)
-    inputs = open_inputs(recipe, voices, str(voices.parent / "manifests"))
+    inputs = open_inputs(recipe, voices, manifest_of(voices))
     draws = Draws.for_epoch(0, 1)
     assert isinstance(inputs.train_reference(recipe.augmentation, draws), Augmented)
     validator = Validators(recipe, inputs, 0, Processes("cpu"), Requests()).of(0.5)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from training import SMALL_CODEC, small_base, small_recipe
+from training import SMALL_CODEC, manifest_of, small_base, small_recipe
 from whole_runs import metrics, run
 
 from snac_model import load, save
@@ -79,7 +79,7 @@ def test_what_is_not_quantized_trains_encoder_and_projections_alone(
     voices: Path, architecture: Path
 ) -> None:
     recipe = small_base(architecture)
-    inputs = open_inputs(recipe, voices, str(voices.parent / "manifests"))
+    inputs = open_inputs(recipe, voices, manifest_of(voices))
     stage = Stage("warmup", 4, inputs.model, recipe, Processes("cpu"))
     assert not inputs.model.get_parameter(CODEBOOKS[0]).requires_grad
     draws = Draws.for_epoch(0, 1)
@@ -143,7 +143,7 @@ def test_a_start_at_random_is_that_of_its_seed(
     voices: Path, architecture: Path, small_codec: Path
 ) -> None:
     """Whatever was drawn before; and whatever weights the named model has."""
-    recipe, manifest = small_base(architecture), str(voices.parent / "manifests")
+    recipe, manifest = small_base(architecture), manifest_of(voices)
     found = []
     for place in (architecture, small_codec):
         torch.manual_seed(0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from training import SMALL_CODEC, small_base
+from training import SMALL_CODEC, manifest_of, small_base
 
 from snac_model.quantizer import VectorQuantizer
 from snac_train.curriculum import Epoch
@@ -168,7 +168,7 @@ def keeper_of(
 ) -> tuple[CodebookKeeper, Sampler]:
     recipe = small_base(architecture, **settings)
     torch.manual_seed(0)
-    inputs = open_inputs(recipe, voices, str(voices.parent / "manifests"))
+    inputs = open_inputs(recipe, voices, manifest_of(voices))
     sampler = Sampler(recipe, inputs)
     return (
         CodebookKeeper(

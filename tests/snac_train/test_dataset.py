@@ -26,7 +26,7 @@ CONTEXT = 3
 
 
 def open_dataset(codes: Path, split: str, segment_tokens: int, draws: Draws) -> SegmentDataset:
-    store = CodeStore(codes / split)
+    store = CodeStore(codes, split)
     utterances = Utterances(store, store.with_target())
     return SegmentDataset(
         utterances,
@@ -50,7 +50,7 @@ def all_segments(codes: Path) -> Iterator[tuple[Segment, int]]:
 
 def encode_file(base: SNAC, codes: Path, utterance_id: str) -> list[np.ndarray]:
     """Encode a whole file by other means than the cache: int64 ``[tokens]`` a level."""
-    audio, rate = soundfile.read(codes.parent.parent / f"in/{utterance_id}.wav", dtype="float32")
+    audio, rate = soundfile.read(codes.parent.parent / f"{utterance_id}.wav", dtype="float32")
     with torch.no_grad():
         levels = base.encode(resample(torch.from_numpy(audio), rate, 24_000)[None, None])
     return [level[0].numpy() for level in levels]
@@ -66,7 +66,7 @@ def codes_from(levels: list[np.ndarray], start: int, length: int) -> list[list[i
 
 def test_audio_and_codes_of_every_segment_are_of_the_same_time(positions: Path, base: SNAC) -> None:
     encoded = {
-        f"{split}/{frames}": encode_file(base, positions, f"{split}/{frames}")
+        f"in/{split}/{frames}": encode_file(base, positions, f"in/{split}/{frames}")
         for split, lengths in LENGTHS.items()
         for frames in lengths
     }
@@ -126,14 +126,14 @@ def test_a_target_that_was_replaced_is_named(one_voice: Path, workers: int) -> N
     write_voice(one_voice.parent.parent / "in/val/0.wav", 0.25, 0)
     failure = next(load_batches(dataset, [[0]], workers))
     assert isinstance(failure, Failure)
-    assert re.search(r"'val/0'.*12000 frames", str(failure))
+    assert re.search(r"'in/val/0'.*12000 frames", str(failure))
     assert "Traceback" not in str(failure)
 
 
 def test_a_target_that_is_gone_is_named(one_voice: Path) -> None:
     dataset = open_dataset(one_voice, "val", 20, Draws.for_validation(0))
     (one_voice.parent.parent / "in/val/0.wav").unlink()
-    with pytest.raises(Failure, match=r"'val/0'.*no such file"):
+    with pytest.raises(Failure, match=r"'in/val/0'.*no such file"):
         dataset[0]
 
 

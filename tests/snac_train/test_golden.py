@@ -1,4 +1,4 @@
-"""The loss curve of a small fixed run, to the last bit: what changes it must be meant to."""
+"""The loss curve of a small fixed run, to five digits: what changes it must be meant to."""
 
 import json
 import platform
@@ -19,4 +19,11 @@ def test_the_curve_is_the_one_in_the_repository() -> None:
     assert printed.returncode == 0, printed.stderr
     measured = [json.loads(line) for line in printed.stdout.splitlines() if line[:1] == "{"]
     expected = [json.loads(line) for line in (GOLDEN / "curve.jsonl").read_text().splitlines()]
-    assert measured == expected, "if that is meant: golden/curve.py says how to renew it"
+    nearly = [
+        {
+            name: pytest.approx(value, rel=2e-5) if isinstance(value, float) else value
+            for name, value in entry.items()
+        }
+        for entry in expected
+    ]
+    assert measured == nearly, "if that is meant: golden/curve.py says how to renew it"

@@ -15,7 +15,7 @@ from snac_train.checkpoints.checkpoint import damage
 from snac_train.data.segments import Batch
 from snac_train.learning.objective import Losses, Objective
 
-BAD = "train/2"
+BAD = "in/train/2"
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_gradient_that_is_not_finite_changes_no_weight(
         return torch.tensor(torch.nan)
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", broken)
-    with pytest.raises(Failure, match=r"for train/\d, train/\d;"):
+    with pytest.raises(Failure, match=r"for in/train/\d, in/train/\d;"):
         run(small_recipe(), voices, tmp_path / "run")
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
-from training import SMALL_CODEC, small_recipe
+from training import SMALL_CODEC, manifest_of, small_recipe
 
 from snac_cache.store.code_store import CodeStore
 from snac_model.audio import read_mono, resample
@@ -35,7 +36,7 @@ def make_objective(noise: bool = True) -> Objective:
 
 
 def read_batch(codes: Path, segment_tokens: int, context: int) -> tuple[CodeStore, Batch]:
-    store = CodeStore(codes / "train")
+    store = CodeStore(codes, "train")
     model = make_objective().model
     rows = store.with_target()
     draws = Draws.for_epoch(0, 1)
@@ -104,8 +105,8 @@ def test_targets_are_slices_of_the_whole_files_resampling(voices: Path) -> None:
 
 def test_what_lies_beyond_an_utterance_changes_no_loss(voices: Path) -> None:
     objective = make_objective()
-    store = CodeStore(voices / "train")
-    utterances = Utterances(store, [0])
+    store = CodeStore(voices, "train")
+    utterances = Utterances(store, np.arange(1))
     draws = Draws.for_epoch(0, 1)
     dataset = SegmentDataset(
         utterances,
@@ -175,7 +176,7 @@ def test_validation_does_not_depend_on_the_batch_size_or_on_when_it_is_done(voic
     results = []
     for batch_size in (1, 2, 5, 3, 1):
         recipe = small_recipe(validation__batch_size=str(batch_size))
-        inputs = open_inputs(recipe, voices, "")
+        inputs = open_inputs(recipe, voices, manifest_of(voices))
         validator = Validators(recipe, inputs, 0, processes, Requests()).of(0.4)
         torch.rand(batch_size)  # a generator's history must not matter
         results.append(validator.validate(objective) | validator.resampled(objective, objective))

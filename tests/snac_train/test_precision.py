@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from training import small_recipe
+from training import manifest_of, small_recipe
 
 from snac_model import load
 from snac_train.session import Request, train
@@ -21,7 +21,7 @@ def validation(folder: Path) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def plain(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("plain") / "run"
-    train(small_recipe(curriculum__epochs="2"), Request(voices, "", folder, "cpu"))
+    train(small_recipe(curriculum__epochs="2"), Request(voices, manifest_of(voices), folder, "cpu"))
     return validation(folder)
 
 
@@ -29,7 +29,7 @@ def test_bf16_learns_the_same_with_weights_and_losses_in_float32(
     voices: Path, tmp_path: Path, plain: list[dict[str, Any]]
 ) -> None:
     recipe = small_recipe(curriculum__epochs="2", optimizer__precision="bf16")
-    train(recipe, Request(voices, "", tmp_path / "run", "cpu"))
+    train(recipe, Request(voices, manifest_of(voices), tmp_path / "run", "cpu"))
     half = validation(tmp_path / "run")
     assert half[0]["loss"] != plain[0]["loss"]
     for ours, theirs in zip(half, plain, strict=True):
@@ -45,7 +45,7 @@ def test_compiled_blocks_learn_the_same_under_the_same_names(
     traced = partialmethod(torch.nn.Module.compile, backend="aot_eager")
     monkeypatch.setattr(torch.nn.Module, "compile", traced)
     recipe = small_recipe(curriculum__epochs="2", model__compile="true")
-    train(recipe, Request(voices, "", tmp_path / "run", "cpu"))
+    train(recipe, Request(voices, manifest_of(voices), tmp_path / "run", "cpu"))
     for ours, theirs in zip(validation(tmp_path / "run"), plain, strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
     load(tmp_path / "run/best")

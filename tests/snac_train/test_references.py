@@ -23,6 +23,7 @@ def utterance(path: Path, rate: int, frames: int) -> CachedUtterance:
         channels=1,
         num_frames=frames,
         duration_s=frames / rate,
+        audio_fingerprint=None,
         target_path=str(path),
         bandwidth_hz=None,
         target_lag_samples=None,

@@ -5,11 +5,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from training import SMALL_CODEC, small_recipe
+from training import SMALL_CODEC, manifest_of, small_recipe
 from whole_runs import metrics, run
 
+from snac_cache.manifests.limit import sample
+from snac_cache.manifests.read import read_manifest
 from snac_model import load, save
 from snac_model.codec import SNAC
 from snac_model.console import Terminated
@@ -218,9 +221,21 @@ def test_without_any_target_the_way_to_get_them_is_named(voices: Path, tmp_path:
     from snac_cache.store.code_store import CodeStore
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CodeStore, "with_target", lambda self: [])
+        patch.setattr(CodeStore, "with_target", lambda self: np.arange(0))
         with pytest.raises(Failure, match="snac-upsample"):
-            open_inputs(small_recipe(), voices, "")
+            open_inputs(small_recipe(), voices, manifest_of(voices))
+
+
+def test_a_limit_takes_the_utterances_that_snac_cache_takes(voices: Path) -> None:
+    """By a hash of their ids: the first ones of a sorted corpus are one speaker's."""
+    recipe = small_recipe(data__limit="3", validation__limit="2")
+    inputs = open_inputs(recipe, voices, manifest_of(voices))
+    rows = read_manifest(manifest_of(voices))
+    for utterances, split, limit in ((inputs.train, "train", 3), (inputs.val, "val", 2)):
+        usable = rows[split].filter(rows[split]["target_path"].is_valid())
+        ids = [utterances.store[int(row)].utterance_id for row in utterances.rows]
+        assert ids == sample(usable, limit)["utterance_id"].to_pylist()
+        assert ids != usable["utterance_id"].to_pylist()[:limit]
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, Terminated])

@@ -87,7 +87,7 @@ def test_what_one_process_cannot_read_stops_both(small_codec: Path, tmp_path: Pa
     log = tmp_path / "log"
     assert killing.run_two(arguments(tmp_path, codes), log=log) == [1, 1], log.read_text()
     assert state(tmp_path)["state"] == "failed"
-    assert "'train/1'" in state(tmp_path)["message"]
+    assert "'in/train/1'" in state(tmp_path)["message"]
     assert "Traceback" not in log.read_text()
 
 

@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
             codes = Path(name) / f"codes-{suffix}"
             write_cache(files, codes)
             for seconds in (1.0, 4.0):
-                plain, ours = compare(codes / "train", seconds)
+                plain, ours = compare(codes, seconds)
                 print(
                     f"| {suffix}, {seconds:g} s | {plain:.0f} | {ours:.0f} | {ours / plain:.1f} |"
                 )
@@ -53,17 +53,17 @@ def main(folder: Path) -> None:
 
 def compare(codes: Path, seconds: float) -> tuple[float, float]:
     """Return items a second of the plain loop and of ours."""
-    store = CodeStore(codes)
+    store = CodeStore(codes, "train")
     tokens = store.geometry.coarse_tokens(seconds)
     dataset = SegmentDataset(
-        Utterances(store, range(len(store))),
+        Utterances(store, np.arange(len(store))),
         Targets(),
         store.geometry,
         segment_tokens=tokens,
         context=store.geometry.context_tokens,
         draws=Draws.for_epoch(0, 1),
     )
-    plain = PlainLoop(codes, store.geometry, tokens)
+    plain = PlainLoop(codes / "train", store.geometry, tokens)
     readers: dict[str, Callable[[int], object]] = {
         "plain": plain.item,
         "ours": dataset.__getitem__,
@@ -98,7 +98,7 @@ class PlainLoop:
         """Return the codes of a random segment, and its audio at 24 and at 48 kHz."""
         path, group, number = self.places[index]
         row = pq.ParquetFile(path).read_row_group(group).slice(number, 1).to_pylist()[0]
-        audio, rate = soundfile.read(row["target_path"], dtype="float32", always_2d=True)
+        audio, rate = soundfile.read(row["audio_path"], dtype="float32", always_2d=True)
         at_48k = torch.from_numpy(audio.mean(axis=1))
         at_24k = torchaudio.functional.resample(at_48k, rate, self.geometry.sample_rate)
         start = int(self.random.integers(len(row["codes_0"]) - self.tokens))

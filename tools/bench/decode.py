@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from snac_cache.convert.audio_out import AudioOutput
 from snac_cache.convert.decode import decode_utterances
 from snac_cache.convert.rejects import Rejects
-from snac_cache.convert.utterance_decoder import DecodeRequest
+from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
 from snac_cache.manifests.find import find_audio
 from snac_model import SNAC, DualHeadSNAC, StreamingDecoder
 from snac_model.audio_header import read_header
@@ -91,8 +91,9 @@ def our_ways(
     device = codes[0][0].device.type
     threads = available_cores() if device == "cpu" else 1
     ways: dict[str, Callable[[], object]] = {}
+    seconds = GPU_BATCH_SECONDS if device == "cuda" else 0.0
     for name, decoder in (("24 kHz", model), ("24 and 48 kHz", dual)):
-        request = DecodeRequest(decoder.geometry.output_rates, "random", device, threads)
+        request = DecodeRequest(decoder.geometry.output_rates, "random", device, threads, seconds)
         title = f"snac-decode, {threads} workers, {name}"
         ways[title] = partial(decode_ours, decoder, codes, request, work / name)
     if device == "cpu":

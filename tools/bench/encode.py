@@ -17,6 +17,7 @@ import torch
 from gpu_busy import gpu_busy, in_percent
 
 from snac_cache import CodeStore
+from snac_cache.manifests.limit import sample
 from snac_cache.manifests.read import read_manifest
 from snac_model import SNAC, save
 from snac_model.config import SNAC_24KHZ
@@ -34,7 +35,7 @@ def main(folder: Path, device: str, limit: int) -> None:
         work = Path(name)
         seeded_model(work / "model")
         command("snac_cache.cli.manifest", folder, "-o", work / "manifests")
-        rows = read_manifest(work / "manifests")["train"].slice(0, limit)
+        rows = sample(read_manifest(work / "manifests")["train"], limit)
         audio_seconds = sum(rows.column("duration_s").to_pylist())
         (work / "paths.json").write_text(json.dumps(rows.column("audio_path").to_pylist()))
 
@@ -84,7 +85,7 @@ def timed(*arguments: object) -> float:
 
 def share_of_equal_tokens(work: Path, precision: str) -> float:
     """Compare both commands' tokens, over all levels."""
-    store = CodeStore(work / precision / "train")
+    store = CodeStore(work / precision, "train")
     official = np.load(work / "official.npz")
     equal = total = 0
     for index in range(len(store)):

@@ -56,7 +56,9 @@ def cache(work: Path, model: Path | str, codes: Path, limit: int, device: str) -
 def speeds(work: Path, device: str, limit: int) -> tuple[float, float]:
     """Return utterances a second: decoded alone, and evaluated."""
     places = [Place("base", str(work / "base")), Place("dual", str(work / "dual"))]
-    job = Job(places, work / "full-size" / "train", 0, None, (), ceiling=False)
+    codes = work / "full-size"
+    manifest = work / "manifests"
+    job = Job(places, codes, "train", manifest, 0, None, (), ceiling=False)
     judge = Judge(job, device)
     clock = time.monotonic if device == "cuda" else time.process_time
     return per_second(judge.decoder.decode, limit, clock), per_second(judge.rows, limit, clock)

@@ -7,12 +7,13 @@ import numpy as np
 import pyarrow as pa
 import soundfile
 
-from snac_cache.parquet import table_sha256
-from snac_cache.schema import MANIFEST
+from snac_cache.fingerprint import audio_fingerprint
+from snac_cache.schema import MANIFEST, SOURCE
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import write_part
 from snac_cache.store.records import Agreement, Encoded
-from snac_cache.work.plan import LARGEST_PART, plan_parts
+from snac_cache.work.plan import LARGEST_PART, part_sizes
+from snac_cache.work.plan_file import FOLDER, write_plan
 from snac_model.codec import SNAC
 from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry
@@ -43,13 +44,12 @@ def write_cache(files: list[Path], codes: Path, rows: int = LARGEST_PART) -> Non
     identity = CacheIdentity.of(model, "seeded", "fp32")
     table = pa.Table.from_pylist(list(_rows(files, rows)), MANIFEST)
     random = np.random.default_rng(0)
-    for part in plan_parts({"train": table}, LARGEST_PART):
-        chosen = table.slice(part.start, part.stop - part.start)
-        listed = chosen.to_pylist()
+    plan = write_plan(codes / FOLDER, {"train": (table, part_sizes(rows, LARGEST_PART))}, SOURCE)
+    for part in plan.parts:
+        listed = plan.rows(part).to_pylist()
         write_part(
             codes,
             part,
-            source_sha256=table_sha256(chosen),
             rows=listed,
             results={i: _encoded(row, model.geometry, random) for i, row in enumerate(listed)},
             identity=identity,
@@ -70,6 +70,7 @@ def _rows(files: list[Path], count: int) -> Iterator[dict[str, object]]:
             "channels": header.channels,
             "num_frames": header.frames,
             "duration_s": header.duration,
+            "audio_fingerprint": audio_fingerprint(path),
             "target_path": path,
         }
 

@@ -38,7 +38,7 @@ def main(folder: Path, device: str, batch: int, seconds: float, steps: int) -> N
     with tempfile.TemporaryDirectory() as name:
         codes = Path(name) / "codes"
         write_cache(join_speech(folder, Path(name) / "audio", "flac"), codes)
-        asked = Asked("warmup", device, "fp32", False, batch, tokens, steps, str(codes / "train"))
+        asked = Asked("warmup", device, "fp32", False, batch, tokens, steps, str(codes))
         compare(asked)
         compare(replace(asked, stage="main"))
     print()

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from step_cost import Asked, StepCost, measure
 
@@ -53,9 +54,9 @@ def main(asked: Asked) -> StepCost:
 
 def read_ahead(asked: Asked, recipe: Recipe) -> tuple[SegmentDataset, list[list[int]], int]:
     """Return the dataset, the rows of each step's batch, and the number of reading processes."""
-    store = CodeStore(Path(asked.codes))
+    store = CodeStore(Path(asked.codes), "train")
     dataset = SegmentDataset(
-        Utterances(store, range(len(store))),
+        Utterances(store, np.arange(len(store))),
         Targets(),
         store.geometry,
         segment_tokens=asked.tokens,

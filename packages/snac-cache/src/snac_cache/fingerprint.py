@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 from snac_model.audio_header import AudioError, describe
@@ -20,20 +21,31 @@ def audio_fingerprint(path: str | Path) -> str:
     is not seen is an edit of equal length that lies between the blocks.
 
     Raises:
-        AudioError: ``unreadable``.
+        AudioError: ``not_a_file`` for a pipe, a device or a folder; else ``unreadable``.
     """
     try:
-        with open(path, "rb", buffering=0) as file:
-            head = file.read(BLOCK_BYTES)
-            if head[:4] == _FLAC_MARK and any(head[_FLAC_MD5]):
-                return f"flac:{head[_FLAC_MD5].hex()}"
-            size = os.fstat(file.fileno()).st_size
-            digest = hashlib.blake2b(head, digest_size=16)
-            for start in _later_blocks(size):
-                digest.update(os.pread(file.fileno(), BLOCK_BYTES, start))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # never waits for a pipe's writer
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise AudioError("unreadable", describe(error)) from error
+    try:
+        return _fingerprint(descriptor)
     except OSError as error:
         raise AudioError("unreadable", describe(error)) from error
-    return f"blocks:{size}:{digest.hexdigest()}"
+    finally:
+        os.close(descriptor)
+
+
+def _fingerprint(descriptor: int) -> str:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise AudioError("not_a_file", "this is a folder, a pipe or a device, not a file")
+    head = os.pread(descriptor, BLOCK_BYTES, 0)
+    if head[:4] == _FLAC_MARK and any(head[_FLAC_MD5]):
+        return f"flac:{head[_FLAC_MD5].hex()}"
+    digest = hashlib.blake2b(head, digest_size=16)
+    for start in _later_blocks(status.st_size):
+        digest.update(os.pread(descriptor, BLOCK_BYTES, start))
+    return f"blocks:{status.st_size}:{digest.hexdigest()}"
 
 
 def _later_blocks(size: int) -> list[int]:

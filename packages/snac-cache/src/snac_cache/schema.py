@@ -51,6 +51,19 @@ FACTS = pa.schema(
     ]
 )
 
+# What snac-upsample found out about a row, beside what the row was when it did.
+TARGETS = pa.schema(
+    [
+        *(pa.field(name, MANIFEST.field(name).type) for name in SOURCE),
+        pa.field("kind", pa.string(), nullable=False),  # native, made or rejected
+        pa.field("target_path", pa.string()),  # within the folder of targets, of those made
+        pa.field("bandwidth_hz", pa.float64()),
+        pa.field("target_lag_samples", pa.int32()),
+        pa.field("target_gain_db", pa.float64()),
+        pa.field("clipped_samples", pa.int64(), nullable=False),
+    ]
+)
+
 
 def codes(levels: int) -> pa.Schema:
     """Return the columns of cached codes: the facts, and one list of tokens a level."""

@@ -45,15 +45,18 @@ def choose(results: Results, wanted: Wanted, seed: int) -> dict[str, str]:
     return chosen
 
 
-def require_judged(store: CodeStore, count: int, ids: Sequence[str]) -> None:
-    """Raise BadInput if an id is not among the first ``count`` utterances."""
+def require_judged(store: CodeStore, judged: Sequence[int], ids: Sequence[str]) -> None:
+    """Raise BadInput if an id is not among the utterances with these indices."""
+    indices = set(judged)
     for utterance_id in ids:
         try:
-            judged = store.index_of(utterance_id) < count
+            found = store.index_of(utterance_id) in indices
         except KeyError:
-            judged = False
-        if not judged:
-            raise BadInput(f"--id {utterance_id}: no such utterance among the {count} to judge")
+            found = False
+        if not found:
+            raise BadInput(
+                f"--id {utterance_id}: no such utterance among the {len(indices)} to judge"
+            )
 
 
 def _shares(wanted: Wanted) -> Iterator[tuple[str, int]]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from snac_cache.manifests.limit import chosen
+from snac_cache.manifests.stated import manifest_of_codes
 from snac_cache.store.code_store import CodeStore
 from snac_eval.choose import Wanted, choose, require_judged
 from snac_eval.judge import Job, Judge
@@ -36,9 +38,11 @@ class EvaluationRequest:
         base: what they are compared with; by default the model that made the codes.
         artifacts: where runs are found and results go.
         codes: folder of cached codes; by default that of the artifacts.
+        manifest: folder or file with what is known of the utterances; by default the artifacts',
+            else what it was when they were cached.
         name: folder of the results; by default the first model's name.
         split: whose utterances.
-        limit: how many of them; by default all.
+        limit: how many of them, chosen by a hash of their ids; by default all.
         segment_s: how many seconds of each; by default all.
         perceptual: which of ``perceptual.METRICS`` to compute.
         ceiling: whether the reference is judged too.
@@ -52,6 +56,7 @@ class EvaluationRequest:
     base: str | None
     artifacts: Artifacts
     codes: Path | None
+    manifest: str | None
     name: str | None
     split: str
     limit: int | None
@@ -91,42 +96,50 @@ def evaluate(request: EvaluationRequest) -> EvaluationReport:
     """
     if request.perceptual:
         require_libraries()
-    store = open_store(request.codes or request.artifacts.codes, request.split)
-    count = min(request.limit or len(store), len(store))
-    require_judged(store, count, request.wanted.ids)
+    store = open_store(request)
+    judged = chosen(store.column("utterance_id"), request.limit).tolist()
+    require_judged(store, judged, request.wanted.ids)
     job = make_job(request, store)
     folder = request.artifacts.evaluation(results_name(request.name, job.places[1]))
     judge = Judge(job, request.devices[0])
-    summary = measure(judge, job, count, devices_for(request, count), folder / METRICS)
+    devices = devices_for(request, len(judged))
+    summary = measure(judge, job, judged, devices, folder / METRICS)
     evaluation = Evaluation(
         subjects=judge.subjects,
         identity=store.identity,
         codes=store.folder,
+        manifest=store.manifest,
         rates=judge.decoder.rates,
         split=request.split,
-        utterances=count,
-        seconds=sum(map(judge.decoder.seconds, range(count))),
+        utterances=len(judged),
+        seconds=sum(map(judge.decoder.seconds, judged)),
         seed=request.seed,
         segment_s=request.segment_s,
         means=list(summary.means()),
     )
     write_summary(evaluation, folder / SUMMARY)
-    results = Results(folder / METRICS, store.folder, job.places[1].name)
-    chosen = choose(results, request.wanted, request.seed)
-    samples = (
+    results = Results(folder / METRICS, store, job.places[1].name)
+    samples = choose(results, request.wanted, request.seed)
+    signals = (
         judge.sample(store.index_of(utterance_id), results.losses(utterance_id), why)
-        for utterance_id, why in chosen.items()
+        for utterance_id, why in samples.items()
     )
-    write_report(evaluation, results, samples, folder / PAGE)
+    write_report(evaluation, results, signals, folder / PAGE)
     table = text_table(evaluation.means)
-    return EvaluationReport(folder / PAGE, folder / METRICS, count, mean_losses(evaluation), table)
+    losses = mean_losses(evaluation)
+    return EvaluationReport(folder / PAGE, folder / METRICS, len(judged), losses, table)
 
 
-def open_store(codes: Path, split: str) -> CodeStore:
+def open_store(request: EvaluationRequest) -> CodeStore:
     """Open a split of cached codes; raises Failure if it holds no utterance."""
-    store = CodeStore(codes / split)
+    codes = request.codes or request.artifacts.codes
+    manifest = manifest_of_codes(codes, request.manifest, request.artifacts.manifests)
+    store = CodeStore(codes, request.split, manifest)
     if not len(store):
-        raise Failure(f"the cached codes in {codes / split} hold no utterance. Run snac-cache.")
+        raise Failure(
+            f"{codes} holds no {request.split} utterance of the manifest {manifest}. Run "
+            "snac-cache, or give another --manifest."
+        )
     return store
 
 
@@ -136,6 +149,8 @@ def make_job(request: EvaluationRequest, store: CodeStore) -> Job:
     return Job(
         places=find_places(request.models, base, request.artifacts),
         codes=store.folder,
+        split=store.split,
+        manifest=store.manifest,
         seed=request.seed,
         segment_s=request.segment_s,
         perceptual=request.perceptual,
@@ -149,13 +164,15 @@ def devices_for(request: EvaluationRequest, count: int) -> list[str]:
     return request.devices if request.all_devices else request.devices[:worth]
 
 
-def measure(judge: Judge, job: Job, count: int, devices: list[str], metrics: Path) -> Summary:
-    """Measure the first ``count`` utterances, in this process or in several."""
+def measure(
+    judge: Judge, job: Job, indices: list[int], devices: list[str], metrics: Path
+) -> Summary:
+    """Measure the utterances with these indices, in this process or in several."""
     summary = Summary(judge.decoder.base, job.seed)
     alone = len(devices) == 1
-    rows = map(judge.rows, range(count)) if alone else in_order(job, range(count), devices)
+    rows = map(judge.rows, indices) if alone else in_order(job, indices, devices)
     with metrics_writer(metrics) as writer:
-        for utterance in track(rows, count, "evaluate", "utterances"):
+        for utterance in track(rows, len(indices), "evaluate", "utterances"):
             writer.add(utterance)
             summary.add(utterance)
     return summary

@@ -22,7 +22,9 @@ class Job:
 
     Attributes:
         places: of the models, the base first.
-        codes: folder of the split's cached codes.
+        codes: folder of the cached codes.
+        split: whose utterances.
+        manifest: what is known of them.
         seed: of the decoder's noise.
         segment_s: seconds of each utterance that are judged; None for all.
         perceptual: which of ``perceptual.METRICS`` to compute.
@@ -31,6 +33,8 @@ class Job:
 
     places: Sequence[Place]
     codes: Path
+    split: str
+    manifest: Path
     seed: int
     segment_s: float | None
     perceptual: tuple[str, ...]
@@ -52,7 +56,7 @@ class Judge:
         if place.type == "cpu":
             prepare_cpu_worker()
         self.ceiling = job.ceiling
-        self.store = CodeStore(job.codes)
+        self.store = CodeStore(job.codes, job.split, job.manifest)
         self.subjects = [load_subject(place, self.store.identity) for place in job.places]
         self.decoder = Decoder(self.subjects, self.store, job.seed, place, job.segment_s)
         self.measures = Measures(self.decoder.rates, place, job.perceptual)

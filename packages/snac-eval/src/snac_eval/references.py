@@ -5,10 +5,17 @@ from typing import NamedTuple
 
 import torch
 
+from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.store.code_store import CachedUtterance
-from snac_model.audio import AudioError, read_mono, resample
+from snac_model.audio import read_mono, resample
+from snac_model.audio_header import AudioError
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
+
+ADVICE = (
+    "Run snac-manifest, snac-upsample if there are targets, and snac-cache: they do again what was "
+    "replaced."
+)
 
 
 class Rates(NamedTuple):
@@ -50,6 +57,8 @@ def read_reference(
     rates = Rates.of(geometry)
     path = utterance.target_path or utterance.audio_path
     audio, rate = _read(path, utterance)
+    if path == utterance.audio_path:
+        _check_unchanged(utterance)
     missing = {}
     if utterance.target_path is None or rate < rates.high:
         missing[rates.high] = f"no target at {rates.high} Hz"
@@ -71,8 +80,18 @@ def _read(path: str, utterance: CachedUtterance) -> tuple[torch.Tensor, int]:
     except AudioError as error:
         raise Failure(
             f"cannot read {path}, which {utterance.utterance_id!r} is judged against: {error}. "
-            "Put the file back, or cache the codes anew."
+            "Put the file back; if all have moved, run snac-manifest where they are now."
         ) from error
+
+
+def _check_unchanged(utterance: CachedUtterance) -> None:
+    """Compare a source with its fingerprint, if it has one."""
+    fingerprint = utterance.audio_fingerprint
+    if fingerprint not in (None, audio_fingerprint(utterance.audio_path)):
+        raise Failure(
+            f"{utterance.audio_path} is not the audio that {utterance.utterance_id!r} was encoded "
+            f"from: it was replaced since. {ADVICE}"
+        )
 
 
 def _not_its_audio(
@@ -80,5 +99,5 @@ def _not_its_audio(
 ) -> Failure:
     return Failure(
         f"{path} is not the audio that {utterance.utterance_id!r} was encoded from: it has "
-        f"{length} samples at {rate} Hz, the codes stand for {expected}. Cache it anew."
+        f"{length} samples at {rate} Hz, the codes stand for {expected}. {ADVICE}"
     )

@@ -7,15 +7,20 @@ from typing import Any
 
 import duckdb
 
+from snac_cache.schema import code_column
+from snac_cache.store.code_store import CodeStore
+from snac_cache.store.resolve import open_manifest
 from snac_model.errors import BadInput
 
-# One row an utterance: the cached codes' columns, and one model's metrics as a run's log has them.
+# One row an utterance: the manifest's columns, the user's own too, the codes, and one model's
+# metrics as a run's log has them.
 UTTERANCES = """
 CREATE TABLE measured AS PIVOT (
     SELECT utterance_id, format('{{:g}}k/', rate / 1000) || metric AS name, value
     FROM metrics WHERE model = {model}
 ) ON name USING any_value(value) GROUP BY utterance_id;
-CREATE VIEW utterances AS SELECT * FROM codes JOIN measured USING (utterance_id);
+CREATE VIEW utterances AS
+    SELECT * FROM manifest JOIN codes USING (utterance_id) JOIN measured USING (utterance_id);
 """
 ORDERS = {
     "best": "{loss} ASC NULLS LAST",
@@ -33,19 +38,22 @@ class Spread:
 
 
 class Results:
-    """The metrics of an evaluation beside the cached codes.
+    """The metrics of an evaluation beside the cached codes and what is known of them.
 
     Args:
         metrics: ``metrics.parquet``.
-        codes: folder of the split's codes.
+        store: the cached codes.
         model: whose metrics are columns of ``utterances``, and whose loss ranks them.
     """
 
-    def __init__(self, metrics: Path, codes: Path, model: str) -> None:
+    def __init__(self, metrics: Path, store: CodeStore, model: str) -> None:
         self.model = model
         self._connection = duckdb.connect()
         self._run(f"CREATE VIEW metrics AS FROM read_parquet({_quoted(metrics)})")
-        self._run(f"CREATE VIEW codes AS FROM read_parquet({_quoted(codes / 'part-*.parquet')})")
+        self._connection.register("manifest", open_manifest(store.manifest))
+        codes = ["utterance_id", "num_samples", *map(code_column, range(store.geometry.levels))]
+        files = ", ".join(map(_quoted, store.files))
+        self._run(f"CREATE VIEW codes AS SELECT {', '.join(codes)} FROM read_parquet([{files}])")
         self._run(UTTERANCES.format(model=_quoted(model)))
         ((self.rate,),) = self._run("SELECT max(rate) FROM metrics WHERE model = $1", [model])
         self.loss = f'"{self.rate / 1000:g}k/loss"'

@@ -24,6 +24,7 @@ class Evaluation:
         subjects: the models, the base first.
         identity: what the codes were made with.
         codes: their folder.
+        manifest: what is known of the utterances.
         rates: of the heads.
         split: of the utterances.
         utterances: how many were judged.
@@ -36,6 +37,7 @@ class Evaluation:
     subjects: Sequence[Subject]
     identity: CacheIdentity
     codes: Path
+    manifest: Path
     rates: Rates
     split: str
     utterances: int
@@ -57,6 +59,7 @@ def write_summary(evaluation: Evaluation, path: Path) -> None:
         "base": evaluation.base,
         "codes": {
             "folder": str(evaluation.codes),
+            "manifest": str(evaluation.manifest),
             "split": evaluation.split,
             "model": evaluation.identity.model,
             "tokenizer_sha256": evaluation.identity.tokenizer_sha256,

@@ -1,23 +1,24 @@
 """Reading audio by the sample, and resampling it.
 
-soundfile reads and seeks wav, flac, ogg and mp3 with no system library; torchaudio resamples.
+soundfile reads and seeks wav, flac, ogg and mp3 with no system library; torchaudio's windowed sinc
+resamples.
 """
 
-from functools import lru_cache
+import itertools
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
-import torch.nn.functional as F
-from torchaudio.transforms import Resample
 
-from snac_model.audio_header import AudioError, AudioHeader, describe
+from snac_model.audio_header import AudioHeader, SoundFile, open_audio
 from snac_model.geometry import resampled_length
+from snac_model.memory import refuse_too_large
+from snac_model.mono_blocks import mono_blocks
+from snac_model.resampling import PIECE_SAMPLES, SincResampler, sinc_resampler
 
-RESAMPLE_ZEROS = 6  # torchaudio's lowpass_filter_width: zero crossings to each side
-
-MP3_LEAD_IN = 4 * 1152  # frames; a decoder's first ones after a seek lack what came before them
+CPU = torch.device("cpu")
 
 
 def read_mono(path: str | Path, start: int = 0, frames: int = -1) -> tuple[torch.Tensor, int]:
@@ -27,8 +28,8 @@ def read_mono(path: str | Path, start: int = 0, frames: int = -1) -> tuple[torch
         float32 ``[T]`` and the file's sample rate. T is less than asked for at the file's end.
 
     Raises:
-        AudioError: ``unreadable``, also where the file holds less than its header promises; or
-            ``non_finite`` where a sample is NaN or infinite.
+        AudioError: as ``open_audio``; ``unreadable`` also where the file holds less than its header
+            promises; ``non_finite`` where a sample is NaN or infinite; ``too_large`` for memory.
     """
     audio, header = read_with_header(path, start, frames)
     return audio, header.sample_rate
@@ -38,53 +39,81 @@ def read_with_header(
     path: str | Path, start: int = 0, frames: int = -1
 ) -> tuple[torch.Tensor, AudioHeader]:
     """Read like ``read_mono``, and return the whole header: the file is opened once."""
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            header = AudioHeader(file.samplerate, file.channels, file.frames)
-            samples = _read_frames(file, start, frames)
-    except (OSError, soundfile.LibsndfileError, RuntimeError) as error:
-        reason = describe(error) if Path(path).exists() else "there is no such file"
-        raise AudioError("unreadable", reason) from error
-    if not np.isfinite(samples).all():
-        raise AudioError("non_finite", "the audio holds NaN or infinite samples")
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    return torch.from_numpy(np.ascontiguousarray(mono)), header
-
-
-def _read_frames(file: soundfile.SoundFile, start: int, frames: int) -> np.ndarray:
-    """Read ``[T, channels]``, and all of it: libsndfile says nothing when a file ends early."""
-    promised = file.frames - start
-    if promised < 0:
-        raise AudioError("unreadable", f"it has {file.frames} frames, none from {start} on")
-    wanted = promised if frames < 0 else min(frames, promised)
-    lead_in = min(start, MP3_LEAD_IN) if file.format == "MP3" else 0
-    file.seek(start - lead_in)
-    samples = file.read(lead_in + wanted, dtype="float32", always_2d=True)[lead_in:]
-    if len(samples) < wanted:
-        raise AudioError("unreadable", f"cut short: {len(samples)} of {wanted} frames can be read")
-    return samples
+    with refuse_too_large(), open_audio(path) as (sound, header):
+        blocks = list(mono_blocks(sound, start, frames))
+        samples = blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros(0, "f4"), *blocks])
+    return torch.from_numpy(samples), header
 
 
 def resample(audio: torch.Tensor, from_rate: int, to_rate: int) -> torch.Tensor:
-    """Resample ``[..., T]`` to ``[..., ceil(T * to_rate / from_rate)]`` with a windowed sinc."""
+    """Resample ``[..., T]`` to ``[..., ceil(T * to_rate / from_rate)]`` with a windowed sinc.
+
+    Raises:
+        AudioError: ``too_large`` where memory does not suffice.
+    """
     if from_rate == to_rate:
         return audio
     length = resampled_length(audio.shape[-1], from_rate, to_rate)
-    # torchaudio works its length out in float32, which falls short in files of minutes; 10 ms of
-    # spare silence, which it would see there anyway, makes up for that.
-    padded = F.pad(audio, (0, from_rate // 100))
-    return _resampler(from_rate, to_rate, audio.device)(padded)[..., :length]
+    with refuse_too_large():
+        resampler = sinc_resampler(from_rate, to_rate, audio.device)
+        rows = audio.reshape(math.prod(audio.shape[:-1]), audio.shape[-1])
+        resampled = resampler.whole(rows, length)
+    return resampled.reshape(*audio.shape[:-1], length)
 
 
-def resample_margin(from_rate: int, to_rate: int) -> int:
-    """Samples at ``from_rate`` beside a slice, each side, that its resampled samples depend on."""
-    return (
-        _resampler(from_rate, to_rate, torch.device("cpu")).width + 1
-        if (from_rate != to_rate)
-        else 0
-    )
+def resampled_blocks(path: str | Path, to_rate: int, block_samples: int) -> Iterator[torch.Tensor]:
+    """Read a file of any length and resample it, in memory that does not grow with the length.
+
+    Yields:
+        float32 ``[block_samples]`` at ``to_rate``, channels averaged; the last is shorter. Put
+        together they are ``resample(*read_mono(path), to_rate)``, on a CPU bit for bit.
+
+    Raises:
+        AudioError: as ``read_mono``, when the block in question is asked for.
+    """
+    with open_audio(path) as (sound, header), refuse_too_large():
+        yield from _regrouped(_at_rate(sound, header, to_rate), block_samples)
 
 
-@lru_cache(maxsize=64)
-def _resampler(from_rate: int, to_rate: int, device: torch.device) -> Resample:
-    return Resample(from_rate, to_rate, lowpass_filter_width=RESAMPLE_ZEROS).to(device)
+def _at_rate(sound: SoundFile, header: AudioHeader, to_rate: int) -> Iterator[torch.Tensor]:
+    """Read and resample an open file, ``[T]`` by the piece."""
+    native = header.sample_rate
+    if native == to_rate:
+        return map(torch.from_numpy, mono_blocks(sound, block_frames=PIECE_SAMPLES))
+    resampler = sinc_resampler(native, to_rate, CPU)
+    blocks = map(torch.from_numpy, mono_blocks(sound, block_frames=resampler.advance))
+    return _pieces(blocks, resampler, resampled_length(header.num_frames, native, to_rate))
+
+
+def _pieces(
+    blocks: Iterable[torch.Tensor], resampler: SincResampler, length: int
+) -> Iterator[torch.Tensor]:
+    """Resample blocks ``[T]`` piece by piece, ``length`` samples in all."""
+    held = torch.zeros(resampler.width)
+    silence = torch.zeros(resampler.window)
+    done = 0
+    for block in itertools.chain(blocks, itertools.repeat(silence)):
+        held = torch.cat([held, block])
+        while len(held) >= resampler.window and done < length:
+            piece = resampler.apply(held[None, : resampler.window])[0]
+            yield piece[: length - done]
+            done += len(piece)
+            held = held[resampler.advance :]
+        if done >= length:
+            return
+
+
+def _regrouped(parts: Iterable[torch.Tensor], size: int) -> Iterator[torch.Tensor]:
+    """Cut a stream of ``[T]`` anew: all of ``size`` but the last."""
+    held: list[torch.Tensor] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += len(part)
+        if count >= size:
+            together = torch.cat(held)
+            whole = count - count % size
+            yield from together[:whole].split(size)
+            held, count = [together[whole:]], count - whole
+    if count:
+        yield torch.cat(held)

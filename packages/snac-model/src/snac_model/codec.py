@@ -1,6 +1,6 @@
 """The codec: encoder, residual quantizer, decoder, with the official package's interface."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,10 +11,13 @@ from torch.nn.utils import parametrize
 
 from snac_model.attention import LocalAttention
 from snac_model.config import CodecConfig
+from snac_model.encoder_lengths import encode_block, has_lengths
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 from snac_model.layers import DecoderBlock, EncoderBlock, Snake, conv
+from snac_model.long_encoding import encode_by_pieces
 from snac_model.noise import NoiseSource, RandomNoise
+from snac_model.pieces import PiecePlan
 from snac_model.quantizer import ResidualVectorQuantizer
 
 
@@ -36,7 +39,11 @@ class Encoder(nn.Module):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map ``[B, 1, T]`` to ``[B, C, T / hop]``."""
-        return self.block(audio)
+        if not has_lengths(audio):
+            return self.block(audio)
+        for layer in self.block:
+            audio = encode_block(layer, audio) if isinstance(layer, EncoderBlock) else layer(audio)
+        return audio
 
 
 class Decoder(nn.Module):
@@ -152,6 +159,33 @@ class SNAC(nn.Module):
     def encode(self, audio: torch.Tensor) -> list[torch.Tensor]:
         """Return the codes of audio ``[B, 1, T]``: int64 ``[B, tokens]``, coarsest level first."""
         return self.quantizer(self.encoder(self.preprocess(audio)))[1]
+
+    @torch.no_grad()
+    def encode_long(
+        self, blocks: Iterable[torch.Tensor] | torch.Tensor, piece_seconds: float | None = None
+    ) -> list[torch.Tensor]:
+        """Return the codes of a recording of any length, in memory that does not grow with it.
+
+        They are the codes of ``encode`` but for rounding, which may decide a near tie otherwise.
+
+        Args:
+            blocks: audio at the codec's rate, ``[T]``, ``[B, T]`` or ``[B, 1, T]``: one tensor, or
+                its parts in order, of any length, as ``snac_model.audio.resampled_blocks`` reads.
+            piece_seconds: how much is encoded at a time, to the nearest unit of padding; by default
+                what is fast on a CPU in little memory (see ``PiecePlan.of``).
+
+        Returns:
+            int64 ``[B, tokens]``, coarsest level first.
+
+        Raises:
+            AudioError: ``empty`` if there is no audio.
+        """
+        plan = PiecePlan.of(self.geometry, piece_seconds)
+        return encode_by_pieces(plan, blocks, self._encode_piece)
+
+    def _encode_piece(self, audio: torch.Tensor, kept: slice) -> list[torch.Tensor]:
+        """Return the codes of some latent frames of audio ``[B, 1, T]``, whole coarse tokens."""
+        return self.quantizer(self.encoder(audio.to(self.device))[..., kept])[1]
 
     def decode(
         self, codes: Sequence[torch.Tensor], noise: NoiseSource | None = None

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from snac_model.config_check import check_config
 from snac_model.errors import Failure
 
 
@@ -33,13 +34,18 @@ class CodecConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build from the content of a ``config.json``; raises Failure on an unknown field."""
+        """Build from the content of a ``config.json``.
+
+        Raises:
+            Failure: on an unknown field, or a value that no codec has.
+        """
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise Failure(f"unknown field {name!r} in the model's config.json{hint}")
+        check_config(values)
         lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         return cls(**{**values, **lists})
 
@@ -52,7 +58,10 @@ class CodecConfig:
             raise Failure(f"cannot read the model's configuration {path}: {error}") from error
         if not isinstance(values, dict):
             raise Failure(f"{path} does not hold a model's configuration (a JSON object)")
-        return cls.from_dict(values)
+        try:
+            return cls.from_dict(values)
+        except Failure as error:
+            raise Failure(f"{path}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``config.json``."""

@@ -1,7 +1,9 @@
 """What every command shares: how it fails, is interrupted, reports progress and sums up."""
 
 import json
+import math
 import os
+import re
 import signal
 import sys
 import time
@@ -17,6 +19,12 @@ from snac_model.errors import Failure
 from snac_model.places import DEFAULT_MODEL
 
 SECONDS_BETWEEN_LINES = 10.0
+LESS_MEMORY = "Stop what else needs it, or give fewer --workers."
+
+# What moves a terminal's cursor, changes its colours or the direction of text; and what is no text.
+_NOT_SHOWN = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROLS = re.compile(rf"[\x00-\x1f{_NOT_SHOWN}]")
+_CONTROLS_IN_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_NOT_SHOWN}]")
 
 Item = TypeVar("Item")
 
@@ -63,6 +71,8 @@ class Tool(click.Command):
             raise SystemExit(0) from None
         except OSError as error:
             _end(f"error: {error}", 1)
+        except MemoryError as error:
+            _end(f"error: out of memory ({error}). {LESS_MEMORY}", 1)
 
 
 def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,13 +148,33 @@ def check_reject_rate(
 
 
 def note(message: str) -> None:
-    """Tell the person something, on stderr."""
-    click.echo(message, err=True)
+    """Tell the person something, on stderr; of control characters only line ends and tabs pass."""
+    click.echo(_CONTROLS_IN_LINES.sub(_escape, message), err=True)
+
+
+def visible(text: str) -> str:
+    """Return text that is safe to show in one line: control characters become escapes."""
+    return _CONTROLS.sub(_escape, text)
 
 
 def print_summary(*, to_stderr: bool = False, **fields: Any) -> None:
-    """Print the one JSON line that closes a command's output; on stderr when stdout is data."""
-    click.echo(json.dumps(fields, ensure_ascii=False), err=to_stderr)
+    """Print the one JSON line that closes a command's output; on stderr when stdout is data.
+
+    Numbers that JSON lacks (NaN, infinities) become null.
+    """
+    line = json.dumps(without_nan(fields), ensure_ascii=False, allow_nan=False)
+    click.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line), err=to_stderr)
+
+
+def without_nan(value: Any) -> Any:
+    """Return a value for JSON with None in place of each NaN and infinity."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return value
 
 
 @contextmanager
@@ -213,6 +243,10 @@ class _ProgressLines:
 
     def close(self) -> None:
         self.show()
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _raise_terminated(signum: int, frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ from snac_model.console import note
 from snac_model.errors import BadInput
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+MOST_READING_THREADS = 32  # of a process: they share one interpreter
 _KEPT_KERNELS = 64  # an encoder has about 40
 
 
@@ -74,6 +75,11 @@ def parse_gpus(text: str) -> list[int]:
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def reading_threads(workers: int) -> int:
+    """Return how many threads each of the workers on this machine should read with."""
+    return min(MOST_READING_THREADS, max(1, available_cores() // workers))
 
 
 def prepare_cpu_worker() -> None:

@@ -9,11 +9,11 @@ Free of torch, so that commands can plan with it before anything heavy is import
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from snac_model.config import CodecConfig
+from snac_model.receptive_field import decoder_receptive_field, encoder_receptive_field
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Geometry:
         output_rates: rate of each of the decoder's outputs, in Hz.
         decoder_context: latent frames that a decoded sample depends on, to each side of its own;
             None where attention makes the dependence one of absolute windows.
+        encoder_context: latent frames beside a piece of whole ``unit_frames``, to each side, whose
+            audio the piece's latents depend on.
     """
 
     sample_rate: int
@@ -36,6 +38,7 @@ class Geometry:
     attention_window: int
     output_rates: tuple[int, ...]
     decoder_context: int | None
+    encoder_context: int
 
     @classmethod
     def of(cls, config: CodecConfig) -> Self:
@@ -63,6 +66,9 @@ class Geometry:
             decoder_context=(
                 None if config.attn_window_size else decoder_receptive_field(decoder_rates)
             ),
+            encoder_context=encoder_receptive_field(
+                config.encoder_rates, config.attn_window_size or 1
+            ),
         )
 
     @property
@@ -74,6 +80,11 @@ class Geometry:
     def frame_rate(self) -> float:
         """Latent frames in a second."""
         return self.sample_rate / self.hop_length
+
+    @property
+    def unit_frames(self) -> int:
+        """Latent frames that the codec pads to: whole coarse tokens and attention windows."""
+        return math.lcm(self.vq_strides[0], self.attention_window)
 
     @property
     def tokens_per_coarse(self) -> tuple[int, ...]:
@@ -102,7 +113,7 @@ class Geometry:
 
     def padded_samples(self, num_samples: int) -> int:
         """Length after the codec's own padding: whole coarse tokens and attention windows."""
-        unit = self.hop_length * math.lcm(self.vq_strides[0], self.attention_window)
+        unit = self.hop_length * self.unit_frames
         return math.ceil(num_samples / unit) * unit
 
     def encoded_tokens(self, num_samples: int) -> tuple[int, ...]:
@@ -152,24 +163,3 @@ class Geometry:
 def resampled_length(num_samples: int, from_rate: int, to_rate: int) -> int:
     """Length at ``to_rate`` of ``num_samples`` samples at ``from_rate``, by ceiling."""
     return math.ceil(num_samples * to_rate / from_rate)
-
-
-def decoder_receptive_field(decoder_rates: Sequence[int]) -> int:
-    """Latent frames that an output sample depends on, to the farther side of its own frame.
-
-    Walks from an output sample back to the latents: the final convolution (kernel 7), each block's
-    residual units (kernel 7, dilations 1, 3, 9) and transposed convolution (kernel of two strides),
-    and the first convolution (kernel 7). The sample's place in its frame decides the side, so all
-    places are tried.
-    """
-    total = math.prod(decoder_rates)
-    reach = 0
-    for sample in range(total):
-        first, last = sample - 3, sample + 3
-        for stride in reversed(decoder_rates):
-            first, last = first - 39, last + 39  # 3 * (1 + 3 + 9) on each side
-            padding = math.ceil(stride / 2)
-            first = math.ceil((first + padding - 2 * stride + 1) / stride)
-            last = (last + padding) // stride
-        reach = max(reach, 3 - first, last + 3)
-    return reach

@@ -113,6 +113,7 @@ class ResidualUnit(nn.Module):
 
     def __init__(self, channels: int, dilation: int, groups: int) -> None:
         super().__init__()
+        self.is_depthwise = groups > 1
         if groups > 1 and dilation > 1:
             dilated = weight_norm(DilatedDepthwise(channels, dilation))
         else:

@@ -19,7 +19,7 @@ from snac_train.recipe import Recipe
 from snac_train.records.run_folder import RunFolder, now, process_started
 from snac_train.records.wandb_run import WandbRun
 
-COMPARED = ("base", "base_sha256", "cache", "counts", "hours")  # what comparable runs share
+COMPARED = ("base", "base_sha256", "cache", "counts", "hours", "data")  # what comparable runs share
 LIBRARIES = ("accelerate", "torch", "torchaudio")
 
 
@@ -117,8 +117,10 @@ def introduce(
         base=inputs.base,
         base_sha256=facts["base"]["sha256"],
         cache=asdict(inputs.cache) if inputs.cache else None,
+        manifest=inputs.manifest,
         counts=inputs.counts(),
         hours=inputs.hours(),
+        data=facts["data"],
         plan={
             "epochs": len(epochs),
             "steps": sum(epoch.steps for epoch in epochs),
@@ -128,7 +130,7 @@ def introduce(
     )
     plural = f"{processes.count} processes" if processes.count > 1 else "1 process"
     folder.say(f"run {folder.path}, from {inputs.base}, on {processes.device.type}, {plural}")
-    _say_counts(folder, inputs.counts())
+    _say_counts(folder, inputs)
     geometry = inputs.model.geometry
     for line in describe(epochs, geometry):
         folder.say(line)
@@ -151,8 +153,11 @@ def start_wandb(folder: RunFolder, recipe: Recipe, mode: str) -> None:
     folder.say(f"W&B ({mode}): {folder.wandb.where}")
 
 
-def _say_counts(folder: RunFolder, counts: dict[str, int]) -> None:
+def _say_counts(folder: RunFolder, inputs: Inputs) -> None:
+    counts = inputs.counts()
     for split in ("train", "val"):
         left_out = counts[f"{split}_without_target"]
         reason = f"; {left_out} without a 48 kHz target are left out" if left_out else ""
         folder.say(f"{split}: {counts[split]} utterances{reason}")
+    if inputs.unlisted:
+        folder.say(f"{inputs.unlisted} cached utterances are not in {inputs.manifest}: left out")

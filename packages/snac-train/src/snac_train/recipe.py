@@ -25,7 +25,7 @@ class Data:
 
     Attributes:
         seed: decides order, slices and noise of every epoch.
-        limit: train on the first so many utterances; 0 for all.
+        limit: train on so many utterances, chosen by a hash of their ids; 0 for all.
         context: decode each segment with the decoder's context beside it, as in a whole utterance.
         codes: ``cached``, or ``encoded`` from the reference audio as it is trained on; then the
             manifest says which utterances there are, not the cache.
@@ -199,7 +199,7 @@ class Validation:
 
     Attributes:
         seed: decides segments and noise; apart from the training's, so that runs compare.
-        limit: validate on the first so many utterances; 0 for all.
+        limit: validate on so many utterances, chosen by a hash of their ids; 0 for all.
         segment_s: segment length; shorter utterances are taken whole.
         batch_size: does not change the result.
         curriculum: also measure the untouched model, and the best one at the end, with each of the

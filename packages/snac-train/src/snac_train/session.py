@@ -19,7 +19,7 @@ from snac_train.beginning import (
 )
 from snac_train.checkpoints.saving import Saver
 from snac_train.curriculum import plan_epochs
-from snac_train.data.inputs import open_inputs
+from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.learning.compilation import compile_decoder
 from snac_train.learning.measures import Measures, improvement
 from snac_train.learning.validation import Validators
@@ -37,7 +37,7 @@ class Request:
 
     Attributes:
         codes: folder of the cached codes.
-        manifest: where the manifest is, for a recipe that encodes.
+        manifest: folder or file that says what is known of the utterances.
         run: the run's folder.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: processes that read ahead; None for 0 on a CPU and up to 8 beside a GPU.
@@ -94,7 +94,7 @@ class _Run:
         self.epochs = plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train))
         facts = {
             "base": {"sha256": weights_sha256([inputs.base_model])},
-            "data": {"train_utterances": len(inputs.train), "val_utterances": len(inputs.val)},
+            "data": _facts_of(inputs),
         }
         open_folder(folder, request.start, processes)
         self.checkpoint = find_checkpoint(folder, request.start, recipe, facts, processes)
@@ -131,6 +131,7 @@ class _Run:
         return self._summary()
 
     def _train(self) -> None:
+        self.measures.unchanged()
         if self.checkpoint:
             position = self.trainer.tracker.position
             self.folder.say(f"going on after step {position.step}, in epoch {position.epoch}")
@@ -167,6 +168,16 @@ class _Run:
             },
             "improvement_percent_at": state.get("improvement_percent_at", {}),
         }
+
+
+def _facts_of(inputs: Inputs) -> dict[str, Any]:
+    """Return what must be the same of a run's utterances when it is resumed: which, not where."""
+    return {
+        "train_utterances": len(inputs.train),
+        "train_sha256": inputs.train.sha256(),
+        "val_utterances": len(inputs.val),
+        "val_sha256": inputs.val.sha256(),
+    }
 
 
 def _choose_workers(asked: int | None, processes: Processes) -> int:

@@ -1,7 +1,9 @@
 """The user's own query over the views."""
 
 import sys
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 import duckdb
 
@@ -11,6 +13,7 @@ from snac_model.console import note
 from snac_model.errors import BadInput
 
 ROWS_IN_TABLE = 40
+ROWS_AT_ONCE = 1024
 
 
 def read_sql(text: str) -> str:
@@ -34,14 +37,55 @@ def answer(views: Views, sql: str, how: str, max_rows: int | None, output: IO[st
         BadInput: with DuckDB's message, if the query is wrong.
     """
     limit = max_rows or (ROWS_IN_TABLE if how == "table" else None)
-    try:
+    with _query_errors():
         result = views.execute(sql)
-        names = [column[0] for column in result.description or []]
-        rows = result.fetchmany(limit) if limit else result.fetchall()
-        more = bool(limit) and result.fetchone() is not None
+    names = [column[0] for column in result.description or []]
+    rows = Rows(result, limit)
+    WRITERS[how](names, rows, output)
+    if rows.are_cut():
+        note(f"only the first {limit} rows are shown; --max-rows N shows more, csv and jsonl all")
+    return rows.count
+
+
+class Rows:
+    """The rows of an answer, fetched as they are asked for: memory does not grow with their number.
+
+    The first are fetched at once, so that a query that fails at its first row writes nothing.
+
+    Attributes:
+        count: how many have been fetched.
+    """
+
+    def __init__(self, result: duckdb.DuckDBPyConnection, limit: int | None) -> None:
+        self.result = result
+        self.limit = limit
+        self.count = 0
+        self.first = self._fetch()
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows up to the limit, once."""
+        rows = self.first
+        while rows:
+            yield from rows
+            rows = self._fetch()
+
+    def are_cut(self) -> bool:
+        """Whether the limit left any out; to be asked once, at the end."""
+        with _query_errors():
+            return bool(self.limit) and self.result.fetchone() is not None
+
+    def _fetch(self) -> list[tuple[Any, ...]]:
+        size = ROWS_AT_ONCE if self.limit is None else min(ROWS_AT_ONCE, self.limit - self.count)
+        with _query_errors():
+            rows: list[tuple[Any, ...]] = self.result.fetchmany(size) if size else []
+        self.count += len(rows)
+        return rows
+
+
+@contextmanager
+def _query_errors() -> Iterator[None]:
+    """Turn what DuckDB raises, at the query or at any of its rows, into BadInput."""
+    try:
+        yield
     except duckdb.Error as error:
         raise BadInput(f"the query cannot be run: {error}") from error
-    WRITERS[how](names, rows, output)
-    if more:
-        note(f"only the first {limit} rows are shown; --max-rows N shows more, csv and jsonl all")
-    return len(rows)

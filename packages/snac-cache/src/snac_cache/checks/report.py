@@ -4,10 +4,10 @@ import json
 from collections import Counter
 from typing import IO, Any
 
-from snac_cache.checks.lazy_tables import measure
 from snac_cache.checks.runner import Outcome
 from snac_cache.checks.table import write_table
 from snac_cache.checks.views import Views
+from snac_model.console import visible
 
 
 def write_report(outcomes: list[Outcome], output: IO[str]) -> None:
@@ -21,14 +21,15 @@ def write_report(outcomes: list[Outcome], output: IO[str]) -> None:
         if outcome.result != "pass":
             output.write(f"\n{outcome.check.name}: {outcome.result}, {outcome.count} found\n")
             examples = [json.dumps(row, ensure_ascii=False) for row in outcome.examples]
-            lines = [f"it could not be run: {outcome.error}"] if outcome.error else examples
-            output.writelines(f"  {line}\n" for line in lines)
+            problem = f"it could not be run: {outcome.error}".splitlines()
+            lines = problem if outcome.error else examples
+            output.writelines(f"  {visible(line)}\n" for line in lines)
     output.write("\n")
 
 
 def write_codebooks(views: Views, output: IO[str]) -> None:
     """Write how each level uses its codebook, if a check has counted the tokens."""
-    if views.has_made(measure):
+    if views.has_made("codebooks"):
         found = views.execute("FROM codebooks")
         write_table([column[0] for column in found.description or []], found.fetchall(), output)
         output.write("\n")

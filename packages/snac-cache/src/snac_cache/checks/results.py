@@ -1,12 +1,11 @@
 """What evaluations and training runs left beside a cache, as views over their files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from snac_cache.checks.views import Views
+from snac_cache.checks.cache_files import CacheFiles, Places
+from snac_cache.checks.database import Database
 
 METRICS = pa.schema(
     [
@@ -32,25 +31,23 @@ FROM metrics GROUP BY ALL
 """
 
 
-def open_evaluations(views: "Views") -> None:
+def open_evaluations(database: Database, cache: CacheFiles, places: Places) -> None:
     """Make ``metrics`` and ``eval``."""
-    files = _files(views, "eval/*/metrics.parquet")
-    views.view("metric_files", files, METRICS, ", filename = true")
-    views.connection.execute(
-        f"CREATE VIEW metrics AS SELECT {FOLDER} AS evaluation, * FROM metric_files"
-    )
-    views.connection.execute(EVAL)
+    files = _files(places, "eval/*/metrics.parquet")
+    database.view("metric_files", files, METRICS, ", filename = true")
+    database.execute(f"CREATE VIEW metrics AS SELECT {FOLDER} AS evaluation, * FROM metric_files")
+    database.execute(EVAL)
 
 
-def open_runs(views: "Views") -> None:
+def open_runs(database: Database, cache: CacheFiles, places: Places) -> None:
     """Make ``training``.
 
     A line that cannot be read, as the last one of a run that is being written, is a row of NULLs.
     """
-    files = _files(views, "runs/*/metrics.jsonl")
-    views.view("run_files", files, TRAINING, JSON_LINES, reader="read_json")
-    views.connection.execute(f"CREATE VIEW training AS SELECT {FOLDER} AS run, * FROM run_files")
+    files = _files(places, "runs/*/metrics.jsonl")
+    database.view("run_files", files, TRAINING, JSON_LINES, reader="read_json")
+    database.execute(f"CREATE VIEW training AS SELECT {FOLDER} AS run, * FROM run_files")
 
 
-def _files(views: "Views", pattern: str) -> list[Path]:
-    return sorted(views.results.glob(pattern)) if views.results else []
+def _files(places: Places, pattern: str) -> list[Path]:
+    return sorted(places.results.glob(pattern)) if places.results else []

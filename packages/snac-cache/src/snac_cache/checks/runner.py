@@ -9,13 +9,13 @@ from typing import Any
 
 import duckdb
 
-from snac_cache.checks.lazy_tables import makers_of, measure
 from snac_cache.checks.table import json_object
 from snac_cache.checks.views import Views
 from snac_model.errors import BadInput
 
 PACKAGED = Path(__file__).with_name("sql")
 EXAMPLES = 3
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def load_checks(own: Path | None, only: tuple[str, ...]) -> list[Check]:
 
 def run_checks(views: Views, checks: list[Check]) -> Iterator[Outcome]:
     """Run checks over the views, one after the other."""
-    if any(measure in makers_of(check.sql) for check in checks):
-        views.prepare("unreadable")  # before all others, for it leaves out what cannot be read
+    if any(views.would_make(UNREADABLE, check.sql) for check in checks):
+        views.prepare(UNREADABLE)  # before all others, for it leaves out what cannot be read
     for check in checks:
         yield _run(views, check)
 

@@ -5,16 +5,22 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
+from snac_model.console import visible, without_nan
+
 WIDEST_CELL = 100
 
 
 def write_table(names: Sequence[str], rows: Iterable[Sequence[Any]], output: IO[str]) -> None:
-    """Write columns under their names, numbers to the right, long values cut."""
+    """Write columns under their names, numbers to the right, long values cut.
+
+    Control characters are shown as escapes, for this goes to a terminal.
+    """
     values = list(rows)
+    names = [visible(name) for name in names]
     body = [[_cell(value) for value in row] for row in values]
     numbers = [all(isinstance(row[i], int | float) for row in values) for i in range(len(names))]
     widths = [max(map(len, column)) for column in zip(names, *body, strict=True)]
-    for line in [list(names), ["-" * width for width in widths], *body]:
+    for line in [names, ["-" * width for width in widths], *body]:
         cells = [
             text.rjust(width) if is_number else text.ljust(width)
             for text, width, is_number in zip(line, widths, numbers, strict=True)
@@ -36,14 +42,14 @@ def write_json_lines(names: Sequence[str], rows: Iterable[Sequence[Any]], output
 
 
 def json_object(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row as a JSON object; dates, decimals and the like become text."""
+    """Return a row as a JSON object; dates, decimals and the like become text, NaN null."""
     values: dict[str, Any] = json.loads(json.dumps(dict(zip(names, row, strict=True)), default=str))
-    return values
+    return {name: without_nan(value) for name, value in values.items()}
 
 
 WRITERS = {"table": write_table, "csv": write_csv, "jsonl": write_json_lines}
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else " ".join(str(value).split())
+    text = "" if value is None else visible(" ".join(str(value).split()))
     return text if len(text) <= WIDEST_CELL else text[: WIDEST_CELL - 1] + "…"

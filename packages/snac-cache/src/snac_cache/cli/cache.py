@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from snac_cache.cli.options import rank_option
-from snac_cache.encoding.request import CacheRequest, Precision
+from snac_cache.encoding.request import GPU_BATCH_SECONDS, CacheRequest, Precision
 from snac_cache.work.ranks import check_gpus, this_rank
 from snac_model.artifacts import Artifacts
 from snac_model.console import (
@@ -37,8 +37,21 @@ RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again
     "--precision",
     type=click.Choice(["fp32", "tf32", "bf16"]),
     default="fp32",
-    help="Arithmetic of the encoder. With tf32 and bf16 some tokens differ from those of fp32: "
-    "the share that is equal is measured, and snac-check fails below 0.99.",
+    help="Arithmetic of the encoder. With tf32 and bf16 some tokens differ from those of fp32. In "
+    "any precision, on any device, a sample is encoded again by itself in fp32; the share of equal "
+    "tokens is recorded, and snac-check fails below 0.99.",
+)
+@click.option(
+    "--read-threads",
+    type=click.IntRange(1),
+    help="Threads that read audio ahead, for each worker. [default: its share of the cores]",
+)
+@click.option(
+    "--batch-seconds",
+    type=click.FloatRange(1),
+    default=GPU_BATCH_SECONDS,
+    help="Seconds of audio that a GPU encodes at once, at most. Where memory does not suffice, "
+    "batches become smaller by themselves.",
 )
 @click.option(
     "--part-rows",
@@ -73,6 +86,8 @@ def main(
     gpus: str | None,
     workers: int | None,
     precision: Precision,
+    read_threads: int | None,
+    batch_seconds: float,
     part_rows: int | None,
     limit: int | None,
     val_limit: int | None,
@@ -103,7 +118,7 @@ def main(
     from snac_cache.encoding.build import build_cache
     from snac_cache.manifests.limit import sample
     from snac_cache.manifests.read import read_manifest
-    from snac_model.devices import choose_workers
+    from snac_model.devices import choose_workers, reading_threads
 
     places = Artifacts.at(artifacts)
     rows = read_manifest(manifest or places.manifests)
@@ -122,6 +137,8 @@ def main(
         append=append,
         retry=retry,
         verify=verify,
+        read_threads=read_threads or reading_threads(len(devices) * shared.local_world),
+        batch_seconds=batch_seconds,
     )
     total = sum(table.num_rows for table in rows.values())
     with progress(total, "encode", "utterances") as advance:

@@ -6,37 +6,38 @@ from pathlib import Path
 import click
 
 from snac_model.artifacts import Artifacts
-from snac_model.console import Tool, artifacts_option, print_summary
+from snac_model.console import Tool, artifacts_option, codes_option, print_summary
 from snac_model.errors import Failure
 
 EXAMPLE = """snac-check --artifacts artifacts
-snac-check --sql "SELECT split, sum(duration_s) FROM codes GROUP BY split"
+snac-check --sql "SELECT split, sum(duration_s) / 3600 AS hours FROM codes GROUP BY split"
 """
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(cls=Tool, example=EXAMPLE)
 @artifacts_option
+@codes_option
 @click.option(
-    "--codes", type=FOLDER, metavar="DIR", help="Codes to check. [default: ARTIFACTS/codes]"
-)
-@click.option(
-    "--manifest", type=FOLDER, metavar="DIR", help="Manifests. [default: ARTIFACTS/manifests]"
+    "--manifest",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Folder of manifests, or one file. [default: ARTIFACTS/manifests]",
 )
 @click.option("--only", multiple=True, metavar="NAME", help="Run this check; may be repeated.")
 @click.option(
     "--checks-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of your own checks, *.sql.",
+    metavar="DIR",
+    help="Run your own checks too: the *.sql files of this folder.",
 )
-@click.option("--json", "as_json", is_flag=True, help="All results in the JSON line on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Put all results into the last line, JSON.")
 @click.option("--sql", metavar="QUERY", help="Answer this query instead; - reads it from stdin.")
 @click.option(
     "--format",
     "how",
     type=click.Choice(["table", "csv", "jsonl"]),
     default="table",
-    help="How --sql answers.",
+    help="Format of the answer to --sql.",
 )
 @click.option(
     "--max-rows",
@@ -55,11 +56,11 @@ def main(
     how: str,
     max_rows: int | None,
 ) -> None:
-    """Check cached codes: each check is an SQL query whose rows are what is wrong.
+    """Check cached codes: each check is an SQL query that returns the offending rows.
 
-    Ends with exit code 1 if a check fails; warnings leave it 0. Views for --sql and for checks of
-    your own: codes, tokens, manifest, rejects, cache, parts, levels, codebooks, token_counts,
-    token_lists; and of results beside them: metrics, eval, training.
+    The exit code is 1 if a check fails; warnings leave it 0. Views for --sql and for your own
+    checks: codes, cached, manifest, planned, tokens, rejects, cache, parts, levels, codebooks,
+    token_counts, token_lists; and for results beside the cache: metrics, eval, training.
     """
     from snac_cache.checks.question import answer, read_sql
     from snac_cache.checks.report import summary, write_codebooks, write_report

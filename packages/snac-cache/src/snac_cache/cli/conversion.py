@@ -19,12 +19,15 @@ from snac_model.console import (
 _OPTIONS = (
     model_option,
     device_option,
-    click.option("--workers", type=click.IntRange(1), help="CPU threads. [default: one a core]"),
+    click.option(
+        "--workers", type=click.IntRange(1), help="Number of CPU threads. [default: one per core]"
+    ),
     click.option(
         "--rejects",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="JSON lines of what was left out. [default: OUTPUT.rejects.jsonl; none for a pipe]",
+        help="File for what was left out, and why, as JSON lines. "
+        "[default: OUTPUT.rejects.jsonl; none for -]",
     ),
     max_reject_rate_option,
 )

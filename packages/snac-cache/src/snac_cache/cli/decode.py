@@ -37,39 +37,52 @@ class NoiseChoice(click.ParamType):
     "--output",
     required=True,
     metavar="DIR|FILE|-",
-    help="Folder; .wav or .flac file for one utterance; or - for raw 16-bit samples.",
+    help="Folder for the audio files; a .wav or .flac file, for one utterance; or - for raw 16-bit "
+    "samples on standard output.",
 )
 @click.option(
-    "--format", "how", type=click.Choice(["wav", "flac"]), default="wav", help="Of files in DIR."
+    "--format",
+    "how",
+    type=click.Choice(["wav", "flac"]),
+    default="wav",
+    help="Format of the files in a folder.",
 )
 @click.option(
-    "--rate", metavar="HZ|both", help="Output rate, or all of them. [default: the model's lowest]"
+    "--rate",
+    metavar="HZ|both",
+    help="Sample rate of the audio, or both for all that the model has. [default: its lowest]",
 )
-@click.option("--where", metavar="SQL", help="Only the rows of parquet that this holds for.")
+@click.option(
+    "--where", metavar="SQL", help="Decode only the rows of parquet for which this is true."
+)
 @click.option(
     "--tokens",
     metavar="orpheus|FILE",
-    help="Read a language model's tokens, a line each utterance: Orpheus's, or of a TOML layout.",
+    help="Read the tokens of a language model, one line per utterance: those of Orpheus, or of a "
+    "layout that a TOML file describes.",
 )
 @click.option(
     "--on-bad-token",
     type=click.Choice(["stop", "skip-frame"]),
     default="stop",
-    help="What to do about a token that does not belong there; its place is told either way.",
+    help="At a token that does not belong there: stop, or leave its frame out. Its place is "
+    "reported either way.",
 )
 @click.option(
     "--noise",
     type=NoiseChoice(),
     default="random",
     metavar="random|off|seed=N",
-    help="Of the decoder; with off or a seed the audio is the same each time.",
+    help="Noise of the decoder: new each time, none, or drawn from a seed. With off or a seed the "
+    "audio is the same each time.",
 )
-@click.option("--stream", is_flag=True, help="Write audio as soon as it is final; needs -o -.")
+@click.option("--stream", is_flag=True, help="Write audio as soon as it is final. Needs -o -.")
 @click.option(
     "--look-ahead",
     type=click.IntRange(0),
     metavar="N",
-    help="With --stream, coarse tokens to wait for. [default: as many as matter, which is exact]",
+    help="With --stream: how many coarse tokens to wait for before audio is written. [default: as "
+    "many as change it, which is exact]",
 )
 @conversion_options
 def main(
@@ -92,9 +105,9 @@ def main(
 ) -> None:
     """Decode SOURCES to audio of exactly the length that was encoded.
 
-    SOURCES are parquet of codes (a cache's folder too), JSON lines, text as snac-encode writes it,
-    or - for any of those lines on standard input. Tokens of a language model tell no length: their
-    audio is whole coarse tokens long.
+    SOURCES are parquet files of codes, folders of them (a cache, for instance), JSON lines, text
+    as snac-encode writes it, or - for lines on standard input. The tokens of a language model do
+    not say how long the audio was: they are decoded to whole coarse tokens.
     """
     if stream and output != "-":
         raise BadInput("--stream writes to a pipe: give -o -")
@@ -105,7 +118,7 @@ def main(
     from snac_cache.convert.audio_out import AudioOutput
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
     from snac_cache.convert.sources import BadTokens, choose_rates, decode_sources
-    from snac_cache.convert.utterance_decoder import DecodeRequest
+    from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
     from snac_model.devices import available_cores, choose_device
     from snac_model.token_text import TokenReader
     from snac_model.tokens import token_layout
@@ -120,6 +133,7 @@ def main(
         noise=noise,
         device=device,
         threads=(workers or available_cores()) if device == "cpu" and output != "-" else 1,
+        batch_seconds=GPU_BATCH_SECONDS if device == "cuda" and output != "-" else 0.0,
         stream=stream,
         look_ahead=look_ahead,
     )

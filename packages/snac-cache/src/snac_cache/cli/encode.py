@@ -17,17 +17,25 @@ snac-encode in.wav -o - --tokens orpheus | tee tokens.txt | snac-decode - --toke
 @click.argument(
     "sources", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True)
 )
-@click.option("-o", "--output", required=True, metavar="FILE", help="File, or - for a pipe.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE|-",
+    help="File for the codes, or - for standard output.",
+)
 @click.option(
     "--format",
     "how",
     type=click.Choice(["parquet", "jsonl", "text"]),
-    help="[default: by the output's ending, .parquet, .jsonl or .txt; jsonl for a pipe]",
+    help="Form of the codes. [default: by the output's ending, .parquet, .jsonl or .txt; jsonl "
+    "for -]",
 )
 @click.option(
     "--tokens",
     metavar="orpheus|FILE",
-    help="Write a language model's tokens, a line each utterance: Orpheus's, or of a TOML layout.",
+    help="Write the tokens of a language model, one line per utterance: those of Orpheus, or of a "
+    "layout that a TOML file describes.",
 )
 @conversion_options
 def main(
@@ -44,9 +52,9 @@ def main(
 ) -> None:
     """Encode SOURCES, audio files and folders, or - for one file on standard input, to codes.
 
-    Parquet has the columns of cached codes, JSON lines the same names, and text an id, the frames
-    and rate of the audio, and a column of tokens a level, between tabs. All but tokens know the
-    audio's length, and decode to it.
+    Parquet has the columns of cached codes, and JSON lines have the same names. A line of text
+    holds the id, the audio's frames and rate, and the tokens of each level, between tabs. These
+    forms know the audio's length and decode to it; a language model's tokens do not.
     """
     if tokens and how:
         raise BadInput("--tokens is a format of its own: leave out --format")

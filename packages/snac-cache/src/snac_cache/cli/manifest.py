@@ -92,6 +92,8 @@ def main(
     from snac_cache.manifests.scan import Durations, scan
     from snac_cache.manifests.splits import Grouping
     from snac_cache.manifests.write import write_manifest
+    from snac_cache.work.lock import working_in
+    from snac_model.files import clear_leftovers
 
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:
@@ -108,7 +110,9 @@ def main(
     reasons = Counter(found.rejects.column("reason").to_pylist())
     folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(str(output))
     piped = output == "-"
-    write_manifest({} if piped else found.rows, found.rejects, folder)
+    with working_in(folder, "snac-manifest"):
+        clear_leftovers(folder)
+        write_manifest({} if piped else found.rows, found.rejects, folder)
     if piped:
         write_json_lines(found.rows.values(), sys.stdout)
     note(f"{'rejects' if piped else 'manifests'} in {folder}")

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import click
 
+from snac_cache.cli.options import rank_option
+from snac_cache.targets.choice import DEFAULT_PREPROCESSOR, ENGINES, RESAMPLE, SIDON, EngineChoice
+from snac_cache.targets.request import TargetRequest
+from snac_cache.work.ranks import Rank, check_gpus, this_rank
 from snac_model.artifacts import Artifacts
 from snac_model.console import (
     Tool,
@@ -17,9 +21,15 @@ from snac_model.console import (
     print_summary,
     progress,
 )
+from snac_model.errors import BadInput
+
+RETRY = "Once the cause is mended, --retry tries rows again that were rejected."
+EXAMPLE = """snac-upsample --gpus 0,1,2,3
+snac-upsample --engine resample --workers 4
+"""
 
 
-@click.command(cls=Tool, example="snac-upsample --engine resample --device cpu --workers 4")
+@click.command(cls=Tool, example=EXAMPLE)
 @artifacts_option
 @manifest_option
 @click.option(
@@ -32,15 +42,15 @@ from snac_model.console import (
     "--targets",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where the audio goes. [default: ARTIFACTS/audio48k]",
+    help="Folder for the targets. [default: ARTIFACTS/audio48k]",
 )
-@click.option("--engine", type=click.Choice(["sidon", "resample"]), default="sidon")
+@click.option("--engine", type=click.Choice(ENGINES), default=SIDON)
 @click.option("--sidon-feature-extractor", metavar="FILE", help="TorchScript. [default: the Hub's]")
 @click.option("--sidon-decoder", metavar="FILE", help="TorchScript. [default: the Hub's]")
 @click.option(
     "--sidon-preprocessor",
     metavar="ID|DIR",
-    default="facebook/w2v-bert-2.0",
+    default=DEFAULT_PREPROCESSOR,
     help="Hub id, or folder with preprocessor_config.json.",
 )
 @click.option(
@@ -50,7 +60,23 @@ from snac_model.console import (
     help="Milliseconds; a lag up to that is corrected, beyond it the target is rejected.",
 )
 @device_option
+@click.option("--gpus", metavar="0,1,...", help="One worker process on each of these GPUs.")
 @click.option("--workers", type=click.IntRange(1), help="CPU processes. [default: one a core]")
+@click.option(
+    "--batch-seconds",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds of audio that Sidon takes at once. [default: 240 on a GPU, one file on a CPU]",
+)
+@click.option(
+    "--part-rows",
+    type=click.IntRange(1),
+    help="Rows in a part, which is finished or not. [default: a 16th of the split, 32 to 4096]",
+)
+@click.option("--retry", is_flag=True, help="Try rows again that were rejected.")
+@click.option(
+    "--verify", is_flag=True, help="Decode every finished target, and make damaged ones again."
+)
+@rank_option
 @max_reject_rate_option
 def main(
     *,
@@ -64,45 +90,90 @@ def main(
     sidon_preprocessor: str,
     max_lag: float,
     device: str,
+    gpus: str | None,
     workers: int | None,
+    batch_seconds: float | None,
+    part_rows: int | None,
+    retry: bool,
+    verify: bool,
+    rank: str | None,
     max_reject_rate: float,
 ) -> None:
-    """Make a 48 kHz target for every utterance, proved to lie where its source lies.
+    """Make a 48 kHz target for every utterance, and verify that it is aligned with its source.
 
     A source at 48 kHz is its own target, one above is resampled down, and one below goes through
     the engine. Lag and gain of each target against its source are measured and corrected; the
-    source's true bandwidth is measured too. Run again: finished targets are kept.
+    source's true bandwidth is measured too. Run again: what is finished is kept, and filled into
+    manifests that were made anew. Under torchrun, accelerate launch or srun, in a Slurm array, or
+    with --rank, several processes share the work, on one machine or on several.
     """
+    from snac_cache.work.workers import prepare_workers
+
+    shared = this_rank(rank)
+    check_gpus(gpus, shared)
+    if shared.world == 1 and workers != 1:
+        prepare_workers("snac_cache.targets.make_parts")  # takes seconds, like the next imports
+
     from snac_cache.manifests.read import read_manifest
     from snac_cache.schema import TARGET_RATE
-    from snac_cache.targets.build import TargetRequest, make_targets
-    from snac_cache.targets.engines import EngineChoice
-    from snac_cache.targets.manifests import output_folder, write_targets
-    from snac_model.devices import available_cores, choose_device
+    from snac_cache.targets.build import make_targets
+    from snac_cache.targets.output import other_rejects, output_folder, write_filled_in
 
     places = Artifacts.at(artifacts)
     where = manifest or str(places.manifests)
     folder = output_folder(where, output, places.manifests)
+    other_rejects(folder)  # found out now, not when all is done
     rows = read_manifest(where)
-    chosen = choose_device(device)
     request = TargetRequest(
         folder=targets or places.audio48k,
         engine=EngineChoice(
-            engine, chosen, sidon_feature_extractor, sidon_decoder, sidon_preprocessor
+            engine, sidon_feature_extractor, sidon_decoder, sidon_preprocessor, batch_seconds
         ),
         max_lag=round(max_lag / 1000 * TARGET_RATE),
-        workers=(workers or available_cores()) if chosen == "cpu" else 1,
+        devices=_devices(engine, device, gpus, workers, shared),
+        part_rows=part_rows,
+        rank=shared,
+        retry=retry,
+        verify=verify,
     )
     total = sum(table.num_rows for table in rows.values())
     with progress(total, "upsample", "utterances") as advance:
         report = make_targets(rows, request, advance)
     piped = output == "-"
-    write_targets(report, folder, sys.stdout if piped else None)
-    note(f"targets in {request.folder}, {'rejects' if piped else 'manifests'} in {folder}")
+    if report.filled:
+        write_filled_in(report.filled, folder, sys.stdout if piped else None)
+        note(f"targets in {request.folder}, {'rejects' if piped else 'manifests'} in {folder}")
+    else:
+        note(f"{report.parts_left} parts are left: manifests are written when all are finished")
     print_summary(
-        to_stderr=piped, targets=report.targets, **report.summary(), engine=engine, device=chosen
+        to_stderr=piped,
+        targets=report.targets,
+        native=report.native,
+        made=report.made,
+        skipped=report.skipped,
+        clipped=report.clipped,
+        rejects=dict(sorted(report.rejects.items())),
+        engine=engine,
+        workers=request.devices,
+        parts_left_to_other_ranks=report.parts_left,
     )
-    check_reject_rate(report.rejects.num_rows, report.targets, max_reject_rate)
+    check_reject_rate(report.rejects.total(), report.targets, max_reject_rate, RETRY)
+
+
+def _devices(
+    engine: str, device: str, gpus: str | None, workers: int | None, shared: Rank
+) -> list[str]:
+    """Return the device of each worker; resampling is work for the CPU even beside a GPU."""
+    from snac_model.devices import choose_workers
+
+    if engine == RESAMPLE:
+        if gpus is not None or device == "cuda":
+            raise BadInput(
+                "--engine resample computes on the CPU: leave out --gpus and --device cuda; "
+                "--workers says how many processes"
+            )
+        device = "cpu"
+    return choose_workers(device, gpus, workers, local_rank=shared.local, alone=not shared.launched)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from snac_cache.convert.rejects import Unusable
+from snac_cache.convert.output_folder import OutputFolder, path_of
 from snac_model.errors import BadInput
-from snac_model.files import atomic_path
+from snac_model.files import atomic_path, clear_leftovers
 
 AUDIO_FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 LOUDEST = 32767  # of a 16-bit sample
@@ -41,7 +41,8 @@ class AudioOutput:
         self.one_file = self.path.suffix.lower() in AUDIO_FORMATS
         self.suffix = self.path.suffix.lower() if self.one_file else suffix
         self.rates = rates
-        self.opened: set[str] = set()
+        self.folder = OutputFolder(self.path)
+        self.claimed = 0
         if (self.piped or self.one_file) and len(rates) > 1:
             raise BadInput(f"-o {output} holds one rate: choose it with --rate, or give a folder")
 
@@ -50,18 +51,17 @@ class AudioOutput:
 
         Raises:
             BadInput: if a second utterance comes and there is one file.
-            Unusable: ``bad_name`` for an id that leads out of the folder, ``duplicate_id``.
+            Unusable: ``bad_name`` for an id that cannot name a file in the folder,
+                ``duplicate_id`` for one whose file an id before it has.
         """
-        if self.piped:
-            return
-        if self.one_file and self.opened:
+        if self.one_file and self.claimed:
             raise BadInput(f"{self.path} holds one utterance, but there are more: give a folder")
-        name = PurePosixPath(utterance_id)
-        if not self.one_file and (name.is_absolute() or ".." in name.parts or not name.name):
-            raise Unusable("bad_name", "the id is no path within a folder", utterance_id)
-        if utterance_id in self.opened:
-            raise Unusable("duplicate_id", "audio of this id is written already", utterance_id)
-        self.opened.add(utterance_id)
+        if self.one_file:
+            clear_leftovers(self.path.parent)
+        elif not self.piped:
+            for rate in self.rates:
+                self.folder.claim(self._name(utterance_id, rate), utterance_id)
+        self.claimed += 1
 
     @contextmanager
     def open(self, utterance_id: str, rate: int) -> Iterator[WriteSamples]:
@@ -70,17 +70,17 @@ class AudioOutput:
             yield _write_to_stdout
             return
         kind = AUDIO_FORMATS[self.suffix]
+        path = self.path if self.one_file else self.path / self._name(utterance_id, rate)
         with (
-            atomic_path(self._path(utterance_id, rate)) as temporary,
+            atomic_path(path) as temporary,
             soundfile.SoundFile(temporary, "w", rate, 1, "PCM_16", format=kind) as file,
         ):
             yield file.write
 
-    def _path(self, utterance_id: str, rate: int) -> Path:
-        if self.one_file:
-            return self.path
-        folder = self.path / str(rate) if len(self.rates) > 1 else self.path
-        return folder / f"{utterance_id}{self.suffix}"
+    def _name(self, utterance_id: str, rate: int) -> str:
+        """Return the path of a file within the folder."""
+        name = f"{path_of(utterance_id)}{self.suffix}"
+        return f"{rate}/{name}" if len(self.rates) > 1 else name
 
 
 def _write_to_stdout(samples: np.ndarray) -> None:

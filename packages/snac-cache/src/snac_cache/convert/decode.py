@@ -15,7 +15,6 @@ from snac_cache.encoding.batches import plan_batches
 from snac_model.codec import SNAC
 
 UTTERANCES_IN_WINDOW = 512
-GPU_BATCH_SECONDS = 240.0
 
 
 def decode_utterances(
@@ -45,8 +44,7 @@ def decode_utterances(
 
     done = Converted()
     usable = _usable(model, rows, output, rejects)
-    together = request.device == "cuda" and not output.piped
-    batches = _equal_lengths(model, usable) if together else ([item] for item in usable)
+    batches = _equal_lengths(model, usable, request.batch_seconds)
     for batch in map_ahead(work, batches, request.threads):
         done.utterances += len(batch)
         done.audio_seconds += sum(item.seconds(model.geometry) for item in batch)
@@ -71,12 +69,12 @@ def _usable(
 
 
 def _equal_lengths(
-    model: SNAC, utterances: Iterator[CodedUtterance]
+    model: SNAC, utterances: Iterator[CodedUtterance], batch_seconds: float
 ) -> Iterator[list[CodedUtterance]]:
-    """Yield batches of utterances that have equally many tokens."""
+    """Yield batches of utterances that have equally many tokens; without seconds, one at a time."""
     geometry = model.geometry
-    most = int(GPU_BATCH_SECONDS * geometry.sample_rate)
-    while window := list(islice(utterances, UTTERANCES_IN_WINDOW)):
+    most = int(batch_seconds * geometry.sample_rate)
+    while window := list(islice(utterances, UTTERANCES_IN_WINDOW if most else 1)):
         lengths = [
             geometry.sample_span(geometry.sample_rate, 0, item.coarse_tokens).stop
             for item in window

@@ -16,6 +16,7 @@ from snac_cache.convert.converted import Converted
 from snac_cache.convert.rejects import Rejects
 from snac_cache.convert.write import Write
 from snac_cache.encoding.encoder import UtteranceEncoder
+from snac_cache.encoding.stream import Utterance, encode_stream
 from snac_cache.manifests.scan import Durations, scan
 from snac_cache.store.parts import codes_table, reject_row
 from snac_cache.store.records import Encoded
@@ -94,7 +95,8 @@ def _standard_input_as_file(sources: list[Path]) -> Iterator[list[Path]]:
 def _scan(files: list[Path], rejects: Rejects) -> list[pa.Table]:
     found = scan(
         files,
-        val_ratio=0.0,
+        val_ratio=None,
+        always_named=False,
         durations=Durations(shortest=0.0),
         workers=READING_THREADS,
         advance=lambda count: None,
@@ -113,4 +115,6 @@ def _groups(tables: list[pa.Table], size: int) -> Iterator[list[dict[str, Any]]]
 def _encode(
     encoder: UtteranceEncoder, rows: list[dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], Results]:
-    return rows, dict(sorted(encoder.encode(rows)))
+    utterances = [Utterance(position, row) for position, row in enumerate(rows)]
+    threads = 1 if encoder.device.type == "cpu" else READING_THREADS
+    return rows, dict(sorted(encode_stream(encoder, [utterances], threads)))

@@ -25,8 +25,8 @@ def to_text(row: dict[str, Any], levels: int) -> str:
 
 
 def parse_line(line: str) -> dict[str, Any]:
-    """Read what ``to_json`` or ``to_text`` wrote; raises ValueError."""
-    if line.lstrip().startswith("{"):
+    """Read what ``to_json`` or ``to_text`` wrote; raises ValueError or RecursionError."""
+    if _is_json(line.strip()):
         row: dict[str, Any] = json.loads(line)
         return row
     fields = line.rstrip("\r\n").split("\t")
@@ -36,3 +36,11 @@ def parse_line(line: str) -> dict[str, Any]:
     for level, tokens in enumerate(fields[len(_COLUMNS) :]):
         row[code_column(level)] = [int(token) for token in tokens.split(" ")]
     return row
+
+
+def _is_json(line: str) -> bool:
+    """Whether a line is an object, or part of one; an id may begin with a brace too.
+
+    A line of text ends with a number. An object has tabs only between its values, if at all.
+    """
+    return line.startswith("{") and (line.endswith("}") or "\t" not in line)

@@ -34,7 +34,7 @@ def find_codes(sources: Iterable[str]) -> list[Path]:
     files = []
     for source in map(Path, sources):
         if source.is_dir():
-            found = [path for path in source.rglob("*.parquet") if "rejects" not in path.parts]
+            found = [path for path in source.rglob("*.parquet") if not _are_rejects(path, source)]
             if not found:
                 raise BadInput(f"no parquet files in {source}")
             files += sorted(found)
@@ -45,12 +45,17 @@ def find_codes(sources: Iterable[str]) -> list[Path]:
     return files
 
 
+def _are_rejects(path: Path, source: Path) -> bool:
+    """Whether a file lies in a folder of rejects below the source, whatever is above it."""
+    return "rejects" in path.relative_to(source).parts[:-1]
+
+
 def read_parquet(files: list[Path], where: str | None, tokenizer_sha256: str) -> Iterator[Row]:
     """Yield rows of parquet files, in order, that an SQL condition holds for.
 
     Raises:
         BadInput: with DuckDB's message, if the condition is wrong.
-        Failure: if the files hold no codes, or codes of another model.
+        Failure: if a file is damaged, or holds codes of another model.
     """
     for file in files:
         _check_model(file, tokenizer_sha256)
@@ -59,11 +64,23 @@ def read_parquet(files: list[Path], where: str | None, tokenizer_sha256: str) ->
     with duckdb.connect() as connection:
         try:
             answer: Any = connection.sql(query, params=[[str(file) for file in files]])
-            batches = answer.to_arrow_reader(ROWS_AT_ONCE)
-        except duckdb.Error as error:
+            for batch in answer.to_arrow_reader(ROWS_AT_ONCE):
+                yield from batch.to_pylist()
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            _check_whole(files)
             raise BadInput(f"the codes cannot be selected: {error}") from error
-        for batch in batches:
-            yield from batch.to_pylist()
+
+
+def _check_whole(files: list[Path]) -> None:
+    """Raise Failure for the first file that cannot be read to its end, with its checksums."""
+    for file in files:
+        try:
+            with pq.ParquetFile(file, page_checksum_verification=True) as content:
+                for _ in content.iter_batches():
+                    pass
+        except (OSError, pa.ArrowException) as error:
+            reason = " ".join(str(error).split())
+            raise Failure(f"{file} is damaged ({reason}): make or copy it again") from error
 
 
 def _check_model(file: Path, tokenizer_sha256: str) -> None:
@@ -93,7 +110,7 @@ def read_lines(file: Path) -> Iterator[Row | Unusable]:
 def _parse(line: bytes, number: int) -> Row | Unusable:
     try:
         return {"utterance_id": _line_name(number), **parse_line(line.decode())}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Unusable("bad_line", f"line {number}: {error}", _line_name(number))
 
 

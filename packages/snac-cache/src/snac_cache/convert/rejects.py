@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from snac_cache.schema import REJECTS
-from snac_model.console import note
+from snac_model.console import note, visible
 from snac_model.errors import Failure
-from snac_model.files import write_text
+from snac_model.files import clear_leftovers, write_text
 
 
 class Unusable(Failure):
@@ -42,7 +42,7 @@ class Rejects:
     def add(self, row: dict[str, Any]) -> None:
         """Record a row; columns of the rejects that it lacks are empty."""
         self.rows.append({name: row.get(name) for name in REJECTS.names})
-        note(f"rejected {row['utterance_id']}: {row['reason']}: {row['detail']}")
+        note(visible(f"rejected {row['utterance_id']}: {row['reason']}: {row['detail']}"))
 
     @property
     def reasons(self) -> Counter[str]:
@@ -63,6 +63,8 @@ def recorded_rejects(path: Path | None) -> Iterator[Rejects]:
     try:
         yield rejects
     finally:
+        if path:
+            clear_leftovers(path.parent)
         if path and rejects.rows:
             write_text(path, "".join(json.dumps(row) + "\n" for row in rejects.rows))
         elif path:

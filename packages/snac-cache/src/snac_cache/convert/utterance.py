@@ -28,9 +28,11 @@ class CodedUtterance:
         """Take a row of cached codes, or as much of one as there is; the codes are a must.
 
         Raises:
-            Unusable: ``bad_codes``, if they are not whole coarse tokens of this model, or not as
-                many as the length asks for.
+            Unusable: ``bad_name``, if the row has no id; ``bad_codes``, if they are not whole
+                coarse tokens of this model, or not as many as the length asks for.
         """
+        if row.get("utterance_id") is None:
+            raise Unusable("bad_name", "the row has no utterance_id")
         name = str(row["utterance_id"])
         try:
             levels = [row[code_column(level)] for level in range(geometry.levels)]

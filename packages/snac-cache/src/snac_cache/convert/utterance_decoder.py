@@ -1,6 +1,6 @@
 """Decoding utterances of equal length together, in pieces of bounded size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -16,6 +16,11 @@ from snac_model.streaming import Audio, StreamingDecoder
 # Coarse tokens decoded at a time: so many that weights are read for a good deal of audio.
 PIECE = {"cpu": 16, "cuda": 256}
 
+GPU_BATCH_SECONDS = 240.0  # of audio that a GPU decodes together
+
+# 16-bit samples ``[B, T]`` under each rate in Hz.
+Pieces = dict[int, np.ndarray]
+
 
 @dataclass(frozen=True)
 class DecodeRequest:
@@ -26,6 +31,7 @@ class DecodeRequest:
         noise: ``random``, ``off``, or a seed.
         device: ``cpu`` or ``cuda``.
         threads: on a CPU, each with an utterance of its own.
+        batch_seconds: audio of utterances that are decoded together; 0 decodes one at a time.
         stream: write audio as soon as it is final.
         look_ahead: see StreamingDecoder.
     """
@@ -34,6 +40,7 @@ class DecodeRequest:
     noise: str | int
     device: str
     threads: int
+    batch_seconds: float = 0.0
     stream: bool = False
     look_ahead: int | None = None
 
@@ -73,26 +80,42 @@ class UtteranceDecoder:
             yield from self.streaming.decode(levels, self.request.piece)
 
     def decode(self, batch: list[CodedUtterance], output: AudioOutput) -> list[CodedUtterance]:
-        """Decode a batch into its files."""
+        """Decode a batch into its files.
+
+        A single utterance is written as it is decoded. Of several, which are short, the audio is
+        held until all is there: the files are then written one after the other, so that no more
+        are open at a time than there are rates, however many utterances a batch has.
+        """
+        pieces: Iterable[Pieces] = self._samples(batch)
+        if len(batch) > 1:
+            pieces = list(pieces)
+        for position, utterance in enumerate(batch):
+            self._write(utterance, position, pieces, output)
+        return batch
+
+    def _samples(self, batch: list[CodedUtterance]) -> Iterator[Pieces]:
+        """Yield 16-bit samples ``[B, T]`` under each rate."""
+        levels = zip(*(utterance.codes for utterance in batch), strict=True)
+        for audio in self.pieces([np.stack(level) for level in levels]):
+            yield {rate: to_pcm(piece[:, 0].cpu().numpy()) for rate, piece in audio.items()}
+
+    def _write(
+        self,
+        utterance: CodedUtterance,
+        position: int,
+        pieces: Iterable[Pieces],
+        output: AudioOutput,
+    ) -> None:
+        """Write the audio of one utterance of a batch into a file for each rate."""
         geometry = self.model.geometry
         with ExitStack() as files:
             writers = {
-                rate: [
-                    Trimmed(
-                        files.enter_context(output.open(utterance.utterance_id, rate)),
-                        utterance.samples_at(rate, geometry),
-                    )
-                    for utterance in batch
-                ]
+                rate: Trimmed(
+                    files.enter_context(output.open(utterance.utterance_id, rate)),
+                    utterance.samples_at(rate, geometry),
+                )
                 for rate in self.request.rates
             }
-            for audio in self.pieces([np.stack(level) for level in _levels(batch)]):
-                for rate, piece in audio.items():
-                    samples = to_pcm(piece[:, 0].cpu().numpy())
-                    for write, item in zip(writers[rate], samples, strict=True):
-                        write(item)
-        return batch
-
-
-def _levels(batch: list[CodedUtterance]) -> Iterator[tuple[np.ndarray, ...]]:
-    return zip(*(utterance.codes for utterance in batch), strict=True)
+            for piece in pieces:
+                for rate, samples in piece.items():
+                    writers[rate](samples[position])

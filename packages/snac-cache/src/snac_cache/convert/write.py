@@ -14,10 +14,13 @@ from snac_cache.convert.formats import to_json, to_text
 from snac_cache.schema import code_column
 from snac_cache.store.identity import CacheIdentity
 from snac_model.errors import BadInput
-from snac_model.files import atomic_path
+from snac_model.files import atomic_path, clear_leftovers
 from snac_model.tokens import TokenLayout
 
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".txt": "text"}
+
+ROWS_IN_GROUP = 4096
+BYTES_IN_GROUP = 32 * 2**20
 
 Write = Callable[[pa.Table], object]
 
@@ -42,6 +45,8 @@ def codes_writer(
 ) -> Iterator[Write]:
     """Yield a function that writes rows of cached codes; a file appears when all are written."""
     levels = identity.codec_geometry().levels
+    if output != "-":
+        clear_leftovers(Path(output).parent)
     if how == "parquet" and not layout:
         with _parquet_writer(Path(output), identity, levels) as write:
             yield write
@@ -62,7 +67,37 @@ def _parquet_writer(path: Path, identity: CacheIdentity, levels: int) -> Iterato
         atomic_path(path) as temporary,
         pq.ParquetWriter(temporary, columns, compression="zstd", write_page_checksum=True) as file,
     ):
-        yield lambda table: file.write_table(table.replace_schema_metadata(columns.metadata))
+        groups = RowGroups(file, columns)
+        yield groups.add
+        groups.flush()
+
+
+class RowGroups:
+    """Gathers rows into groups large enough to be read fast and compressed well.
+
+    Memory is bounded: a group is written when it has enough rows, or enough bytes.
+    """
+
+    def __init__(self, file: pq.ParquetWriter, columns: pa.Schema) -> None:
+        self.file = file
+        self.columns = columns
+        self.tables: list[pa.Table] = []
+        self.rows = self.bytes = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take rows."""
+        self.tables.append(table.replace_schema_metadata(self.columns.metadata))
+        self.rows += table.num_rows
+        self.bytes += table.nbytes
+        if self.rows >= ROWS_IN_GROUP or self.bytes >= BYTES_IN_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that are still in memory."""
+        if self.tables:
+            self.file.write_table(pa.concat_tables(self.tables).combine_chunks())
+        self.tables.clear()
+        self.rows = self.bytes = 0
 
 
 def _lines(how: str, layout: TokenLayout | None, levels: int) -> Callable[[dict[str, Any]], str]:

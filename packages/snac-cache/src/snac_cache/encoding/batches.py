@@ -24,6 +24,6 @@ def plan_batches(
         by_length[geometry.padded_samples(length)].append(position)
     batches: list[list[int]] = []
     for padded, positions in sorted(by_length.items(), reverse=True):
-        size = max(1, max_samples // padded)
+        size = max(1, max_samples // max(padded, 1))
         batches.extend(positions[i : i + size] for i in range(0, len(positions), size))
     return batches

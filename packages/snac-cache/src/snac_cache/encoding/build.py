@@ -15,8 +15,9 @@ from snac_cache.store.description import read_description, totals, write_descrip
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import PartRecord, finished_parts
 from snac_cache.work.lock import one_at_a_time, working_in
-from snac_cache.work.plan import Part
+from snac_cache.work.plan import LARGEST_PART, Part
 from snac_cache.work.workers import run_alone, run_workers
+from snac_model.files import clear_leftovers
 from snac_model.weights import load
 
 
@@ -60,6 +61,7 @@ def build_cache(
     with working_in(request.folder, "snac-cache", shared=shared):
         identity = CacheIdentity.of(load(request.model), request.model, request.precision)
         with one_at_a_time(request.folder):
+            clear_leftovers(request.folder, recursive=True)
             plan = prepare(manifest, request, identity)
         report = CacheReport()
         mine = _unfinished(plan.parts, request, identity, report, advance)
@@ -71,8 +73,14 @@ def build_cache(
                 report.rows += message.rows
                 report.audio_seconds += message.audio_seconds
 
-        task = partial(encode_parts, plan=plan, request=request, identity=identity)
         workers = min(len(request.devices), len(mine))
+        task = partial(
+            encode_parts,
+            plan=plan,
+            request=request,
+            identity=identity,
+            window_rows=_window_rows(mine, workers),
+        )
         if workers > 1:
             run_workers(task, mine, receive, workers)
         elif mine:
@@ -80,6 +88,12 @@ def build_cache(
         report.wall_seconds = time.monotonic() - started
         _sum_up(plan.parts, request, identity, report)
     return report
+
+
+def _window_rows(parts: list[Part], workers: int) -> int:
+    """Return how many rows a worker may take at a time: as a large part has, or its share."""
+    rows = sum(part.rows for part in parts)
+    return min(LARGEST_PART, -(-rows // max(workers, 1)))
 
 
 def _unfinished(

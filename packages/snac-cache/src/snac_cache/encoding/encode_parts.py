@@ -5,14 +5,16 @@ from typing import Any
 
 import torch
 
+from snac_cache.encoding.agreement import measure
 from snac_cache.encoding.encoder import UtteranceEncoder
+from snac_cache.encoding.part_writer import writing, writing_parts
+from snac_cache.encoding.parts_in_flight import windows_of
+from snac_cache.encoding.progress import Progress
 from snac_cache.encoding.request import CacheRequest
+from snac_cache.encoding.stream import encode_stream
 from snac_cache.store.identity import CacheIdentity
-from snac_cache.store.parts import write_part
-from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
-from snac_model.audio_header import AudioError
 from snac_model.devices import prepare_cpu_worker
 from snac_model.weights import load
 
@@ -25,25 +27,36 @@ def encode_parts(
     plan: Plan,
     request: CacheRequest,
     identity: CacheIdentity,
+    window_rows: int,
 ) -> None:
-    """Encode parts on the worker's device; send 1 for each utterance, and each part's record."""
-    device = torch.device(request.devices[number])
+    """Encode parts on the worker's device; send counts of utterances, and each part's record.
+
+    Args:
+        window_rows: of how many rows a GPU's batches are made at a time, of one part or several.
+    """
+    device = _prepare(torch.device(request.devices[number]))
+    encoder = UtteranceEncoder(
+        load(request.model), device, request.precision, request.batch_seconds
+    )
+    if device.type == "cpu":
+        window_rows = 1  # each utterance is encoded alone, so a part at a time is enough
+    progress = Progress(send)
+    windows = windows_of(parts, plan, window_rows)
+    with writing_parts(send) as writer:
+        for (taken, position), result in encode_stream(encoder, windows, request.read_threads):
+            taken.results[position] = result
+            progress.add(1)
+            if taken.is_complete:
+                agreement = measure(encoder, taken.part, taken.rows, taken.encoded)
+                writer.write(writing(request.folder, taken, identity, agreement))
+    progress.flush()
+
+
+def _prepare(device: torch.device) -> torch.device:
+    """Have torch compute in one thread: on a GPU's worker it would start one for every core."""
     if device.type == "cpu":
         prepare_cpu_worker()
-    encoder = UtteranceEncoder(load(request.model), device, request.precision)
-    for part in parts:
-        rows = plan.rows(part).to_pylist()
-        results: dict[int, Encoded | AudioError] = {}
-        for position, result in encoder.encode(rows):
-            results[position] = result
-            send(1)
-        encoded = {key: value for key, value in results.items() if isinstance(value, Encoded)}
-        record = write_part(
-            request.folder,
-            part,
-            rows=rows,
-            results=results,
-            identity=identity,
-            agreement=Agreement() if encoder.is_exact else encoder.compare_alone(rows, encoded),
-        )
-        send(record)
+    else:
+        torch.set_num_threads(1)
+        torch.cuda.set_device(device)
+    return device

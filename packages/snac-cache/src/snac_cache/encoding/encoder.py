@@ -1,23 +1,28 @@
 """From utterances to codes, on one device."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from snac_cache.encoding.batches import plan_batches
 from snac_cache.encoding.precision import arithmetic
-from snac_cache.encoding.reading import load_utterance
-from snac_cache.encoding.request import Precision
-from snac_cache.store.records import Agreement, Encoded
+from snac_cache.encoding.request import GPU_BATCH_SECONDS, Precision
+from snac_cache.encoding.upload import can_pin, codec_input
+from snac_cache.store.records import Encoded
 from snac_model.audio_header import AudioError
 from snac_model.codec import SNAC
+from snac_model.console import note
+from snac_model.geometry import resampled_length
+from snac_model.memory import is_out_of_memory
 
-GPU_BATCH_SECONDS = 240.0
-READING_THREADS = 4
-COMPARED_ALONE = 8
+
+@dataclass(frozen=True)
+class Audio:
+    """An utterance as it was read: float32 ``[T]``, and its rate in Hz."""
+
+    samples: torch.Tensor
+    rate: int
 
 
 class UtteranceEncoder:
@@ -25,85 +30,140 @@ class UtteranceEncoder:
 
     On a CPU each utterance is encoded alone: batches of long signals leave the caches and are
     slower. Each is padded only as the codec itself pads it, so its codes depend on nothing else.
+
+    Attributes:
+        batch_samples: padded samples that a batch should have at most.
     """
 
-    def __init__(self, model: SNAC, device: torch.device, precision: Precision = "fp32") -> None:
+    def __init__(
+        self,
+        model: SNAC,
+        device: torch.device,
+        precision: Precision = "fp32",
+        batch_seconds: float = GPU_BATCH_SECONDS,
+    ) -> None:
         self.model = model.to(device).fold_weight_norm()
         self.device = device
         self.precision = precision
         self.geometry = model.geometry
-        rate = self.geometry.sample_rate
-        self.batch_samples = int(GPU_BATCH_SECONDS * rate) if device.type == "cuda" else 1
+        whole = int(batch_seconds * self.geometry.sample_rate)
+        self.batch_samples = whole if device.type == "cuda" else 1
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether codes are as if encoded one at a time in float32, for that is what is done."""
-        return self.device.type == "cpu" and self.precision == "fp32"
+    def start(self, batch: Sequence[Audio]) -> "list[Started]":
+        """Have the device begin with a batch of utterances of one padded length.
 
-    def encode(self, rows: list[dict[str, Any]]) -> Iterator[tuple[int, Encoded | AudioError]]:
-        """Encode manifest rows; yields each row's position once, in no particular order."""
-        lengths = [
-            self.geometry.samples_from(row["source_sample_rate"], row["num_frames"]) for row in rows
-        ]
-        batches = plan_batches(lengths, self.geometry, self.batch_samples)
-        with ThreadPoolExecutor(READING_THREADS) as pool:
-            for batch, loading in _load_ahead(pool, batches, rows, self.geometry.sample_rate):
-                loaded = [future.result() for future in loading]
-                yield from self._encode_batch(batch, loaded)
+        Where memory does not suffice, it is done in halves, and so are later batches of its size.
 
-    def compare_alone(self, rows: list[dict[str, Any]], encoded: dict[int, Encoded]) -> Agreement:
-        """Encode a few utterances again one at a time, in float32, and count equal tokens.
-
-        On a GPU the convolution algorithm changes with the batch; this says how much that and a
-        lower precision matter.
+        Returns:
+            One or several that together are the batch, in its order. Those of an utterance for
+            which there is not enough memory even alone have no codes.
         """
-        agreement = Agreement()
-        for position in sorted(encoded)[:COMPARED_ALONE]:
-            audio = load_utterance(rows[position], self.geometry.sample_rate)
-            assert isinstance(audio, torch.Tensor)
-            alone = self._encode_tensor(audio[None], "fp32")
-            for level, codes in zip(alone, encoded[position].codes, strict=True):
-                agreement += Agreement(int((level[0] == codes).sum()), len(codes))
-        return agreement
+        lengths = [self.num_samples(audio) for audio in batch]
+        padded = self.geometry.padded_samples(max(lengths))
+        size = max(1, self.batch_samples // padded)
+        if len(batch) > size:
+            return self.start(batch[:size]) + self.start(batch[size:])
+        try:
+            return [Started(lengths, self._codes_to_host(batch), self._event())]
+        except (RuntimeError, MemoryError, AudioError) as error:
+            if not lacks_memory(error):
+                raise
+        # Not in the handler: there the error still holds the tensors for which there was no room.
+        return self._start_with_less(batch, padded)
 
-    def _encode_batch(
-        self, batch: list[int], loaded: list[torch.Tensor | AudioError]
-    ) -> Iterator[tuple[int, Encoded | AudioError]]:
-        good = []
-        for position, audio in zip(batch, loaded, strict=True):
-            if isinstance(audio, AudioError):
-                yield position, audio
-            else:
-                good.append((position, audio))
-        if not good:
-            return
-        padded = torch.nn.utils.rnn.pad_sequence([audio for _, audio in good], batch_first=True)
-        levels = self._encode_tensor(padded, self.precision)
-        for index, (position, audio) in enumerate(good):
-            yield position, Encoded(len(audio), [level[index] for level in levels])
+    def num_samples(self, audio: Audio) -> int:
+        """Length of an utterance at the codec's rate, before padding."""
+        return resampled_length(len(audio.samples), audio.rate, self.geometry.sample_rate)
 
     @torch.inference_mode()
-    def _encode_tensor(self, audio: torch.Tensor, precision: Precision) -> list[np.ndarray]:
-        """Encode ``[B, T]``; returns uint16 ``[B, tokens]`` a level.
+    def codes(self, audio: torch.Tensor, kept: slice = slice(None)) -> list[torch.Tensor]:
+        """Encode ``[B, 1, T]``, padded already; returns int64 ``[B, tokens]`` a level.
 
         The quantizer works in float32 at any precision: it compares distances that nearly tie.
+
+        Args:
+            kept: the latent frames whose codes are wanted, whole coarse tokens.
         """
-        padded = self.model.preprocess(audio[:, None].to(self.device))
-        with arithmetic(precision, self.device):
-            latents = self.model.encoder(padded)
+        with arithmetic(self.precision, self.device):
+            latents = self.model.encoder(audio)[..., kept]
         with arithmetic("fp32", self.device):
-            _, codes = self.model.quantizer(latents.float())
-        return [level.to("cpu", torch.int32).numpy().astype(np.uint16) for level in codes]
+            levels: list[torch.Tensor] = self.model.quantizer(latents.float())[1]
+        return levels
+
+    @torch.inference_mode()
+    def codes_of_batch(self, batch: Sequence[Audio]) -> torch.Tensor:
+        """Resample and encode a batch; returns int32 ``[B, tokens of all levels]``."""
+        samples, rates = [one.samples for one in batch], [one.rate for one in batch]
+        audio = codec_input(samples, rates, self.geometry, self.device)
+        return torch.cat(self.codes(audio), 1).to(torch.int32)
+
+    def _levels(self, codes: torch.Tensor) -> list[np.ndarray]:
+        """Cut one utterance's ``[tokens of all levels]`` into uint16 ``[tokens]`` a level."""
+        per_coarse = self.geometry.tokens_per_coarse
+        coarse = codes.shape[-1] // sum(per_coarse)
+        return list(map(as_uint16, codes.split([coarse * tokens for tokens in per_coarse])))
+
+    def results(self, started: "Started") -> Iterator[Encoded | None]:
+        """Wait until a batch is done; yield each utterance's codes, None where memory lacked."""
+        if started.codes is None:
+            yield from (None for _ in started.lengths)
+            return
+        if started.event is not None:
+            started.event.synchronize()
+        for length, codes in zip(started.lengths, started.codes, strict=True):
+            yield Encoded(length, self._levels(codes))
+
+    def release_memory(self) -> None:
+        """Give back what torch keeps of a GPU's memory for later."""
+        if self.device.type == "cuda" and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _codes_to_host(self, batch: Sequence[Audio]) -> torch.Tensor:
+        """Return a batch's codes in the host's memory, where a GPU's arrive some time later."""
+        codes = self.codes_of_batch(batch)
+        host = torch.empty_like(codes, device="cpu", pin_memory=can_pin(self.device))
+        return host.copy_(codes, non_blocking=True)
+
+    def _event(self) -> torch.cuda.Event | None:
+        """Return what is reached when the device has done all it was told to."""
+        if not can_pin(self.device):
+            return None
+        return torch.cuda.current_stream(self.device).record_event()
+
+    def _start_with_less(self, batch: Sequence[Audio], padded: int) -> "list[Started]":
+        """Go on after a batch for which memory did not suffice."""
+        self.release_memory()
+        if len(batch) == 1:
+            return [Started([self.num_samples(batch[0])], None, None)]
+        half = (len(batch) + 1) // 2
+        self.batch_samples = min(self.batch_samples, half * padded)
+        seconds = self.batch_samples / self.geometry.sample_rate
+        note(f"{self.device}: out of memory; batches have at most {seconds:.0f} s of audio now")
+        return self.start(batch[:half]) + self.start(batch[half:])
 
 
-def _load_ahead(
-    pool: ThreadPoolExecutor, batches: list[list[int]], rows: list[dict[str, Any]], rate: int
-) -> Iterator[tuple[list[int], list[Any]]]:
-    """Yield each batch with its futures, the next batch already loading."""
-    waiting: list[tuple[list[int], list[Any]]] = []
-    for batch in batches:
-        futures = [pool.submit(load_utterance, rows[position], rate) for position in batch]
-        waiting.append((batch, futures))
-        if len(waiting) > 1:
-            yield waiting.pop(0)
-    yield from waiting
+@dataclass(frozen=True)
+class Started:
+    """A batch that a device is at work on.
+
+    Attributes:
+        lengths: of each utterance at the codec's rate, before padding.
+        codes: int32 ``[B, tokens of all levels]`` in the host's memory, right once ``event`` has
+            come; None if memory did not suffice.
+    """
+
+    lengths: list[int]
+    codes: torch.Tensor | None
+    event: torch.cuda.Event | None
+
+
+def as_uint16(tokens: torch.Tensor) -> np.ndarray:
+    """Return tokens in the host's memory as the cache holds them."""
+    return tokens.numpy().astype(np.uint16)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Say whether an error, or what it was raised for, is a lack of memory."""
+    return is_out_of_memory(error) or (
+        error.__cause__ is not None and is_out_of_memory(error.__cause__)
+    )

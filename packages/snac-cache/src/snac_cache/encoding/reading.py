@@ -8,27 +8,42 @@ from snac_cache.fingerprint import audio_fingerprint
 from snac_model.audio import read_mono, resample
 from snac_model.audio_header import AudioError
 
+Row = dict[str, Any]
 
-def load_utterance(row: dict[str, Any], sample_rate: int) -> torch.Tensor | AudioError:
-    """Read and resample one utterance, ``[T]``; what is wrong with it is returned, not raised.
+
+def load_utterance(row: Row, sample_rate: int) -> torch.Tensor | AudioError:
+    """Read and resample one utterance, ``[T]``; what is wrong with it is returned, not raised."""
+    audio = read_utterance(row)
+    if isinstance(audio, AudioError):
+        return audio
+    return resample(audio, row["source_sample_rate"], sample_rate)
+
+
+def read_utterance(row: Row) -> torch.Tensor | AudioError:
+    """Read one utterance, ``[T]`` at its own rate; what is wrong with it is returned, not raised.
 
     The row gets the fingerprint of what was read, where it has none.
     """
     try:
         check_unchanged(row)
         audio, rate = read_mono(row["audio_path"])
+        check_length(row, len(audio), rate)
     except AudioError as error:
         return error
-    if (len(audio), rate) != (row["num_frames"], row["source_sample_rate"]):
+    return audio
+
+
+def check_length(row: Row, frames: int, rate: int) -> None:
+    """Raise AudioError ``wrong_length`` if that is not what the manifest says of the row."""
+    if (frames, rate) != (row["num_frames"], row["source_sample_rate"]):
         detail = (
-            f"{len(audio)} frames at {rate} Hz, where its header said {row['num_frames']} at "
+            f"{frames} frames at {rate} Hz, where its header said {row['num_frames']} at "
             f"{row['source_sample_rate']} Hz: the file is cut short, or was replaced since"
         )
-        return AudioError("wrong_length", detail)
-    return resample(audio, rate, sample_rate)
+        raise AudioError("wrong_length", detail)
 
 
-def check_unchanged(row: dict[str, Any]) -> None:
+def check_unchanged(row: Row) -> None:
     """Compare a row's audio with what the manifest says; fill in its fingerprint if that is NULL.
 
     Raises:

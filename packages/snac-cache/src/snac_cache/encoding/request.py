@@ -8,6 +8,8 @@ from snac_cache.work.ranks import Rank
 
 Precision = Literal["fp32", "tf32", "bf16"]
 
+GPU_BATCH_SECONDS = 240.0
+
 
 @dataclass(frozen=True)
 class CacheRequest:
@@ -21,6 +23,8 @@ class CacheRequest:
         append: encode rows that the cache does not hold too, into new parts.
         retry: encode parts that hold rejects again.
         verify: read finished parts to their last byte, and make damaged ones anew.
+        read_threads: that each worker reads with.
+        batch_seconds: of audio that a GPU encodes at once, at most.
     """
 
     folder: Path
@@ -33,3 +37,5 @@ class CacheRequest:
     append: bool = False
     retry: bool = False
     verify: bool = False
+    read_threads: int = 1
+    batch_seconds: float = GPU_BATCH_SECONDS

@@ -43,17 +43,20 @@ def find_audio(
 
     Args:
         val_ratio: share for validation; None for no splits at all, whatever folders there are.
-        always_named: whether ids start with the name of the only source too.
+        always_named: as told above; else the ids of a single source start with no name, and those
+            of several files with the folders that each was given by.
 
     Raises:
         BadInput: if a source does not exist, or two have one name.
         Failure: if a folder cannot be listed for another reason than a permission.
     """
     names = [_name(source) for source in sources]
-    if len(sources) > 1 or always_named:
+    if always_named:
         _check_different(sources, names)
-    else:
+    elif len(sources) == 1:
         names = [""]
+    else:
+        names = [_place(source) for source in sources]
     for source, name in zip(sources, names, strict=True):
         rule = SplitRule.of(source, val_ratio, grouping)
         if grouping and rule.folders:
@@ -71,6 +74,13 @@ def _name(source: Path) -> str:
     if not source.exists():
         raise BadInput(f"there is no folder or file {source}")
     return (source if source.is_dir() else source.parent).resolve().name
+
+
+def _place(source: Path) -> str:
+    """Return the name of a folder, or the path that a file was given by without its own name."""
+    if source.is_dir():
+        return source.resolve().name
+    return "/".join(part for part in source.parent.parts if part not in (source.anchor, ".."))
 
 
 def _check_different(sources: list[Path], names: list[str]) -> None:

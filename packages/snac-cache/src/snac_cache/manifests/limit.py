@@ -1,4 +1,4 @@
-"""A part of a manifest that is like the whole."""
+"""Some rows of a manifest that are like the whole."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,12 +7,19 @@ from snac_cache.manifests.splits import hash_fraction
 
 
 def sample(rows: pa.Table, limit: int | None) -> pa.Table:
-    """Return ``limit`` of the rows, in their order, chosen by a hash of their ids; None takes all.
-
-    The first rows of a sorted corpus are one speaker's. And a larger limit only adds rows.
-    """
+    """Return ``limit`` of the rows, in their order, as ``chosen`` chooses; None takes all."""
     if limit is None or limit >= rows.num_rows:
         return rows
-    ids = rows.column("utterance_id").to_pylist()
-    order = np.argsort([hash_fraction("limit " + name) for name in ids], kind="stable")
-    return rows.take(np.sort(order[:limit]))
+    return rows.take(chosen(rows.column("utterance_id"), limit))
+
+
+def chosen(ids: pa.ChunkedArray, limit: int | None) -> np.ndarray:
+    """Return the positions of ``limit`` ids by a hash of each, ascending: int64; None takes all.
+
+    The first rows of a sorted corpus are one speaker's. A larger limit only adds rows, and which
+    ids there are besides changes nothing: so one limit means the same utterances to all commands.
+    """
+    if limit is None or limit >= len(ids):
+        return np.arange(len(ids))
+    hashes = [hash_fraction("limit " + name) for name in ids.to_pylist()]
+    return np.sort(np.argsort(hashes, kind="stable")[:limit])

@@ -54,9 +54,9 @@ class CodeStore:
 
     Codes lie where they were cached; what a manifest says of an utterance, its split among it, is
     taken from the manifest as it is now, by id. Utterances that the manifest does not have are left
-    out. Opening reads footers, and the ids only when codes or manifest have changed since the last
-    time; a part is mapped into memory when a row of it is first asked for (see ``mapped``). May be
-    used in forked and in spawned workers.
+    out and counted (``unlisted``). Opening reads footers, and the ids only when codes or manifest
+    have changed since the last time; a part is mapped into memory when a row of it is first asked
+    for (see ``mapped``). May be used in forked and in spawned workers.
 
     Args:
         codes: holds ``train/`` and ``val/`` with their parts, such as ``artifacts/codes``.
@@ -72,10 +72,10 @@ class CodeStore:
         self.folder = codes
         self.split = split
         self.manifest = manifest or codes / plan_file.FOLDER
-        self._files = [file for name in SPLITS for file in part_files(codes / name)]
-        if not self._files:
+        self.files = [file for name in SPLITS for file in part_files(codes / name)]
+        if not self.files:
             raise Failure(f"no cached codes in {codes}. Run snac-cache, or give --codes DIR.")
-        self.identity, lengths = _read_footers(self._files)
+        self.identity, lengths = _read_footers(self.files)
         self.geometry: Geometry = self.identity.codec_geometry()
         self._ends = list(accumulate(lengths))
         self._open_rows()
@@ -83,7 +83,8 @@ class CodeStore:
     def _open_rows(self) -> None:
         self._parts: dict[int, _Part] = {}
         self._said = open_manifest(self.manifest)
-        matches = open_matches(self.folder, self._files, self.manifest)
+        matches = open_matches(self.folder, self.files, self.manifest)
+        self.unlisted = self._ends[-1] - len(matches)
         wanted = pc.equal(matches["val"], self.split == SPLITS[1])
         matches = matches.filter(wanted)
         self._positions = matches["position"].to_numpy()
@@ -165,7 +166,7 @@ class CodeStore:
         position = int(self._positions[index])
         number = bisect_right(self._ends, position)
         if number not in self._parts:
-            table = open_mapped(self._files[number])
+            table = open_mapped(self.files[number])
             self._parts[number] = _Part(table, self.geometry.levels)
         return self._parts[number], position - (self._ends[number - 1] if number else 0)
 
@@ -192,7 +193,7 @@ def _read_footer(file: Path) -> tuple[dict[bytes, bytes], int]:
         footer = pq.read_metadata(file)
     except (OSError, pa.ArrowException) as error:
         raise Failure(
-            f"{file} is damaged: {error}. Run snac-cache again, which makes it anew."
+            f"{file} is damaged: {error}. Run snac-cache --verify, which makes it anew."
         ) from error
     return footer.metadata or {}, footer.num_rows
 

@@ -131,12 +131,17 @@ def finished(
 
     Its footer is read, which the end of a torn file lacks; ``whole`` reads the rest too, with the
     checksum of every page.
+
+    Raises:
+        MemoryError: if there is too little memory, which says nothing about the part.
     """
     path = codes_path(folder, part)
     try:
         record, made_with = PartRecord.read(path)
         if whole:
             read_table(path)
+    except MemoryError:  # Arrow's is an ArrowException too
+        raise
     except (OSError, ValueError, pa.ArrowException):
         return None
     if record.source_sha256 != part.sha256 or identity.differences(made_with):

@@ -1,75 +1,61 @@
-"""Targets for a whole manifest: blocks of rows, shared by workers, put together in order."""
+"""Targets for a whole manifest: plan the parts, make what is not finished, and sum up."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from snac_cache.schema import MANIFEST, REJECTS, TARGET_RATE
-from snac_cache.targets.engines import EngineChoice, load_engine
-from snac_cache.targets.rows import RowResult, RowWorker
+from snac_cache.manifests.read import Manifest
+from snac_cache.schema import TARGET_RATE
+from snac_cache.targets.fill_in import FilledIn, fill_in
+from snac_cache.targets.prepare import prepare
+from snac_cache.targets.request import TargetRequest
+from snac_cache.targets.results import (
+    MADE,
+    NATIVE,
+    PartDone,
+    PartResults,
+    read_all_finished,
+)
+from snac_cache.targets.reuse import Listings, is_complete
+from snac_cache.work.lock import one_at_a_time, working_in
+from snac_cache.work.plan import Part
+from snac_cache.work.plan_file import Plan
 from snac_cache.work.workers import run_alone, run_workers
-from snac_model.devices import prepare_cpu_worker
 
-BLOCK_ROWS = 64
-
-
-@dataclass(frozen=True)
-class TargetRequest:
-    """What the command was asked for; ``max_lag`` in samples at 48 kHz."""
-
-    folder: Path
-    engine: EngineChoice
-    max_lag: int
-    workers: int
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some rows of a split, from ``start``."""
-
-    split: str
-    start: int
-
-
-@dataclass(frozen=True)
-class BlockDone:
-    """What a worker says of a block of rows."""
-
-    block: Block
-    rows: pa.Table
-    rejects: pa.Table
-    counts: Counter[str]
+IN_THIS_PROCESS = ("cpu", "cuda", "cuda:0")  # see make_parts.see_one_gpu
 
 
 @dataclass
 class TargetReport:
-    """The rows with their targets, what was rejected, and how many of each kind there were."""
+    """What one command did, and what all finished parts hold.
 
-    rows: dict[str, pa.Table]
-    rejects: pa.Table
-    counts: Counter[str] = field(default_factory=Counter)
+    Attributes:
+        made: targets that this command made.
+        skipped: targets of this rank's rows that were there already.
+        parts_left: to other ranks, which have not finished them.
+        native: rows that are their own targets.
+        targets: rows that have a target.
+        clipped: targets that were cut at full scale.
+        rejects: rows without a target, by reason.
+        filled: the manifest with its targets; None while parts are left.
+    """
 
-    @property
-    def targets(self) -> int:
-        """Rows that have a target."""
-        columns = [table.column("target_path") for table in self.rows.values()]
-        return sum(len(column) - column.null_count for column in columns)
-
-    def summary(self) -> dict[str, Any]:
-        """Return how many were native, made, skipped, clipped, and rejected by reason."""
-        reasons = Counter(self.rejects.column("reason").to_pylist())
-        kinds = {kind: self.counts[kind] for kind in ("native", "made", "skipped", "clipped")}
-        return {**kinds, "rejects": dict(reasons)}
+    made: int = 0
+    skipped: int = 0
+    parts_left: int = 0
+    native: int = 0
+    targets: int = 0
+    clipped: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
+    filled: FilledIn | None = None
 
 
 def make_targets(
-    manifest: dict[str, pa.Table], request: TargetRequest, advance: Callable[[int], object]
+    manifest: Manifest, request: TargetRequest, advance: Callable[[int], object]
 ) -> TargetReport:
     """Make a target for every row that is not natively 48 kHz; measure every row's bandwidth.
 
@@ -78,74 +64,98 @@ def make_targets(
         advance: told of utterances as they are done.
 
     Raises:
-        Failure: if the engine cannot be had, or a worker fails.
+        Failure: if the engine cannot be had, another command is at work in the folder, or a worker
+            fails.
     """
-    blocks = [
-        (Block(split, start), table.slice(start, BLOCK_ROWS))
-        for split, table in manifest.items()
-        for start in range(0, table.num_rows, BLOCK_ROWS)
-    ]
-    done: dict[Block, BlockDone] = {}
+    report = TargetReport()
+    with working_in(request.folder, "snac-upsample", shared=request.rank.world > 1):
+        with one_at_a_time(request.folder):
+            # what killed writers left below request.folder is to be cleared here, by one rank
+            plan = prepare(manifest, request)
+        mine = _unfinished(plan.parts, request, report, advance)
+        if mine:
+            _run(plan, mine, request, _receiver(report, advance), _needs_engine(manifest))
+        _sum_up(manifest, plan.parts, request, report)
+    return report
 
-    def receive(message: int | BlockDone) -> None:
+
+def _unfinished(
+    parts: list[Part],
+    request: TargetRequest,
+    report: TargetReport,
+    advance: Callable[[int], object],
+) -> list[Part]:
+    """Return this rank's parts in which something is to be done."""
+    mine = parts[request.rank.number :: request.rank.world]
+    if request.verify:
+        return mine
+    listings = Listings(request.folder)
+    unfinished = []
+    for part, found in zip(mine, read_all_finished(mine, request), strict=True):
+        if found and is_complete(found, request, listings):
+            report.skipped += found.record.made
+            advance(part.rows)
+        else:
+            unfinished.append(part)
+    return unfinished
+
+
+def _run(
+    plan: Plan,
+    parts: list[Part],
+    request: TargetRequest,
+    receive: Callable[[Any], None],
+    with_engine: bool,
+) -> None:
+    from snac_cache.targets.make_parts import make_parts
+
+    task = partial(make_parts, plan=plan, request=request, with_engine=with_engine)
+    workers = min(len(request.devices), len(parts))
+    if workers > 1 or request.devices[0] not in IN_THIS_PROCESS:
+        run_workers(task, parts, receive, workers)
+    else:
+        run_alone(task, parts, receive)
+
+
+def _receiver(report: TargetReport, advance: Callable[[int], object]) -> Callable[[Any], None]:
+    """Return what takes a worker's messages: counts of rows, and what became of a part."""
+
+    def receive(message: int | PartDone) -> None:
         if isinstance(message, int):
             advance(message)
         else:
-            done[message.block] = message
+            report.made += message.made
+            report.skipped += message.kept
 
-    needed = any(_needs_engine(table) for table in manifest.values())
-    task = partial(_work, request=request, needed=needed)
-    workers = min(request.workers, len(blocks))
-    if workers > 1:
-        run_workers(task, blocks, receive, workers)
-    else:
-        run_alone(task, blocks, receive)
-    return _put_together([done[block] for block, _ in blocks], list(manifest))
+    return receive
 
 
-def _needs_engine(table: pa.Table) -> bool:
-    return bool(pc.any(pc.less(table.column("source_sample_rate"), TARGET_RATE)).as_py())
+def _needs_engine(manifest: Manifest) -> bool:
+    rates = [table["source_sample_rate"] for table in manifest.values()]
+    return any(pc.any(pc.less(rate, TARGET_RATE)).as_py() for rate in rates)
 
 
-def _work(
-    number: int,
-    items: Iterator[tuple[Block, pa.Table]],
-    send: Callable[[Any], None],
-    *,
-    request: TargetRequest,
-    needed: bool,
+def _sum_up(
+    manifest: Manifest, parts: list[Part], request: TargetRequest, report: TargetReport
 ) -> None:
-    """Run in each worker: load the engine once if any row needs it, then take block after block."""
-    if request.engine.device == "cpu":
-        prepare_cpu_worker()
-    engine = load_engine(request.engine) if needed else None
-    worker = RowWorker(request.folder, engine, request.engine.name, request.max_lag)
-    for block, table in items:
-        results = []
-        for row in table.to_pylist():
-            results.append(worker.treat(row))
-            send(1)
-        send(_sum_up(block, results))
+    """Count what all finished parts hold; fill in the manifest if that is all of them."""
+    found = list(read_all_finished(parts, request))
+    present = [results for results in found if results]
+    report.parts_left = len(found) - len(present)
+    if report.parts_left:
+        _add_records(present, report)
+        return
+    filled = report.filled = fill_in(manifest, present, request.folder)
+    report.native = filled.kinds[NATIVE]
+    report.targets = filled.kinds[NATIVE] + filled.kinds[MADE]
+    report.clipped = filled.clipped
+    report.rejects = Counter(filled.rejects["reason"].to_pylist())
 
 
-def _sum_up(block: Block, results: list[RowResult]) -> BlockDone:
-    counts = Counter(result.kind for result in results)
-    counts["clipped"] = sum(result.clipped_samples > 0 for result in results)
-    rows = [result.row for result in results]
-    rejects = [result.reject for result in results if result.reject]
-    return BlockDone(
-        block,
-        pa.Table.from_pylist(rows, schema=MANIFEST),
-        pa.Table.from_pylist(rejects, schema=REJECTS),
-        counts,
-    )
-
-
-def _put_together(blocks: list[BlockDone], splits: list[str]) -> TargetReport:
-    empty, no_rejects = MANIFEST.empty_table(), REJECTS.empty_table()
-    rows = {
-        split: pa.concat_tables([empty, *(b.rows for b in blocks if b.block.split == split)])
-        for split in splits
-    }
-    rejects = pa.concat_tables([no_rejects, *(block.rejects for block in blocks)])
-    return TargetReport(rows, rejects, sum((block.counts for block in blocks), Counter()))
+def _add_records(present: list[PartResults], report: TargetReport) -> None:
+    for results in present:
+        record = results.record
+        report.native += record.native
+        report.targets += record.native + record.made
+        report.clipped += record.clipped
+        report.rejects.update(record.rejects)

@@ -1,4 +1,4 @@
-"""What is done with one manifest row: its bandwidth, its target, or the reason it has none."""
+"""What is done with one row: its bandwidth, its target, or the reason for which it has none."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,114 +6,127 @@ from typing import Any
 
 import torch
 
-from snac_cache.encoding.reading import load_utterance
+from snac_cache.encoding.reading import check_unchanged, load_utterance
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.bandwidth import measure_bandwidth
-from snac_cache.targets.engines import Engine, resample_engine
-from snac_cache.targets.target import (
-    TargetNotes,
-    align_target,
-    read_finished,
-    target_length,
-    write_target,
-)
+from snac_cache.targets.choice import RESAMPLE, SIDON
+from snac_cache.targets.correction import clip, correct_target, target_length
+from snac_cache.targets.notes import TargetNotes
+from snac_cache.targets.place import check_way, target_place
+from snac_cache.targets.request import TargetRequest
+from snac_cache.targets.results import MADE, NATIVE, REJECTED, RowResult
+from snac_cache.targets.sidon import Features, Sidon
+from snac_cache.targets.target_file import read_target, write_target
+from snac_model.audio import resample
 from snac_model.audio_header import AudioError
-from snac_model.errors import Failure
-
-STAGE = "upsample"
 
 
 @dataclass(frozen=True)
-class RowResult:
-    """A row with its new columns, what became of it, and its rejects row if it has no target."""
+class Begun:
+    """A row that waits for Sidon: its source ``[T]`` at its own rate, and its features."""
 
     row: dict[str, Any]
-    kind: str
-    clipped_samples: int = 0
-    reject: dict[str, Any] | None = None
+    place: str
+    source: torch.Tensor
+    bandwidth_hz: float
+    features: Features
 
 
-class RowWorker:
-    """Treats rows one at a time, so that memory holds one utterance.
+class TargetMaker:
+    """Makes the targets of rows, each in two halves: before and after Sidon's turn.
+
+    Rows that need no Sidon are done after the first half. Both halves run on the CPU, and may run
+    in several threads at once.
 
     Args:
-        folder: where ``{split}/{utterance_id}.flac`` go.
-        engine: for sources below 48 kHz; None if there are none.
-        engine_name: what the notes in a target say.
-        max_lag: samples at 48 kHz that are corrected.
+        sidon: prepares the features of sources below 48 kHz; None resamples them.
     """
 
-    def __init__(self, folder: Path, engine: Engine | None, engine_name: str, max_lag: int) -> None:
-        self.folder = folder
-        self.engine = engine
-        self.engine_name = engine_name
-        self.max_lag = max_lag
+    def __init__(self, request: TargetRequest, sidon: Sidon | None) -> None:
+        self.folder: Path = request.folder
+        self.max_lag = request.max_lag
+        self.sidon = sidon
 
-    def treat(self, row: dict[str, Any]) -> RowResult:
-        """Return the row with what was measured, and its target's path or the reason for none."""
+    def begin(self, row: dict[str, Any]) -> RowResult | Begun:
+        """Read a row's audio and do with it what can be done without Sidon.
+
+        The row gets the fingerprint of what was read, where it has none.
+        """
         try:
             if row["source_sample_rate"] == TARGET_RATE:
-                return self._use_source(row)
-            return self._find_or_make(row)
+                return RowResult(NATIVE, bandwidth_hz=measure_bandwidth(_load(row), TARGET_RATE))
+            return self._keep_or_make(row)
         except AudioError as error:
-            return _reject(row, error)
+            return RowResult(REJECTED, reject=error)
 
-    def _use_source(self, row: dict[str, Any]) -> RowResult:
-        bandwidth = row["bandwidth_hz"]
-        if bandwidth is None:
-            bandwidth = measure_bandwidth(_load(row), TARGET_RATE)
-        columns = {"target_path": row["audio_path"], "bandwidth_hz": bandwidth}
-        return RowResult({**row, **columns}, "native")
-
-    def _find_or_make(self, row: dict[str, Any]) -> RowResult:
-        path = self._path(row)
-        above = row["source_sample_rate"] > TARGET_RATE
-        name = "resample" if above else self.engine_name
-        length = target_length(row["num_frames"], row["source_sample_rate"])
-        notes = read_finished(path, length, name, self.max_lag)
-        if notes is not None:
-            return RowResult({**row, **_columns(path, notes)}, "skipped", notes.clipped_samples)
-        path.unlink(missing_ok=True)
-        engine = resample_engine if above else self.engine
-        assert engine is not None
-        return self._make(row, path, engine, name)
-
-    def _make(self, row: dict[str, Any], path: Path, engine: Engine, name: str) -> RowResult:
-        """Make, prove and write one target."""
-        rate = row["source_sample_rate"]
-        source = _load(row)
-        bandwidth = measure_bandwidth(source, rate)
+    def finish(self, begun: Begun, made: torch.Tensor | AudioError) -> RowResult:
+        """Correct, prove and write what Sidon made of a row, ``[T]`` at 48 kHz."""
+        rate, bandwidth = begun.row["source_sample_rate"], begun.bandwidth_hz
         try:
-            target, found, clipped = align_target(source, rate, engine, self.max_lag)
+            if isinstance(made, AudioError):
+                raise made
+            target, found, clipped = correct_target(begun.source, rate, made, self.max_lag)
+            notes = TargetNotes(
+                engine=SIDON,
+                audio_fingerprint=begun.row["audio_fingerprint"],
+                bandwidth_hz=bandwidth,
+                lag_samples=found.lag,
+                gain_db=round(found.gain_db, 3),
+                clipped_samples=clipped,
+            )
+            write_target(self.folder / begun.place, target, notes)
         except AudioError as error:
-            return _reject({**row, "bandwidth_hz": bandwidth}, error)
-        notes = TargetNotes(name, bandwidth, found.lag, round(found.gain_db, 3), clipped)
-        write_target(path, target, notes)
-        return RowResult({**row, **_columns(path, notes)}, "made", clipped)
+            return RowResult(REJECTED, bandwidth_hz=bandwidth, reject=error)
+        return _made(begun.place, notes)
 
-    def _path(self, row: dict[str, Any]) -> Path:
-        """Return where the target goes; raises Failure for an id that leads out of the folder."""
-        place = Path(row["split"]) / f"{row['utterance_id']}.flac"
-        if place.is_absolute() or ".." in place.parts:
-            raise Failure(f"the id {row['utterance_id']!r} leads out of {self.folder}: rename it")
-        return self.folder / place
+    def _keep_or_make(self, row: dict[str, Any]) -> RowResult | Begun:
+        place = target_place(row["split"], row["utterance_id"])
+        check_way(self.folder, place)
+        above = row["source_sample_rate"] > TARGET_RATE
+        sidon = None if above else self.sidon
+        if notes := self._finished(row, self.folder / place, SIDON if sidon else RESAMPLE):
+            return _made(place, notes, kept=True)
+        source = _load(row)
+        bandwidth = measure_bandwidth(source, row["source_sample_rate"])
+        if sidon:
+            features = sidon.prepare(source, row["source_sample_rate"])
+            return Begun(row, place, source, bandwidth, features)
+        return self._resample(row, place, source, bandwidth)
+
+    def _finished(self, row: dict[str, Any], path: Path, engine: str) -> TargetNotes | None:
+        """Return the notes of a finished target; one that cannot be kept is deleted."""
+        length = target_length(row["num_frames"], row["source_sample_rate"])
+        notes = read_target(path, length)
+        if notes and notes.engine == engine and abs(notes.lag_samples) <= self.max_lag:
+            check_unchanged(row)
+            if notes.audio_fingerprint == row["audio_fingerprint"]:
+                return notes
+        path.unlink(missing_ok=True)
+        return None
+
+    def _resample(
+        self, row: dict[str, Any], place: str, source: torch.Tensor, bandwidth: float
+    ) -> RowResult:
+        """Write the source itself at 48 kHz: nothing about it is to be proved."""
+        target, clipped = clip(resample(source, row["source_sample_rate"], TARGET_RATE))
+        notes = TargetNotes(RESAMPLE, row["audio_fingerprint"], bandwidth, 0, 0.0, clipped)
+        try:
+            write_target(self.folder / place, target, notes)
+        except AudioError as error:
+            return RowResult(REJECTED, bandwidth_hz=bandwidth, reject=error)
+        return _made(place, notes)
 
 
-def _columns(path: Path, notes: TargetNotes) -> dict[str, Any]:
-    """Return the manifest's columns of a target that was made."""
-    return {
-        "target_path": str(path.absolute()),
-        "bandwidth_hz": notes.bandwidth_hz,
-        "target_lag_samples": notes.lag_samples,
-        "target_gain_db": notes.gain_db,
-    }
-
-
-def _reject(row: dict[str, Any], error: AudioError) -> RowResult:
-    place = {name: row[name] for name in ("utterance_id", "split", "audio_path")}
-    reject = {**place, "stage": STAGE, "reason": error.reason, "detail": error.detail}
-    without = {"target_path": None, "target_lag_samples": None, "target_gain_db": None}
-    return RowResult({**row, **without}, "rejected", reject=reject)
+def _made(place: str, notes: TargetNotes, *, kept: bool = False) -> RowResult:
+    return RowResult(
+        MADE,
+        target_path=place,
+        bandwidth_hz=notes.bandwidth_hz,
+        target_lag_samples=notes.lag_samples,
+        target_gain_db=notes.gain_db,
+        clipped_samples=notes.clipped_samples,
+        kept=kept,
+    )
 
 
 def _load(row: dict[str, Any]) -> torch.Tensor:

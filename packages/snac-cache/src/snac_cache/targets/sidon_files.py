@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from snac_cache.targets.engines import EngineChoice
+from snac_cache.targets.choice import EngineChoice
 from snac_cache.targets.sidon import Sidon
 from snac_model.errors import Failure
 
@@ -18,25 +18,25 @@ OPTIONS = f"""What can be done:
   - --engine resample: plain resampling, which adds nothing above the source's band"""
 
 
-def load_sidon(choice: EngineChoice) -> Sidon:
+def load_sidon(choice: EngineChoice, device: str) -> Sidon:
     """Load Sidon from the files that were given, else from the Hub.
 
     Raises:
         Failure: with the exact error and the options, if anything is missing.
     """
     try:
-        halves = [_load_half(path, choice.device) for path in _find_halves(choice)]
-        return Sidon(_load_preprocessor(choice.preprocessor), halves[0], halves[1], choice.device)
+        halves = [_load_half(path, device) for path in _find_halves(choice, device)]
+        return Sidon(_load_preprocessor(choice.preprocessor), halves[0], halves[1], device)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise Failure(f"Sidon cannot be had: {reason}\n{OPTIONS}") from error
 
 
-def _find_halves(choice: EngineChoice) -> tuple[str, str]:
+def _find_halves(choice: EngineChoice, device: str) -> tuple[str, str]:
     """Return the files of the feature extractor and the decoder."""
     if choice.feature_extractor and choice.decoder:
         return choice.feature_extractor, choice.decoder
-    if choice.device == "cpu":
+    if device == "cpu":
         raise RuntimeError(f"{REPOSITORY}'s {FEATURE_EXTRACTOR} and {DECODER} need a GPU")
     from huggingface_hub import hf_hub_download
 

@@ -104,7 +104,7 @@ def _write_split(
         for number, size in enumerate(sizes):
             rows = table.slice(start, size)
             start += size
-            writer.write_table(rows, row_group_size=size)
+            writer.write_table(rows, row_group_size=max(size, 1))  # a part may be empty
             parts.append(Part(split, number, size, rows_sha256(rows, decisive)))
         hashes = json.dumps([part.sha256 for part in parts])
         writer.add_key_value_metadata({PARTS_KEY.decode(): hashes})
@@ -126,6 +126,8 @@ def _read_parts(path: Path, split: str) -> list[Part]:
 
 
 def _damaged(path: Path, error: Exception) -> Failure:
+    if isinstance(error, MemoryError):  # Arrow's is an ArrowException too
+        raise error
     return Failure(
         f"{path}, the plan of this folder's work, cannot be read: {error!r}. Give --overwrite to "
         "start anew."

@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snac_model.errors import BadInput
 
-# Rank, world size, and rank on this machine: torchrun and Accelerate, then Slurm. Of Slurm only a
-# job step counts (srun): a batch script sees its job's numbers too, but runs alone.
+# Rank, world size, and the same on this machine alone: torchrun and Accelerate, then Slurm.
+# Of Slurm only a job step counts (srun): a batch script sees its job's numbers too, but runs alone.
 _LAUNCHERS = (
-    ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
-    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"),
+    ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_NTASKS_PER_NODE"),
 )
 _ARRAY = "SLURM_ARRAY_TASK_"
 
@@ -23,12 +23,14 @@ class Rank:
         number: which, from 0.
         local: its number on its own machine.
         launched: whether a launcher started several processes on this machine, each with a GPU.
+        local_world: how many it started there, as far as it says so.
     """
 
     number: int = 0
     world: int = 1
     local: int = 0
     launched: bool = False
+    local_world: int = 1
 
 
 def this_rank(asked: str | None = None, environment: Mapping[str, str] = os.environ) -> Rank:
@@ -53,8 +55,10 @@ def this_rank(asked: str | None = None, environment: Mapping[str, str] = os.envi
             "how many share it, such as --rank $JOB_COMPLETION_INDEX/16; or --rank 0/1 if this "
             "pod is to do all."
         )
-    return Rank(
-        array.number * step.world + step.number, array.world * step.world, step.local, step.launched
+    return replace(
+        step,
+        number=array.number * step.world + step.number,
+        world=array.world * step.world,
     )
 
 
@@ -76,11 +80,15 @@ def _parse(asked: str) -> Rank:
 
 def launcher_rank(environment: Mapping[str, str] = os.environ) -> Rank:
     """Read which of several processes that were started together this is; alone without them."""
-    for number, world, local in _LAUNCHERS:
+    for number, world, local, beside in _LAUNCHERS:
         if number in environment and world in environment:
             size = int(environment[world])
             return Rank(
-                int(environment[number]), size, int(environment.get(local, 0)), launched=size > 1
+                int(environment[number]),
+                size,
+                int(environment.get(local, 0)),
+                launched=size > 1,
+                local_world=int(environment.get(beside, 1)),
             )
     return Rank()
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
+from snac_model.console import LESS_MEMORY
 from snac_model.errors import Failure
 
 # A task is called with the worker's number, an iterator of the items it takes, and a function that
@@ -127,5 +128,7 @@ def _work(task: Task, number: int, pipe: Connection) -> None:
         send(_FAILED, str(failure))
     except (EOFError, ConnectionError):
         return  # the parent is gone
+    except MemoryError as error:
+        send(_FAILED, f"out of memory ({error}). {LESS_MEMORY}")
     except Exception:
         send(_FAILED, traceback.format_exc())

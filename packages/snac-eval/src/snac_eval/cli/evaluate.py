@@ -10,6 +10,7 @@ from snac_model.console import (
     artifacts_option,
     codes_option,
     device_option,
+    manifest_option,
     note,
     print_summary,
 )
@@ -22,6 +23,7 @@ PERCEPTUAL = ("pesq", "stoi", "visqol_speech", "visqol_audio", "dnsmos")
 @click.option("--base", metavar="MODEL", help="Compare with this. [default: the codes' own model]")
 @artifacts_option
 @codes_option
+@manifest_option
 @click.option("--name", help="Folder of the results below ARTIFACTS/eval. [default: the run's]")
 @click.option("--split", type=click.Choice(SPLITS), default="val", help="Utterances to judge on.")
 @click.option(
@@ -30,7 +32,7 @@ PERCEPTUAL = ("pesq", "stoi", "visqol_speech", "visqol_audio", "dnsmos")
     "limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Judge the first N utterances only. [default: all]",
+    help="Judge N utterances only, chosen by a hash of their ids. [default: all]",
 )
 @click.option(
     "--segment",
@@ -75,6 +77,7 @@ def main(
     base: str | None,
     artifacts: Path | None,
     codes: Path | None,
+    manifest: str | None,
     name: str | None,
     split: str,
     limit: int | None,
@@ -108,6 +111,7 @@ def main(
         base=base,
         artifacts=Artifacts.at(artifacts),
         codes=codes,
+        manifest=manifest,
         name=name,
         split=split,
         limit=limit,

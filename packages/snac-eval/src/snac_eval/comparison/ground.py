@@ -14,8 +14,8 @@ Ground = dict[str, Any]
 def ground_of(run: Run, metric: str) -> Ground:
     """Return what a run's metric was measured on and with; what is not known is None.
 
-    Which utterances the limit leaves is in their count, and the codes are the tokenizer's. Neither
-    the base nor what is trained matters: they make the model.
+    Which utterances the limit leaves is in the hash of their ids, and the codes are the
+    tokenizer's. Neither the base nor what is trained matters: they make the model.
     """
     recipe, state = run.source.recipe or {}, run.source.state
     cache = state.get("cache") or {}
@@ -25,7 +25,8 @@ def ground_of(run: Run, metric: str) -> Ground:
         fields.append("validation.segment_s")
     return {
         **{field: _field(recipe, field) for field in fields},
-        "validation utterances": state.get("counts", {}).get("val"),
+        "number of validation utterances": state.get("counts", {}).get("val"),
+        "validation utterances": (state.get("data") or {}).get("val_sha256"),
         "tokenizer of the codes": cache.get("tokenizer_sha256"),
         "precision of the codes": cache.get("precision"),
     }

@@ -14,7 +14,7 @@ from snac_model.export import half as half_weights
 from snac_model.export.card import CardFacts, write_card
 from snac_model.export.onnx_files import OnnxReport, check_onnx_installed, random_codes, write_onnx
 from snac_model.export.run import Run
-from snac_model.files import atomic_folder
+from snac_model.files import atomic_folder, clear_leftovers
 from snac_model.noise import SeededNoise
 from snac_model.places import OFFICIAL_WEIGHTS
 from snac_model.weights import load, save, save_officially
@@ -53,6 +53,7 @@ def export(run: Run, request: ExportRequest) -> OnnxReport | None:
         BadInput: if the folder may not be written to, or ONNX's packages are not installed.
         Failure: if a file does not give what the run's model gives; nothing is left then.
     """
+    clear_leftovers(request.folder.parent)
     check_target(request)
     if request.onnx:
         check_onnx_installed()

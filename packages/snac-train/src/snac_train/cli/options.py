@@ -24,8 +24,15 @@ class RecipeOption:
 
 RECIPE_OPTIONS = (
     RecipeOption("--base", "model.base", "MODEL", "Start from this, not the codes' own model."),
-    RecipeOption("--limit", "data.limit", "N", "First N train utterances; 0: all."),
-    RecipeOption("--val-limit", "validation.limit", "N", "First N val utterances; 0: all."),
+    RecipeOption(
+        "--limit", "data.limit", "N", "N train utterances, by a hash of their ids; 0: all."
+    ),
+    RecipeOption(
+        "--val-limit",
+        "validation.limit",
+        "N",
+        "N val utterances, by a hash of their ids; 0: all.",
+    ),
     RecipeOption("--seed", "data.seed", "N", "Decides order, slices and noise."),
     RecipeOption("--epochs", "curriculum.epochs", "N", "Epochs in all."),
     RecipeOption("--warmup-epochs", "curriculum.warmup_epochs", "N", "New layers alone."),

@@ -133,6 +133,7 @@ def main(
         click.echo(recipe.to_toml(), nl=False)
         return
     folder = folder or places.run(f"phase-{phase}-{datetime.now():%Y%m%d-%H%M%S}")
+    from snac_cache.manifests.stated import manifest_of_codes
     from snac_model.devices import parse_gpus
     from snac_train.beginning import Start
     from snac_train.legacy.audio import check_audio
@@ -141,7 +142,10 @@ def main(
     from snac_train.operation.preflight import check_before
     from snac_train.session import Request, train
 
-    codes, manifest = codes or places.codes, manifest or str(places.manifests)
+    codes = codes or places.codes
+    if recipe.data.codes == "cached":
+        manifest = str(manifest_of_codes(codes, manifest, places.manifests))
+    manifest = manifest or str(places.manifests)
     check_audio(earlier.audio, recipe, codes, manifest)
     request = Request(
         codes=codes,
@@ -156,7 +160,7 @@ def main(
         print_summary(**check_before(recipe, request, gpus))
         return
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
-    arguments += ["--run", folder.name]
+    arguments += ["--run", folder.name, "--manifest", manifest]
     if detach:
         print_summary(**check_and_start(arguments, recipe, request, gpus))
         return

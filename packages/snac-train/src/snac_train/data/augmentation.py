@@ -3,9 +3,9 @@
 What is done to an utterance depends on (seed, epoch, utterance) alone, as its slice does.
 """
 
-from collections.abc import Sequence
 from fractions import Fraction
 
+import numpy as np
 import torch
 
 from snac_cache.store.code_store import CachedUtterance
@@ -29,7 +29,7 @@ class Augmented:
     """
 
     def __init__(
-        self, rate: int, rows: Rows, chosen: Sequence[int], settings: Augmentation, draws: Draws
+        self, rate: int, rows: Rows, chosen: np.ndarray, settings: Augmentation, draws: Draws
     ) -> None:
         self.rate = rate
         self.rows = rows
@@ -61,7 +61,7 @@ class Augmented:
 
     def _other(self, utterance: CachedUtterance, start: int, stop: int) -> torch.Tensor:
         """Read the same stretch of another utterance, made quieter."""
-        row = self.chosen[int(self._draw(utterance, "other") * len(self.chosen))]
+        row = int(self.chosen[int(self._draw(utterance, "other") * len(self.chosen))])
         other = self.rows[row]
         low, high = MIX_DB
         quieter = low + self._draw(utterance, "quieter") * (high - low)

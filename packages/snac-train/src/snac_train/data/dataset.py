@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
 
+from snac_cache.parquet import rows_sha256
 from snac_cache.store.code_store import CachedUtterance, CodeStore
 from snac_model.errors import Failure
 from snac_model.geometry import Geometry
@@ -18,10 +20,10 @@ from snac_train.data.slices import Draws, Window, window_around
 
 @dataclass(frozen=True)
 class Utterances:
-    """Chosen rows of a split."""
+    """Chosen rows of a split: ``rows`` are int64, as there may be millions of them."""
 
     store: Rows
-    rows: Sequence[int]
+    rows: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -30,7 +32,12 @@ class Utterances:
     def hours(self) -> float:
         """Duration of their audio."""
         seconds = self.store.column("duration_s").to_numpy()
-        return float(seconds[np.asarray(self.rows, dtype=np.int64)].sum()) / 3600
+        return float(seconds[self.rows].sum()) / 3600
+
+    def sha256(self) -> str:
+        """Return a hash of their ids in order: of what an epoch's order and slices depend on."""
+        ids = self.store.column("utterance_id").take(pa.array(self.rows))
+        return rows_sha256(pa.table({"utterance_id": ids}), ["utterance_id"])
 
 
 class SegmentDataset(Dataset):
@@ -72,7 +79,7 @@ class SegmentDataset(Dataset):
 
     def __getitem__(self, item: int) -> Segment:
         """Read one segment; raises Failure if its codes and its audio do not fit together."""
-        row = self.utterances.rows[item]
+        row = int(self.utterances.rows[item])
         utterance = self.utterances.store[row]
         available = self._coarse_tokens(row, utterance)
         start = self.draws.start(utterance.utterance_id, self.segment_tokens, available)
@@ -145,6 +152,6 @@ class SegmentDataset(Dataset):
             raise Failure(
                 f"the codes of {utterance.utterance_id!r} are {available} coarse tokens for "
                 f"{utterance.num_samples} samples, but its audio has {samples} samples at "
-                f"{self.geometry.sample_rate} Hz. Run snac-cache again."
+                f"{self.geometry.sample_rate} Hz. Run snac-cache --verify."
             )
         return available

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
+from snac_cache.manifests.limit import chosen
 from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.identity import CacheIdentity
@@ -35,6 +39,8 @@ class Inputs:
         base_model: that model.
         model: what is trained: the base, with the heads of the recipe.
         cache: what the codes were made with; None if they are encoded in training.
+        manifest: where what is known of the utterances comes from.
+        unlisted: cached utterances that it does not have, which are left out.
     """
 
     train: Utterances
@@ -45,6 +51,8 @@ class Inputs:
     base_model: SNAC
     model: SNAC
     cache: CacheIdentity | None
+    manifest: str
+    unlisted: int
 
     def train_reference(self, augmentation: Augmentation, draws: Draws) -> Reference:
         """Return what an epoch's training segments are compared with, changed as it says."""
@@ -65,7 +73,7 @@ class Inputs:
 
 
 def open_inputs(recipe: Recipe, codes: Path, manifest: str) -> Inputs:
-    """Open the cache in the folder ``codes``, or the manifest, and the recipe's base.
+    """Open the manifest, the cache in the folder ``codes`` if the recipe reads it, and the base.
 
     Raises:
         Failure: if they are not there, or do not belong together.
@@ -75,11 +83,8 @@ def open_inputs(recipe: Recipe, codes: Path, manifest: str) -> Inputs:
         model = untrained(base).eval() if recipe.model.weights == "random" else load(base)
         tables = read_manifest(manifest)
         rows = {split: ManifestRows(tables[split], model.geometry) for split in SPLITS}
-        return _inputs(recipe, rows, manifest, base=base, model=model, cache=None)
-    stores = {split: CodeStore(codes / split) for split in SPLITS}
-    differences = stores["train"].identity.differences(stores["val"].identity)
-    if differences:
-        raise Failure(f"{codes}: train and val are of two caches: {'; '.join(differences)}")
+        return _inputs(recipe, rows, manifest, manifest, base=base, model=model, cache=None)
+    stores = {split: CodeStore(codes, split, Path(manifest)) for split in SPLITS}
     identity = stores["train"].identity
     base = recipe.model.base or identity.model
     model = load(base)
@@ -87,14 +92,16 @@ def open_inputs(recipe: Recipe, codes: Path, manifest: str) -> Inputs:
         raise Failure(
             f"the codes in {codes} were made by {identity.model}; to {base} they mean "
             "something else. Give that model, or one fine-tuned from it, as --base; or encode "
-            "with snac-cache again."
+            f"with this one: snac-cache --model {base} --codes DIR."
         )
-    return _inputs(recipe, stores, str(codes), base=base, model=model, cache=identity)
+    place = f"{codes}, by the manifest {manifest},"
+    return _inputs(recipe, stores, manifest, place, base=base, model=model, cache=identity)
 
 
 def _inputs(
     recipe: Recipe,
     rows: dict[str, Any],
+    manifest: str,
     place: str,
     *,
     base: str,
@@ -103,21 +110,19 @@ def _inputs(
 ) -> Inputs:
     usable = {split: _usable(rows[split], recipe.data) for split in SPLITS}
     for split in SPLITS:
-        if not usable[split]:
+        if not len(usable[split]):
             raise Failure(_nothing_usable(split, len(rows[split]), place, recipe))
-    limits = {"train": recipe.data.limit, "val": recipe.validation.limit}
-    chosen = {
-        split: Utterances(rows[split], usable[split][: limits[split] or None]) for split in SPLITS
-    }
     return Inputs(
-        train=chosen["train"],
-        val=chosen["val"],
+        train=_limited(rows["train"], usable["train"], recipe.data.limit),
+        val=_limited(rows["val"], usable["val"], recipe.validation.limit),
         left_out={split: len(rows[split]) - len(usable[split]) for split in SPLITS},
         reference=_reference(recipe.data, model),
         base=base,
         base_model=model,
         model=with_heads(model, recipe, base),
         cache=cache,
+        manifest=manifest,
+        unlisted=rows["train"].unlisted if cache else 0,
     )
 
 
@@ -143,14 +148,25 @@ def with_heads(base: SNAC, recipe: Recipe, name: str) -> SNAC:
     return model
 
 
-def _usable(rows: Any, data: Data) -> list[int]:
-    return rows.with_target() if data.reference == "target" else list(range(len(rows)))
+def _usable(rows: Any, data: Data) -> np.ndarray:
+    return rows.with_target() if data.reference == "target" else np.arange(len(rows))
+
+
+def _limited(rows: Any, usable: np.ndarray, limit: int) -> Utterances:
+    """Return so many of the usable rows as snac-cache's limit would take; all if it is 0."""
+    if limit:
+        ids = rows.column("utterance_id").take(pa.array(usable))
+        usable = usable[chosen(ids, limit)]
+    return Utterances(rows, usable)
 
 
 def _nothing_usable(split: str, present: int, place: str, recipe: Recipe) -> str:
     if not present:
-        return f"{place} holds no {split} utterances. Run snac-manifest with a larger --val-ratio."
-    advice = "Make targets with snac-upsample, then run snac-manifest and snac-cache again"
+        return (
+            f"{place} holds no {split} utterances. Run snac-manifest with a larger --val-ratio, or "
+            "give another --manifest."
+        )
+    advice = "Make targets with snac-upsample"
     if "48k" not in recipe.model.heads:
         advice += "; or compare with the sources: --set data.reference=source"
     return f"none of the {present} {split} utterances in {place} has a 48 kHz target. {advice}."

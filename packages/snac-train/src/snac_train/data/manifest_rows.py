@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from snac_cache.store.code_store import CachedUtterance
+from snac_cache.store.code_store import STATED, CachedUtterance
 from snac_model.geometry import Geometry
 
 
@@ -13,13 +14,14 @@ class ManifestRows:
 
     def __init__(self, table: pa.Table, geometry: Geometry) -> None:
         self.table = table
+        self._stated = table.select(STATED)
         self.geometry = geometry
 
     def __len__(self) -> int:
         return self.table.num_rows
 
     def __getitem__(self, row: int) -> CachedUtterance:
-        fields: dict[str, Any] = self.table.slice(row, 1).to_pylist()[0]
+        fields: dict[str, Any] = self._stated.slice(row, 1).to_pylist()[0]
         samples = self.geometry.samples_from(fields["source_sample_rate"], fields["num_frames"])
         return CachedUtterance(**fields, num_samples=samples)
 
@@ -27,7 +29,6 @@ class ManifestRows:
         """Return a column of all rows."""
         return self.table.column(name)
 
-    def with_target(self) -> list[int]:
-        """Return the rows that have a 48 kHz target, in order."""
-        present = self.table.column("target_path").is_valid().to_pylist()
-        return [row for row, has_target in enumerate(present) if has_target]
+    def with_target(self) -> np.ndarray:
+        """Return the rows that have a 48 kHz target, in order: int64."""
+        return np.flatnonzero(self.table.column("target_path").is_valid().to_numpy())

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 
 from snac_cache.schema import TARGET_RATE
 from snac_cache.store.code_store import CachedUtterance
-from snac_model.audio import read_with_header, resample, resample_margin
+from snac_model.audio import read_with_header, resample
 from snac_model.audio_header import AudioError
 from snac_model.errors import Failure
+from snac_model.sinc_kernel import resample_margin
 
 
 class Rows(Protocol):
@@ -123,7 +124,8 @@ def _read(name: str, path: str, expected: tuple[int, int], start: int, stop: int
         raise Failure(
             f"{name} ({path}) has {header.num_frames} frames at {header.sample_rate} Hz, but "
             f"{frames} frames at {rate} Hz belong to its codes: it is not the audio that was "
-            "encoded. Run snac-manifest and snac-cache again."
+            "encoded. Run snac-manifest, snac-upsample if there are targets, and snac-cache: they "
+            "do again what was replaced."
         )
     if last == 0:
         return torch.zeros(stop - start)

@@ -68,8 +68,8 @@ def check_alignment(recipe: Recipe, inputs: Inputs, segments: SegmentDataset) ->
         raise Failure(
             f"{len(failed)} of {len(telling)} segments that {inputs.base} decodes from the cached "
             f"codes are {_in_words(failed)} the audio that they would be compared with: it is not "
-            "the audio of these codes. Make the targets again if they were changed, then run "
-            "snac-manifest and snac-cache."
+            "the audio of these codes. If audio was replaced, run snac-manifest, snac-upsample and "
+            "snac-cache: they do again what was replaced."
         )
     if not telling:
         return f"{inputs.base} says nothing that could be compared ({len(found)} segments)"

@@ -1,9 +1,12 @@
 """What the untouched model achieves, and how much better the best one is."""
 
+from collections.abc import Callable
+
 from snac_model.artifacts import BEST_FOLDERS
 from snac_model.errors import Failure
 from snac_model.weights import load
 from snac_train.data.inputs import Inputs
+from snac_train.data.unchanged_audio import check_unchanged
 from snac_train.learning.alignment import check_alignment
 from snac_train.learning.objective import Objective
 from snac_train.learning.validation import Validators
@@ -34,19 +37,29 @@ class Measures:
         self.trainer = trainer
         self.folder = folder
 
+    def unchanged(self) -> None:
+        """See that the audio is what was encoded; raises Failure in every process if not."""
+        self._prove(lambda: check_unchanged(self.inputs))
+
     def aligned(self) -> None:
         """Say that cached codes and references sound at the same time.
 
         Raises:
             Failure: in every process, if they do not.
         """
-        if self.recipe.data.codes != "cached":
-            return
+
+        def check() -> None:
+            found = check_alignment(self.recipe, self.inputs, self.trainer.validator.segments)
+            self.folder.say(f"codes and audio: {found}")
+
+        self._prove(check)
+
+    def _prove(self, check: Callable[[], None]) -> None:
+        """Check cached codes in the main process, and fail in all."""
         failure = None
-        if self.trainer.processes.main:
+        if self.inputs.cache and self.trainer.processes.main:
             try:
-                found = check_alignment(self.recipe, self.inputs, self.trainer.validator.segments)
-                self.folder.say(f"codes and audio: {found}")
+                check()
             except Failure as error:
                 failure = error
         self.trainer.processes.fail_together(failure)

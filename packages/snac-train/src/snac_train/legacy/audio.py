@@ -17,7 +17,7 @@ def check_audio(audio: Mapping[str, Path], recipe: Recipe, codes: Path, manifest
         audio: a configuration's key, and the folder that it names.
         recipe: says whether the codes or the manifest are trained from.
         codes: folder of the cached codes.
-        manifest: where the manifest is.
+        manifest: where the manifest is, by which the codes are split.
 
     Raises:
         Failure: if the audio is another folder's.
@@ -25,7 +25,7 @@ def check_audio(audio: Mapping[str, Path], recipe: Recipe, codes: Path, manifest
     if not audio:
         return
     cached = recipe.data.codes == "cached"
-    first = _first_cached(codes) if cached else _first_listed(manifest)
+    first = _first_cached(codes, Path(manifest)) if cached else _first_listed(manifest)
     for key, folder in audio.items():
         path = first.get(AUDIO[key])
         if path is not None and folder.resolve() not in Path(path).resolve().parents:
@@ -36,8 +36,8 @@ def check_audio(audio: Mapping[str, Path], recipe: Recipe, codes: Path, manifest
             )
 
 
-def _first_cached(codes: Path) -> dict[str, str]:
-    stores = {split: CodeStore(codes / split) for split in AUDIO.values()}
+def _first_cached(codes: Path, manifest: Path) -> dict[str, str]:
+    stores = {split: CodeStore(codes, split, manifest) for split in AUDIO.values()}
     return {split: store[0].audio_path for split, store in stores.items() if len(store)}
 
 

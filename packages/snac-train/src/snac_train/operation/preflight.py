@@ -14,6 +14,7 @@ from snac_model.console import note
 from snac_model.devices import choose_device, parse_gpus
 from snac_model.errors import Failure
 from snac_train.data.inputs import Inputs, open_inputs
+from snac_train.data.unchanged_audio import check_unchanged
 from snac_train.learning.alignment import check_alignment
 from snac_train.learning.optimization import parameter_groups
 from snac_train.learning.validation import validation_segments
@@ -114,11 +115,14 @@ def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
     opened.append(inputs)
     left_out = sum(inputs.left_out.values())
     without = f"; {left_out} have no 48 kHz target and are left out" if left_out else ""
+    if inputs.unlisted:
+        without += f"; {inputs.unlisted} cached ones are not in {request.manifest}"
     return f"{len(inputs.train):,} train and {len(inputs.val):,} val utterances{without}"
 
 
 def _check_sound(recipe: Recipe, inputs: Inputs) -> str:
     """Decode some codes and hold them against their references."""
+    check_unchanged(inputs)
     segments = validation_segments(recipe, inputs, recipe.validation.segment_s)
     return check_alignment(recipe, inputs, segments)
 

@@ -1,16 +1,13 @@
--- Every manifest row is cached or rejected exactly once, and nothing else is.
+-- Every planned row is cached or rejected exactly once, and nothing else is.
 -- severity: fail
-WITH outcomes AS (
-    SELECT utterance_id, split, 1 AS cached, 0 AS rejected FROM codes
+WITH known AS (
+    SELECT utterance_id, 1 AS planned, 0 AS cached, 0 AS rejected FROM planned
     UNION ALL
-    SELECT utterance_id, split, 0, 1 FROM cache_rejects
-), known AS (
-    SELECT * FROM outcomes WHERE split IN (SELECT split FROM asked WHERE problem IS NULL)
+    SELECT utterance_id, 0, 1, 0 FROM cached
     UNION ALL
-    SELECT utterance_id, split, 0, 0 FROM requested
+    SELECT utterance_id, 0, 0, 1 FROM cache_rejects
 )
-SELECT utterance_id, split, sum(cached) AS cached, sum(rejected) AS rejected,
-    bool_or(cached + rejected = 0) AS in_manifest
+SELECT utterance_id, sum(planned) AS planned, sum(cached) AS cached, sum(rejected) AS rejected
 FROM known
-GROUP BY utterance_id, split
-HAVING sum(cached) + sum(rejected) <> 1 OR NOT bool_or(cached + rejected = 0)
+GROUP BY utterance_id
+HAVING sum(planned) <> 1 OR sum(cached) + sum(rejected) <> 1

@@ -1,9 +1,8 @@
--- Each split has as many rows, cached and rejected together, as were asked for.
+-- Each part has as many rows, cached and rejected together, as were planned.
 -- severity: fail
 WITH outcomes AS (
-    SELECT split FROM codes UNION ALL SELECT split FROM cache_rejects
+    SELECT filename FROM cached UNION ALL SELECT part FROM cache_rejects
 )
-SELECT split, rows AS asked_for, count(outcomes.split) AS cached_or_rejected
-FROM asked LEFT JOIN outcomes USING (split)
-WHERE rows IS NOT NULL
-GROUP BY split, rows HAVING count(outcomes.split) <> rows
+SELECT filename, rows AS planned, count(outcomes.filename) AS cached_or_rejected
+FROM planned_parts LEFT JOIN outcomes USING (filename)
+GROUP BY filename, rows HAVING count(outcomes.filename) <> rows

@@ -1,3 +1,3 @@
--- Every 48 kHz target that is named exists.
+-- Every 48 kHz target that the manifest names exists.
 -- severity: fail
 SELECT folder, name FROM missing_targets

@@ -1,4 +1,3 @@
--- No utterance is cached twice in a split.
+-- No utterance is cached twice.
 -- severity: fail
-SELECT utterance_id, split, count(*) AS rows
-FROM codes GROUP BY utterance_id, split HAVING count(*) > 1
+SELECT utterance_id, count(*) AS rows FROM cached GROUP BY utterance_id HAVING count(*) > 1

@@ -1,0 +1,71 @@
+"""What each worker does: load the engine once, then make the targets of part after part."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from snac_cache.targets.engines import load_engine
+from snac_cache.targets.pipeline import make_rows
+from snac_cache.targets.request import TargetRequest
+from snac_cache.targets.results import PartDone, write_results
+from snac_cache.targets.reuse import Listings, earlier_results
+from snac_cache.targets.rows import TargetMaker
+from snac_cache.work.plan import Part
+from snac_cache.work.plan_file import Plan
+from snac_model.devices import available_cores, prepare_cpu_worker
+
+MOST_THREADS = 16  # beside one GPU
+
+
+def make_parts(
+    number: int,
+    parts: Iterator[Part],
+    send: Callable[[Any], None],
+    *,
+    plan: Plan,
+    request: TargetRequest,
+    with_engine: bool,
+) -> None:
+    """Make the targets of parts on the worker's device; send a count of rows now and then.
+
+    After each part its ``PartDone`` is sent. The engine is loaded first, if any row needs it: where
+    it cannot be had, nothing else is done.
+    """
+    prepare_cpu_worker()  # beside a GPU too: its threads have a core each
+    device = see_one_gpu(request.devices[number], os.environ)
+    sidon = load_engine(request.engine, device) if with_engine else None
+    maker = TargetMaker(request, sidon.sidon if sidon else None)
+    threads = _threads(device, len(request.devices))
+    listings = Listings(request.folder)
+    for part in parts:
+        rows = [{**row, "split": part.split} for row in plan.rows(part).to_pylist()]
+        results = earlier_results(part, request, rows, listings)
+        send(len(results))
+        left = [position for position in range(len(rows)) if position not in results]
+        made = make_rows([rows[position] for position in left], maker, sidon, threads)
+        for index, result in made:
+            results[left[index]] = result
+            send(1)
+        ordered = [results[position] for position in range(len(rows))]
+        write_results(part, request, rows, ordered)
+        send(PartDone.of(ordered))
+
+
+def see_one_gpu(device: str, environment: Any) -> str:
+    """Hide all GPUs but one from this process, which must not have used any; return its name.
+
+    Code that was traced on the first GPU may name it, so each worker's must be the first.
+    """
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or index in ("", "0"):
+        return device
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    environment["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(index)] if visible else index
+    return "cuda:0"
+
+
+def _threads(device: str, workers: int) -> int:
+    """Return how many threads a worker reads and writes with: on a CPU, its core is taken."""
+    if device == "cpu":
+        return 1
+    return max(2, min(MOST_THREADS, available_cores() // workers))

@@ -1,0 +1,86 @@
+"""The file of one target: written whole, and decoded before it is trusted."""
+
+import errno
+import hashlib
+import io
+import stat
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from snac_cache.schema import TARGET_RATE
+from snac_cache.targets.notes import MARKS, TargetNotes
+from snac_model.audio_header import AudioError, describe
+from snac_model.errors import Failure
+from snac_model.files import atomic_path
+
+HEAD_BYTES = 4096  # STREAMINFO and the comment come first
+_MD5 = slice(26, 42)  # of the samples, in STREAMINFO, a FLAC file's first block (RFC 9639)
+
+
+def write_target(path: Path, target: torch.Tensor, notes: TargetNotes) -> None:
+    """Write a target ``[T]`` as 16-bit flac, atomically.
+
+    Raises:
+        AudioError: ``bad_name``, if something stands in the way of its name.
+        Failure: if the disk is full or cannot be written to.
+    """
+    content = io.BytesIO()
+    with soundfile.SoundFile(content, "w", TARGET_RATE, 1, "PCM_16", format="FLAC") as file:
+        file.comment = notes.to_comment()
+        file.write(target.numpy())
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content.getbuffer())
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise AudioError("bad_name", f"the ids of other rows stand in its way: {error}") from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise AudioError("bad_name", "the file's name is too long for this disk") from error
+        raise Failure(
+            f"cannot write {path}: {error}. Finished targets are kept; make room and give the same "
+            "command again."
+        ) from error
+
+
+def read_target(path: Path, length: int) -> TargetNotes | None:
+    """Decode a target to its last sample; return its notes, or None if it cannot be kept.
+
+    It must have the length that is asked for, in samples, and the samples that were written: the
+    format keeps their MD5.
+
+    Raises:
+        AudioError: ``target_exists``, if the file was not made by snac-upsample.
+    """
+    try:
+        if not _is_own(path):
+            detail = f"{path} was not made by snac-upsample: move it away, or give other --targets"
+            raise AudioError("target_exists", detail)
+        with soundfile.SoundFile(path) as file:
+            notes = TargetNotes.from_comment(file.comment)
+            form = (file.samplerate, file.channels, file.frames, file.subtype)
+            samples = file.read(dtype="int16")
+        with path.open("rb") as opened:
+            expected = opened.read(HEAD_BYTES)[_MD5]
+    except FileNotFoundError:
+        return None
+    except (OSError, soundfile.LibsndfileError, ValueError):
+        return None
+    if form != (TARGET_RATE, 1, length, "PCM_16") or len(samples) != length:
+        return None
+    return notes if hashlib.md5(samples.astype(np.dtype("<i2"))).digest() == expected else None
+
+
+def _is_own(path: Path) -> bool:
+    """Say whether a file is a target that snac-upsample made, damaged perhaps, or has no bytes."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise AudioError("target_exists", f"{path} cannot be read: {describe(error)}") from error
+    return not head or any(mark in head for mark in MARKS)

@@ -1,0 +1,62 @@
+"""The windowed sinc of torchaudio, applied so that a sample's bits depend on the audio alone.
+
+How a convolution is computed depends on its length: short ones go another way than long ones, and
+differ in the last bit. On a CPU all audio is therefore resampled in pieces of one length, the last
+one filled up with silence. A file read by blocks then gives the very bits of the file read whole.
+"""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torchaudio.transforms import Resample
+
+from snac_model.sinc_kernel import ROLLOFF, ZERO_CROSSINGS, lowest_terms
+
+PIECE_SAMPLES = 2**15  # at the native rate; torch computes with oneDNN from some 20,000 on
+
+
+class SincResampler:
+    """Resamples between two different rates, on one device.
+
+    Attributes:
+        width: samples at the native rate that the kernel reaches to each side.
+        advance: samples at the native rate from one piece to the next.
+        window: samples at the native rate that a piece is made of: ``width`` before its first one,
+            and what its last ones reach.
+        piece: samples at the wanted rate in a piece.
+    """
+
+    def __init__(self, from_rate: int, to_rate: int, device: torch.device) -> None:
+        made = Resample(from_rate, to_rate, lowpass_filter_width=ZERO_CROSSINGS, rolloff=ROLLOFF)
+        self.kernel = made.kernel.to(device)  # [wanted, 1, taps]
+        self.width: int = made.width
+        self.native, self.wanted = lowest_terms(from_rate, to_rate)
+        steps = max(1, PIECE_SAMPLES // self.native)
+        self.advance, self.piece = steps * self.native, steps * self.wanted
+        self.window = self.advance - self.native + self.kernel.shape[-1]
+
+    def apply(self, samples: torch.Tensor) -> torch.Tensor:
+        """Resample ``[B, T]``, of which the first and last ``width`` samples are context."""
+        resampled = F.conv1d(samples[:, None], self.kernel, stride=self.native)
+        return resampled.transpose(1, 2).flatten(1)
+
+    def whole(self, audio: torch.Tensor, length: int) -> torch.Tensor:
+        """Resample ``[B, T]`` to ``[B, length]``."""
+        pieces = max(1, -(-length // self.piece))
+        end = (pieces - 1) * self.advance + self.window
+        padded = F.pad(audio, (self.width, end - self.width - audio.shape[-1]))
+        if audio.device.type != "cpu":
+            return self.apply(padded)[:, :length]
+        rows = [self._by_pieces(row, pieces) for row in padded]
+        return torch.stack(rows)[:, :length]
+
+    def _by_pieces(self, padded: torch.Tensor, pieces: int) -> torch.Tensor:
+        starts = range(0, pieces * self.advance, self.advance)
+        return torch.cat([self.apply(padded[None, at : at + self.window])[0] for at in starts])
+
+
+@lru_cache(maxsize=64)
+def sinc_resampler(from_rate: int, to_rate: int, device: torch.device) -> SincResampler:
+    """Return the resampler of two different rates, made once."""
+    return SincResampler(from_rate, to_rate, device)
