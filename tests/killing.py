@@ -1,20 +1,28 @@
-"""Training in processes of its own that are killed at a chosen moment.
+"""Commands in processes of their own, killed at a chosen moment, or from outside.
 
-A fork server has torch imported already, so that a run costs its own time alone.
+A fork server has torch imported already, so that a command costs its own time alone. The workers
+that a command starts are forked from the same server.
 """
 
 import multiprocessing
 import os
+import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+TRAIN = "snac_train.cli.train"
 PRELOADED = [
+    "snac_cache.cli.cache",
+    "snac_cache.cli.upsample",
     "snac_train.session",
     "snac_train.cli.train",
     "snac_cache.store",
@@ -39,38 +47,79 @@ class Moment:
     number: int = signal.SIGKILL
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a command is started in, beside its arguments.
+
+    Attributes:
+        stdin: a file, or a named pipe, that it reads; by default nothing.
+        stdout: one that it writes to; by default its log.
+        largest_file: bytes that a file may have, as if the disk were full then. Of the command
+            itself, not of workers.
+    """
+
+    environment: dict[str, str] = field(default_factory=dict)
+    stdin: Path | None = None
+    stdout: Path | None = None
+    largest_file: int | None = None
+
+
 def start(
+    module: str,
     arguments: Sequence[object],
     moment: Moment | None = None,
     *,
     log: Path,
-    environment: dict[str, str] | None = None,
+    surroundings: Surroundings | None = None,
 ) -> ForkServerProcess:
-    """Start ``snac-train`` with ``arguments``; its stderr goes to the end of ``log``."""
+    """Start the command of ``module``; what it says goes to the end of ``log``."""
     context = multiprocessing.get_context("forkserver")
     texts = [str(argument) for argument in arguments]
-    process = context.Process(target=_train, args=(texts, moment, log, environment or {}))
+    around = surroundings or Surroundings()
+    forkserver.ensure_running()
+    command = partial(_command, server=_fork_server(), log=log, around=around)
+    process = context.Process(target=command, args=(module, texts, moment))
     process.start()
     return process
 
 
-def run(arguments: Sequence[object], moment: Moment | None = None, *, log: Path) -> int:
-    """Run ``snac-train`` to its end and return its exit code, negative for a signal."""
-    process = start(arguments, moment, log=log)
+def run_command(
+    module: str,
+    arguments: Sequence[object],
+    moment: Moment | None = None,
+    *,
+    log: Path,
+    surroundings: Surroundings | None = None,
+) -> int:
+    """Run a command to its end and return its exit code, negative for a signal."""
+    process = start(module, arguments, moment, log=log, surroundings=surroundings)
     process.join()
     assert process.exitcode is not None
     return process.exitcode
 
 
+def run(arguments: Sequence[object], moment: Moment | None = None, *, log: Path) -> int:
+    """Run ``snac-train`` to its end and return its exit code, negative for a signal."""
+    return run_command(TRAIN, arguments, moment, log=log)
+
+
+def workers(command: ForkServerProcess) -> list[int]:
+    """Return the processes that were forked beside a command's, with the command running."""
+    server = forkserver._forkserver._forkserver_pid
+    forked = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return [process for process in map(int, forked) if process != command.pid]
+
+
 def run_two(arguments: Sequence[object], moment: Moment | None = None, *, log: Path) -> list[int]:
-    """Run it as two processes; where the first one is killed, the second one is too."""
+    """Run ``snac-train`` as two processes; where the first one is killed, the second one is too."""
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     first, second = (
         start(
+            TRAIN,
             arguments,
             moment if rank == 0 else None,
             log=log,
-            environment={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            surroundings=Surroundings({**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}),
         )
         for rank in range(2)
     )
@@ -81,18 +130,47 @@ def run_two(arguments: Sequence[object], moment: Moment | None = None, *, log: P
     return [int(process.exitcode or 0) for process in (first, second)]
 
 
-def _train(
-    arguments: list[str], moment: Moment | None, log: Path, environment: dict[str, str]
+def _command(
+    module: str,
+    arguments: list[str],
+    moment: Moment | None,
+    *,
+    server: dict[str, Any],
+    log: Path,
+    around: Surroundings,
 ) -> None:
-    from snac_train.cli.train import main
-
-    os.environ.update(environment)
-    with log.open("a") as file:
-        os.dup2(file.fileno(), 2)
-        os.dup2(file.fileno(), 1)
+    _share_fork_server(server)
+    os.environ.update(around.environment)
+    for path, flags, descriptors in (
+        (around.stdin or os.devnull, os.O_RDONLY, (0,)),
+        (log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, (1, 2)),
+        (around.stdout, os.O_WRONLY, (1,)),
+    ):
+        for descriptor in descriptors if path else ():
+            os.dup2(os.open(path, flags), descriptor)
+    sys.stdin = os.fdopen(0)  # multiprocessing has put another in its place
+    if around.largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (around.largest_file,) * 2)
+    main = import_module(module).main
     if moment:
         _arm(moment)
     main(arguments)
+
+
+def _fork_server() -> dict[str, Any]:
+    """Return how a process can ask the fork server for others."""
+    state = vars(forkserver._forkserver)
+    return {
+        name: state[name]
+        for name in ("_forkserver_address", "_forkserver_authkey")
+        if name in state
+    }
+
+
+def _share_fork_server(server: dict[str, Any]) -> None:
+    """Ask the tests' fork server for workers; a process without one would start another."""
+    vars(forkserver._forkserver).update(server, ensure_running=lambda: None)
+    forkserver.ensure_running = lambda: None
 
 
 def _arm(moment: Moment) -> None:

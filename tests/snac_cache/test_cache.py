@@ -1,17 +1,12 @@
-"""Codes do not depend on who made them, nor on how often they were interrupted."""
+"""Codes do not depend on who made them."""
 
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 import snac
 import torch
 from models import NARROW, seeded
-from workplace import command, query, run, snapshot, succeed
+from workplace import query, run, snapshot, succeed
 
 from snac_cache import CodeStore
 from snac_model import load, save
@@ -66,41 +61,6 @@ def test_run_again_makes_only_what_is_missing(
     assert snapshot(tmp_path) == whole
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
-)
-def test_interrupted_anywhere_the_next_run_completes_the_same_cache(
-    tmp_path: Path, model_folder: Path, manifest_folder: Path, number: int, code: int
-) -> None:
-    succeed(CACHE, *options(model_folder, manifest_folder, tmp_path / "whole"))
-    where = options(model_folder, manifest_folder, tmp_path / "cut")
-    process = subprocess.Popen(
-        command(CACHE, *where, "--workers", 2), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    wait_for_first_part(tmp_path / "cut")
-    process.send_signal(number)
-    assert process.wait() in {code, 0}  # 0 where it was done before the signal came
-    succeed(CACHE, *where)
-    (tmp_path / "cut").chmod(0o755)
-    assert finished(tmp_path / "cut") == finished(tmp_path / "whole")
-
-
-def test_a_worker_that_dies_takes_the_command_down(
-    tmp_path: Path, model_folder: Path, manifest_folder: Path
-) -> None:
-    where = options(model_folder, manifest_folder, tmp_path / "codes")
-    process = subprocess.Popen(
-        command(CACHE, *where, "--workers", 2), stderr=subprocess.PIPE, text=True
-    )
-    wait_for_first_part(tmp_path / "codes")
-    os.kill(children(process.pid)[-1], signal.SIGKILL)
-    _, messages = process.communicate()
-    assert process.returncode == 1
-    assert "a worker died" in messages
-    again = succeed(CACHE, *where)
-    assert again["rows"] + again["skipped_rows"] == 12
-
-
 def test_another_model_over_a_cache_is_refused(
     tmp_path: Path, model_folder: Path, manifest_folder: Path
 ) -> None:
@@ -131,33 +91,3 @@ def test_plain_duckdb_reads_rows_codes_and_metadata(
     keys = query(f"SELECT DISTINCT decode(key) FROM parquet_kv_metadata({parts})")
     named = {key for (key,) in keys}
     assert named >= {"snac.model", "snac.weights_sha256", "snac.geometry", "snac.precision"}
-
-
-def finished(codes: Path) -> dict[str, bytes]:
-    """Return all that a reader can see: not what a killed writer left under a temporary name."""
-    return {name: data for name, data in snapshot(codes).items() if not name.endswith(".partial")}
-
-
-def wait_for_first_part(codes: Path) -> None:
-    """Wait until a part is finished."""
-    for _ in range(1200):
-        if list(codes.glob("*/part-*.parquet")):
-            return
-        time.sleep(0.05)
-    raise AssertionError("no part was finished in a minute")
-
-
-def children(parent: int) -> list[int]:
-    """Return the worker processes of a command: those that its fork server has forked."""
-    servers = [pid for pid in child_processes(parent) if b"forkserver" in command_line(pid)]
-    return [pid for server in servers for pid in child_processes(server)]
-
-
-def child_processes(parent: int) -> list[int]:
-    """Return the processes that a process has started."""
-    return list(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
-
-
-def command_line(process: int) -> bytes:
-    """Return the command line of a process."""
-    return Path(f"/proc/{process}/cmdline").read_bytes()

@@ -1,12 +1,10 @@
 """What an existing cache allows: carrying on, appending, mending; never mixing."""
 
-import resource
-import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from workplace import command, query, run, snapshot, succeed, write_tone
+from workplace import query, run, snapshot, succeed, write_tone
 
 CACHE = "snac_cache.cli.cache"
 MANIFEST = "snac_cache.cli.manifest"
@@ -119,26 +117,6 @@ def test_what_was_rejected_is_not_tried_again_by_append(tmp_path: Path, model_fo
     assert ids(tmp_path / "codes") == ["in/0", "in/2"]
     reasons = pq.read_table(tmp_path / "codes" / "rejects")["reason"].to_pylist()
     assert reasons == ["unreadable"]
-
-
-def test_a_full_disk_is_a_clear_error_and_leaves_no_torn_part(
-    tmp_path: Path, model_folder: Path, manifest_folder: Path
-) -> None:
-    """A limit on the size of files stands in for the full disk: writing fails half way."""
-    where = options(model_folder, manifest_folder, tmp_path)
-    stopped = subprocess.run(
-        command(CACHE, *where, "--workers", 2),
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)),
-    )
-    assert stopped.returncode == 1
-    assert "cannot write" in stopped.stderr
-    assert "Traceback" not in stopped.stderr
-    assert not list(tmp_path.rglob("part-*.parquet"))
-    assert not list(tmp_path.rglob("*.partial"))
-    assert succeed(CACHE, *where)["rows"] == 12
 
 
 def test_bf16_measures_the_share_of_equal_tokens(

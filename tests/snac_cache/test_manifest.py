@@ -4,18 +4,19 @@ import errno
 import json
 import os
 import re
-import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import killing
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workplace import command, query, run, succeed, write_tone
+from killing import Surroundings
+from workplace import query, run, succeed, write_tone
 
 from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.manifests.json_lines import parse_json_lines
@@ -25,7 +26,7 @@ from snac_cache.manifests.splits import Grouping, SplitRule, hash_fraction
 from snac_cache.schema import MANIFEST as MANIFEST_COLUMNS
 from snac_model.errors import Failure
 
-MANIFEST = "snac_cache.cli.manifest"
+CACHE, MANIFEST = "snac_cache.cli.cache", "snac_cache.cli.manifest"
 ROW = {
     "utterance_id": "a",
     "split": "train",
@@ -125,14 +126,27 @@ def test_a_manifest_passes_through_a_shell_pipe(tmp_path: Path, model_folder: Pa
     """With a real shell, and tools that know nothing of us in between."""
     for name in ("keep-1", "keep-2", "keep-3", "leave-4"):
         write_tone(tmp_path / "in" / f"{name}.wav", 1.1)
+    scanned, chosen = tmp_path / "scanned", tmp_path / "chosen"
+    os.mkfifo(scanned)
+    os.mkfifo(chosen)
     art = ["--artifacts", tmp_path / "art"]
-    scan = shlex.join(command(MANIFEST, tmp_path / "in", "-o", "-", "--val-ratio", 0, *art))
-    options = ["--manifest", "-", "--model", model_folder, "--device", "cpu", *art]
-    encode = shlex.join(command("snac_cache.cli.cache", *options))
-    line = f"set -o pipefail; {scan} | grep keep | shuf -n 2 | {encode}"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["rows"] == 2
+    options = ["--manifest", "-", "--model", model_folder, "--device", "cpu", "--workers", 1, *art]
+    log = tmp_path / "log"
+    started = [
+        killing.start(
+            MANIFEST,
+            [tmp_path / "in", "-o", "-", "--val-ratio", 0, *art],
+            log=log,
+            surroundings=Surroundings(stdout=scanned),
+        ),
+        killing.start(CACHE, options, log=log, surroundings=Surroundings(stdin=chosen)),
+    ]
+    line = f"grep keep < '{scanned}' | shuf -n 2 > '{chosen}'"
+    subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], check=True)
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0, 0], log.read_text()
+    assert json.loads(log.read_text().splitlines()[-1])["rows"] == 2
     parts = (tmp_path / "art" / "codes" / "train").glob("*.parquet")
     cached = [name for part in parts for name in pq.read_table(part)["utterance_id"].to_pylist()]
     assert len(cached) == 2

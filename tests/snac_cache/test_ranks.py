@@ -1,12 +1,13 @@
 """Several processes on one cache: ranks that launchers number, and how workers are chosen."""
 
 import os
-import subprocess
 from pathlib import Path
 
+import killing
 import pytest
 import torch
-from workplace import command, run, snapshot, succeed
+from killing import Surroundings
+from workplace import run, snapshot, succeed
 
 from snac_cache.work.ranks import Rank, this_rank
 from snac_model.devices import choose_workers
@@ -38,15 +39,18 @@ def test_two_ranks_make_what_one_makes(
     options += ["--part-rows", 3]
     succeed(CACHE, *options, "--codes", tmp_path / "alone")
     started = [
-        subprocess.Popen(
-            command(CACHE, *options, "--codes", tmp_path / "shared"),
-            env={**os.environ, "RANK": str(number), "WORLD_SIZE": "2", "LOCAL_RANK": str(number)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        killing.start(
+            CACHE,
+            [*options, "--codes", tmp_path / "shared"],
+            log=tmp_path / "log",
+            surroundings=Surroundings({"RANK": str(n), "WORLD_SIZE": "2", "LOCAL_RANK": str(n)}),
         )
-        for number in (0, 1)
+        for n in (0, 1)
     ]
-    assert [process.wait() for process in started] == [0, 0]
+    for process in started:
+        process.join()
+    said = (tmp_path / "log").read_text()
+    assert [process.exitcode for process in started] == [0, 0], said
     assert snapshot(tmp_path / "shared") == snapshot(tmp_path / "alone")
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from killed_command import run_killed
+from killing import Moment, run_command
 from syllables import write_syllables
 from workplace import last_line, query, run, snapshot, succeed
 
@@ -43,6 +43,15 @@ def rows_of(artifacts: Path) -> list[dict[str, Any]]:
     return [row for table in tables.values() for row in table.to_pylist()]
 
 
+def at_flush(number: int) -> Moment:
+    """Return the moment of a flush to the disk.
+
+    Every file that is written whole is flushed before it gets its name, and its folder after that:
+    so counting flushes finds the moments on both sides of each rename.
+    """
+    return Moment("snac_model.files:flush_to_disk", number, after=False)
+
+
 class Reads:
     """Counts the sources that are read."""
 
@@ -72,7 +81,7 @@ def test_killed_at_any_write_it_carries_on_to_the_same_files(
     for flush in range(1, 40, 3):
         shutil.rmtree(artifacts)
         shutil.copytree(original, artifacts)
-        codes.append(run_killed(UPSAMPLE, arguments, flush, tmp_path / "log"))
+        codes.append(run_command(UPSAMPLE, arguments, at_flush(flush), log=tmp_path / "log"))
         if codes[-1] == 0:
             break
         succeed(UPSAMPLE, *arguments)
@@ -94,7 +103,7 @@ def test_finished_parts_are_not_read_again(
     Before that come two plans, two parts and four targets, with two flushes each.
     """
     arguments = ["--artifacts", artifacts, *OPTIONS]
-    assert run_killed(UPSAMPLE, arguments, 2 * 8 + 1, artifacts.parent / "log") == -9
+    assert run_command(UPSAMPLE, arguments, at_flush(2 * 8 + 1), log=artifacts.parent / "log") == -9
     reads = Reads(monkeypatch)
     summary = succeed(UPSAMPLE, "--artifacts", artifacts, *OPTIONS)
     assert reads.paths == ["5.wav"]

@@ -1,5 +1,6 @@
 """What a cache should hold: its plan, started, carried on or extended."""
 
+from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,6 +70,10 @@ def prepare(manifest: Manifest, request: CacheRequest, identity: CacheIdentity) 
 def _carry_on(
     manifest: Manifest, plan: Plan, part_rows: int | None, request: CacheRequest
 ) -> PlannedRows:
+    if not request.append:
+        _check_same_parts(request, part_rows)
+    if all(manifest[split][ID].equals(plan.table(split, [ID])[ID]) for split in SPLITS):
+        return {split: (table, _sizes(plan, split)) for split, table in manifest.items()}
     planned = {split: plan.table(split) for split in SPLITS}
     known = pa.chunked_array([c for rows in planned.values() for c in rows[ID].chunks], pa.string())
     new = {
@@ -77,13 +82,11 @@ def _carry_on(
     }
     said = pa.concat_tables(manifest.values(), promote_options="permissive")
     if not request.append:
-        _check_same_parts(request, part_rows)
         _check_same_rows(request.folder, new, known, said)
     rows = {}
     for split in SPLITS:
         stated = [_restate(planned[split], said), new[split]]
-        sizes = [part.rows for part in plan.parts if part.split == split]
-        sizes += part_sizes(new[split].num_rows, request.part_rows)
+        sizes = _sizes(plan, split) + part_sizes(new[split].num_rows, request.part_rows)
         rows[split] = (pa.concat_tables(stated, promote_options="permissive"), sizes)
     return rows
 
@@ -122,10 +125,18 @@ def _restate(planned: pa.Table, said: pa.Table) -> pa.Table:
     return said.take(rows)
 
 
+def _sizes(plan: Plan, split: str) -> list[int]:
+    return [part.rows for part in plan.parts if part.split == split]
+
+
 def _is_the_same(plan: Plan, rows: PlannedRows) -> bool:
+    """Compare part by part: two whole tables would take twice the memory."""
     for split, (table, sizes) in rows.items():
-        if sizes != [part.rows for part in plan.parts if part.split == split]:
+        if sizes != _sizes(plan, split):
             return False
-        if not table.equals(plan.table(split)):
-            return False
+        starts = accumulate(sizes, initial=0)
+        parts = [part for part in plan.parts if part.split == split]
+        for part, start in zip(parts, starts, strict=False):
+            if not plan.rows(part).equals(table.slice(start, part.rows)):
+                return False
     return True

@@ -36,8 +36,7 @@ def read_manifest(where: str | Path) -> Manifest:
     else:
         table = in_form(read_json_lines(Path(where)), str(where))
     _check_unique(table, where)
-    split = table.column("split")
-    return {name: table.filter(pc.equal(split, name)).combine_chunks() for name in SPLITS}
+    return {name: _of_split(table, name) for name in SPLITS}
 
 
 def manifest_files(folder: Path) -> list[Path]:
@@ -63,6 +62,16 @@ def _together(tables: list[pa.Table], where: str | Path) -> pa.Table:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         raise Failure(f"the files of the manifest {where} do not fit together: {error}") from error
+
+
+def _of_split(table: pa.Table, name: str) -> pa.Table:
+    """Return a split's rows, as a view where they are together, as in files of one split each."""
+    chosen = pc.equal(table.column("split"), name)
+    count = pc.sum(chosen).as_py() or 0
+    together = table.slice(max(pc.index(chosen, True).as_py(), 0), count)
+    if pc.all(pc.equal(together.column("split"), name)).as_py():
+        return together
+    return table.filter(chosen)
 
 
 def _check_unique(table: pa.Table, where: str | Path) -> None:

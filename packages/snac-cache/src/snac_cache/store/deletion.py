@@ -18,7 +18,9 @@ from snac_model.files import TEMPORARY_SUFFIX
 
 _NAMES = re.compile(r"((train|val)-)?part-\d{5,}\.parquet|(train|val)\.parquet")
 _COPIES = re.compile(r".+\.(arrow|json)")
-_FOLDERS = (*SPLITS, "rejects", plan_file.FOLDER)
+# In the order of deletion: a reject without its part would count for ever, and a part without its
+# rejects is not finished.
+_FOLDERS = ("rejects", *SPLITS, plan_file.FOLDER)
 
 
 def delete_cache(folder: Path) -> None:
