@@ -29,6 +29,7 @@ from snac_cache.schema import codes as codes_schema
 from snac_cache.store.description import describe, totals, write_description
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import PartRecord, codes_path
+from snac_cache.store.records import Agreement
 from snac_cache.work.plan import LARGEST_PART, Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, write_plan
 from snac_model import load
@@ -153,7 +154,7 @@ def make_codes(places: Artifacts, part_rows: int, seed: int) -> dict[str, int]:
         split: (table, part_sizes(table.num_rows, part_rows)) for split, table in manifest.items()
     }
     plan = write_plan(places.codes / FOLDER, sized, SOURCE)
-    write = partial(write_codes, places.codes, manifest, part_rows, identity, seed)
+    write = partial(write_codes, places.codes, manifest, part_rows, identity, seed=seed)
     written = list(track(in_parallel(write, plan.parts), len(plan.parts), "fabricate", "parts"))
     described = describe(identity, part_rows)
     write_description(places.codes, {**described, **totals(record for record, _ in written)})
@@ -167,7 +168,13 @@ def in_parallel(work: Callable[[Part], Any], parts: list[Part]) -> Any:
 
 
 def write_codes(
-    folder: Path, manifest: Manifest, part_rows: int, identity: CacheIdentity, seed: int, part: Part
+    folder: Path,
+    manifest: Manifest,
+    part_rows: int,
+    identity: CacheIdentity,
+    part: Part,
+    *,
+    seed: int,
 ) -> tuple[PartRecord, int]:
     """Write one part with random codes; return its record and the number of its tokens."""
     rows = manifest[part.split].slice(part.number * part_rows, part.rows)
@@ -180,10 +187,12 @@ def write_codes(
     facts = [rows.column(name) for name in FACTS.names if name != "num_samples"]
     schema = codes_schema(geometry.levels)
     table = pa.Table.from_arrays([*facts, pa.array(samples), *lists], schema=schema)
-    record = PartRecord(part.sha256, part.rows, pc.sum(rows["duration_s"]).as_py())
+    tokens = int(counts.sum())
+    seconds = pc.sum(rows["duration_s"]).as_py()
+    record = PartRecord(part.sha256, part.rows, seconds, agreement=Agreement(tokens, tokens))
     metadata = {**identity.to_metadata(), **record.to_metadata()}
     write_table(table.replace_schema_metadata(metadata), codes_path(folder, part))
-    return record, int(counts.sum())
+    return record, tokens
 
 
 def num_samples(rows: pa.Table, geometry: Geometry) -> list[int]:

@@ -23,9 +23,11 @@ from snac_cache.targets.results import (
 from snac_cache.targets.reuse import Listings, is_complete
 from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import Part
-from snac_cache.work.plan_file import Plan
+from snac_cache.work.plan_file import FOLDER, Plan
 from snac_cache.work.workers import run_alone, run_workers
+from snac_model.files import clear_leftovers
 
+RECORDS = (FOLDER, "parts", "rejects")
 IN_THIS_PROCESS = ("cpu", "cuda", "cuda:0")  # see make_parts.see_one_gpu
 
 
@@ -70,7 +72,8 @@ def make_targets(
     report = TargetReport()
     with working_in(request.folder, "snac-upsample", shared=request.rank.world > 1):
         with one_at_a_time(request.folder):
-            # what killed writers left below request.folder is to be cleared here, by one rank
+            for name in RECORDS:
+                clear_leftovers(request.folder / name, recursive=True)
             plan = prepare(manifest, request)
         mine = _unfinished(plan.parts, request, report, advance)
         if mine:

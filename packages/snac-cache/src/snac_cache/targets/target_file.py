@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import stat
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,16 @@ from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.notes import MARKS, TargetNotes
 from snac_model.audio_header import AudioError, describe
 from snac_model.errors import Failure
-from snac_model.files import atomic_path
+from snac_model.files import atomic_path, clear_leftovers
 
 HEAD_BYTES = 4096  # STREAMINFO and the comment come first
 _MD5 = slice(26, 42)  # of the samples, in STREAMINFO, a FLAC file's first block (RFC 9639)
+
+
+@cache
+def _clear_once(folder: Path) -> None:
+    """Clear what killed writers left in a folder, when this process first writes into it."""
+    clear_leftovers(folder)
 
 
 def write_target(path: Path, target: torch.Tensor, notes: TargetNotes) -> None:
@@ -32,6 +39,7 @@ def write_target(path: Path, target: torch.Tensor, notes: TargetNotes) -> None:
         file.comment = notes.to_comment()
         file.write(target.numpy())
     try:
+        _clear_once(path.parent)
         with atomic_path(path) as temporary:
             temporary.write_bytes(content.getbuffer())
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
