@@ -105,7 +105,7 @@ def run(arguments: Sequence[object], moment: Moment | None = None, *, log: Path)
 
 def workers(command: ForkServerProcess) -> list[int]:
     """Return the processes that were forked beside a command's, with the command running."""
-    server = forkserver._forkserver._forkserver_pid
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     forked = Path(f"/proc/{server}/task/{server}/children").read_text().split()
     return [process for process in map(int, forked) if process != command.pid]
 
@@ -146,7 +146,9 @@ def _command(
         (log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, (1, 2)),
         (around.stdout, os.O_WRONLY, (1,)),
     ):
-        for descriptor in descriptors if path else ():
+        for descriptor in descriptors:
+            if path is None:
+                continue
             os.dup2(os.open(path, flags), descriptor)
     sys.stdin = os.fdopen(0)  # multiprocessing has put another in its place
     if around.largest_file is not None:

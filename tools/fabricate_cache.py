@@ -77,7 +77,7 @@ def main(
         for number, (split, count) in enumerate(zip(SPLITS, (train, val), strict=True))
     }
     write_manifest(rows, REJECTS.empty_table(), places.manifests)
-    made = {} if manifest_only else make_codes(places, part_rows, seed)
+    made: dict[str, Any] = {} if manifest_only else make_codes(places, part_rows, seed)
     print_summary(train=train, val=val, **made)
 
 
