@@ -21,7 +21,6 @@ from snac_model.console import (
     print_summary,
     progress,
 )
-from snac_model.errors import BadInput
 
 RETRY = "Once the cause is mended, --retry tries rows again that were rejected."
 EXAMPLE = """snac-upsample --gpus 0,1,2,3
@@ -168,11 +167,8 @@ def _devices(
 
     if engine == RESAMPLE:
         if gpus is not None or device == "cuda":
-            raise BadInput(
-                "--engine resample computes on the CPU: leave out --gpus and --device cuda; "
-                "--workers says how many processes"
-            )
-        device = "cpu"
+            note("--engine resample computes on the CPU, whatever --gpus and --device say")
+        device, gpus = "cpu", None
     return choose_workers(device, gpus, workers, local_rank=shared.local, alone=not shared.launched)
 
 

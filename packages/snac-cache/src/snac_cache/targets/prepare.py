@@ -24,42 +24,45 @@ def prepare(manifest: Manifest, request: TargetRequest) -> Plan:
     New rows come into new parts. Rows that the manifest no longer has stay in parts that are
     finished, and leave those that are to be made.
     """
-    folder = request.folder / FOLDER
-    plan = _read_plan(request)
-    rows = {
-        split: (table.select(PLANNED), part_sizes(table.num_rows, request.part_rows))
-        for split, table in manifest.items()
-    }
-    if plan:
-        rows = _carry_on(rows, plan, request)
-    if plan is None or not _is_the_same(plan, rows):
-        plan = write_plan(folder, rows, SOURCE)
-    return plan
-
-
-def _read_plan(request: TargetRequest) -> Plan | None:
-    """Read the plan that is there; a damaged one is made anew, since targets tell of themselves."""
-    try:
-        plan = Plan.read(request.folder / FOLDER)
-        if plan:
-            for split in SPLITS:
-                plan.table(split, PLANNED)
+    said = {split: table.select(PLANNED) for split, table in manifest.items()}
+    plan, planned = _read_plan(request)
+    if plan and all(planned[split].equals(table) for split, table in said.items()):
         return plan
+    if plan:
+        rows = _carry_on(said, plan, planned, request)
+    else:
+        rows = {
+            split: (table, part_sizes(table.num_rows, request.part_rows))
+            for split, table in said.items()
+        }
+    if plan and _is_the_same(plan, planned, rows):
+        return plan
+    return write_plan(request.folder / FOLDER, rows, SOURCE)
+
+
+def _read_plan(request: TargetRequest) -> tuple[Plan | None, Manifest]:
+    """Read the plan that is there, and its rows.
+
+    A damaged one is made anew: targets tell of themselves what they are.
+    """
+    try:
+        if plan := Plan.read(request.folder / FOLDER):
+            return plan, {split: plan.table(split, PLANNED) for split in SPLITS}
     except (Failure, KeyError) as error:
         note(f"{error}\nThe plan of {request.folder} is made anew; finished targets are kept.")
-        return None
+    return None, {}
 
 
-def _carry_on(rows: PlannedRows, plan: Plan, request: TargetRequest) -> PlannedRows:
-    said = pa.concat_tables([table for table, _ in rows.values()])
-    known = pa.concat_tables([plan.table(split, [ID]) for split in SPLITS])[ID]
+def _carry_on(said: Manifest, plan: Plan, planned: Manifest, request: TargetRequest) -> PlannedRows:
+    everything = pa.concat_tables(said.values())
+    known = pa.concat_tables(planned.values())[ID]
     carried: PlannedRows = {}
-    for split, (table, _) in rows.items():
+    for split, table in said.items():
         parts = [part for part in plan.parts if part.split == split]
-        planned, sizes = _without_gone(plan.table(split, PLANNED), parts, said[ID], request)
+        stay, sizes = _without_gone(planned[split], parts, everything[ID], request)
         new = table.filter(pc.invert(pc.is_in(table[ID], value_set=known)))
         sizes += part_sizes(new.num_rows, request.part_rows)
-        carried[split] = (pa.concat_tables([_restate(planned, said), new]), sizes)
+        carried[split] = (pa.concat_tables([_restate(stay, everything), new]), sizes)
     return carried
 
 
@@ -87,10 +90,9 @@ def _restate(planned: pa.Table, said: pa.Table) -> pa.Table:
     return said.take(rows)
 
 
-def _is_the_same(plan: Plan, rows: PlannedRows) -> bool:
-    for split, (table, sizes) in rows.items():
-        if sizes != [part.rows for part in plan.parts if part.split == split]:
-            return False
-        if not table.equals(plan.table(split, PLANNED)):
-            return False
-    return True
+def _is_the_same(plan: Plan, planned: Manifest, rows: PlannedRows) -> bool:
+    return all(
+        sizes == [part.rows for part in plan.parts if part.split == split]
+        and table.equals(planned[split])
+        for split, (table, sizes) in rows.items()
+    )

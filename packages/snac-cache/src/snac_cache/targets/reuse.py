@@ -29,13 +29,15 @@ class Listings:
         """Return those of the paths within the root that are no files there."""
         by_folder: dict[str, list[str]] = defaultdict(list)
         for place in places:
-            by_folder[os.path.dirname(place)].append(place)
+            folder, _, name = place.rpartition("/")
+            by_folder[folder].append(name)
         absent: set[str] = set()
-        for folder, asked in by_folder.items():
+        for folder, names in by_folder.items():
             there = self._listed(folder)
-            hashes = np.fromiter((hash(os.path.basename(p)) for p in asked), np.int64, len(asked))
+            hashes = np.fromiter(map(hash, names), np.int64, len(names))
             found = np.searchsorted(there, hashes, "right") > np.searchsorted(there, hashes)
-            absent.update(place for place, known in zip(asked, found, strict=True) if not known)
+            if not found.all():
+                absent.update(f"{folder}/{names[at]}" for at in np.flatnonzero(~found))
         return absent
 
     def _listed(self, folder: str) -> np.ndarray:
