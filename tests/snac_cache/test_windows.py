@@ -1,5 +1,6 @@
 """Several small parts are batched together, as one large part would be; each is still its own."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,13 @@ def test_batches_of_small_parts_are_those_of_large_ones() -> None:
 
 def test_a_part_is_taken_when_it_is_asked_for_and_complete_when_all_its_rows_are() -> None:
     taken: list[int] = []
-    parts = (taken.append(number) or Part("train", number, 4, "") for number in range(5))
-    windows = windows_of(parts, MadeUp(Path(), []), 8)
+
+    def parts() -> Iterator[Part]:
+        for number in range(5):
+            taken.append(number)
+            yield Part("train", number, 4, "")
+
+    windows = windows_of(parts(), MadeUp(Path(), []), 8)
     first = next(windows)
     assert taken == [0, 1]
     in_flight = [utterance.key for utterance in first]
