@@ -30,6 +30,28 @@ def test_codes_of_batches_agree_with_one_at_a_time(artifacts: Path) -> None:
     assert cached["token_agreement"] > 0.999
 
 
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_lower_precisions_say_how_many_tokens_are_equal(artifacts: Path, precision: str) -> None:
+    options = ["--artifacts", artifacts, "--model", "builtin:speech-small", "--gpus", "0"]
+    options += ["--codes", artifacts / precision, "--precision", precision]
+    assert 0.3 < succeed("snac_cache.cli.cache", *options)["token_agreement"] <= 1
+
+
+def test_without_memory_smaller_batches_and_pieces_give_the_same_codes(artifacts: Path) -> None:
+    write_tone(artifacts / "long" / "train" / "minutes.wav", 300.0)
+    write_tone(artifacts / "long" / "val" / "short.wav", 2.0)
+    succeed("snac_cache.cli.manifest", artifacts / "long", "-o", artifacts / "m")
+    options = ["--manifest", artifacts / "m", "--codes", artifacts / "c", "--device", "cuda"]
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(1 * 2**30 / total)
+    try:
+        cached = succeed("snac_cache.cli.cache", *options, "--model", "builtin:speech-small")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert (cached["rows"], cached["rejects"]) == (2, {})
+    assert cached["token_agreement"] > 0.999
+
+
 def test_phase_12_trains(artifacts: Path) -> None:
     options = ["--phase", 12, "--artifacts", artifacts, "--device", "cuda", "--run", "gpu"]
     options += ["--epochs", 2, "--batch-size", 4, "--lr", "5e-3", "--main-lr", "2e-3"]

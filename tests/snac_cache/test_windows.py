@@ -47,13 +47,12 @@ def test_batches_of_small_parts_are_those_of_large_ones() -> None:
 def test_a_part_is_taken_when_it_is_asked_for_and_complete_when_all_its_rows_are() -> None:
     taken: list[int] = []
 
-    def take() -> Iterator[Part]:
+    def parts() -> Iterator[Part]:
         for number in range(5):
             taken.append(number)
             yield Part("train", number, 4, "")
 
-    parts = take()
-    windows = windows_of(parts, MadeUp(Path(), []), 8)
+    windows = windows_of(parts(), MadeUp(Path(), []), 8)
     first = next(windows)
     assert taken == [0, 1]
     in_flight = [utterance.key for utterance in first]

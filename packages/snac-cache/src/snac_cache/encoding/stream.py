@@ -16,7 +16,7 @@ from snac_model.audio_header import AudioError
 
 # A GPU encodes thousands of seconds of audio a second, and files may lie on a network. A worker
 # that reads ahead takes its next part early, so a processor reads only a few utterances ahead.
-READ_AHEAD_SECONDS = {"cpu": 20.0, "cuda": 1200.0}
+READ_AHEAD_SECONDS = {"cpu": 5.0, "cuda": 1200.0}
 
 Key = TypeVar("Key")
 Result = Encoded | AudioError
