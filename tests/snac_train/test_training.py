@@ -235,7 +235,8 @@ def test_a_limit_takes_the_utterances_that_snac_cache_takes(voices: Path) -> Non
         usable = rows[split].filter(rows[split]["target_path"].is_valid())
         ids = [utterances.store[int(row)].utterance_id for row in utterances.rows]
         assert ids == sample(usable, limit)["utterance_id"].to_pylist()
-        assert ids != usable["utterance_id"].to_pylist()[:limit]
+        first = usable["utterance_id"].to_pylist()[:limit]
+        assert (ids != first) == (split == "train"), "chance has it that val's are the first"
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, Terminated])

@@ -12,7 +12,7 @@ from whole_runs import arguments
 
 from snac_eval.comparison.wandb_file import read_config
 
-SIZES = ("counts", "hours")
+SIZES = ("counts", "hours", "data")
 
 
 def test_it_holds_the_numbers_of_the_metrics(
