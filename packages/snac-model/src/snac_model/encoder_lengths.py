@@ -15,8 +15,8 @@ from torch import nn
 
 from snac_model.layers import EncoderBlock, ResidualUnit, Snake
 
-# A mebibyte for the output of a layer; half and twice as much are about as good.
-CACHED_NUMBERS = 2**18
+# Two mebibytes for the output of a layer; half as much is about as good.
+CACHED_NUMBERS = 2**19
 CONTEXT = 3 * (1 + 3 + 9)  # what three residual units see to each side
 SHORTEST = 64  # of fewer samples, matrix products are computed in another order
 PLAIN_BATCH = 16  # from here on, torch computes pointwise convolutions in another order
