@@ -9,13 +9,18 @@ from workplace import succeed, write_tone
 from snac_cache import CodeStore
 from snac_cache.manifests.read import read_manifest
 
-TOOL = Path(__file__).parents[2] / "tools" / "fabricate_cache.py"
+TOOLS = Path(__file__).parents[2] / "tools"
 MODEL = "builtin:speech-small"
 
 
 def fabricate(folder: Path, *options: object) -> None:
-    """Run the tool."""
-    command = [sys.executable, TOOL, "-o", folder, *options]
+    """Fabricate manifests, and a cache if that is asked for."""
+    run_tool("fabricate_cache.py", "-o", folder, *options)
+
+
+def run_tool(name: str, *options: object) -> None:
+    """Run a tool that must succeed."""
+    command = [sys.executable, TOOLS / name, *options]
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
 
 
@@ -48,3 +53,17 @@ def test_a_manifest_alone_can_be_fabricated(tmp_path: Path) -> None:
     rows = read_manifest(tmp_path / "manifests")
     assert {split: table.num_rows for split, table in rows.items()} == {"train": 10, "val": 4}
     assert rows["train"].column_names[-2:] == ["text", "speaker"]
+
+
+def test_fabricated_targets_are_finished_until_a_part_is_missing(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.flac", 0.3, 48_000)
+    shared = ["--audio", tmp_path / "a.flac", "--manifest-only"]
+    fabricate(tmp_path, "--train", 10, "--val", 4, "--part-rows", 4, *shared)
+    run_tool("fabricate_targets.py", "-o", tmp_path, "--part-rows", 4)
+    (tmp_path / "audio48k" / "parts" / "train" / "part-00001.parquet").unlink()
+    options = ["--artifacts", tmp_path, "--engine", "resample", "--workers", 1]
+    made = succeed("snac_cache.cli.upsample", *options)
+    assert (made["native"], made["made"], made["rejects"]) == (14, 0, {})
+    measured = read_manifest(tmp_path / "manifests")["train"]["bandwidth_hz"].to_pylist()
+    assert measured[:4] == [20_000.0] * 4
+    assert measured[4] != 20_000.0

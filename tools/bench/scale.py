@@ -22,8 +22,8 @@ from snac_model.console import Tool
 FULL_SIZE = {"train": 3_447_109, "val": 55_419}
 STEPS = {
     "read_manifest": "read the manifest",
-    "plan_parts": "plan the parts",
-    "open_store": "open the store, first row",
+    "open_first": "open the store for the first time, which joins codes and manifest",
+    "open_again": "open it again, first row",
     "rows_first": "1,000 random rows, parts not yet mapped",
     "rows_again": "1,000 random rows again",
     "segments": "1,000 training segments, without their audio",

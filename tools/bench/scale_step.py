@@ -15,7 +15,6 @@ from snac_cache import CodeStore
 from snac_cache.cli.check import main as check_command
 from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CachedUtterance
-from snac_cache.work.plan import plan_parts
 from snac_model.artifacts import Artifacts
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.references import Targets
@@ -51,22 +50,20 @@ def read(places: Artifacts) -> None:
         read_manifest(places.manifests)
 
 
-def plan(places: Artifacts) -> None:
-    """Plan the parts of a manifest that was read."""
-    manifest = read_manifest(places.manifests)
-    with measured():
-        plan_parts(manifest, None)
-
-
 def open_store(places: Artifacts) -> None:
     """Open the store and look at a row."""
     with measured():
-        CodeStore(places.codes / "train")[0]
+        opened(places)[0]
+
+
+def opened(places: Artifacts) -> CodeStore:
+    """Open the train split."""
+    return CodeStore(places.codes, "train", places.manifests)
 
 
 def read_rows(places: Artifacts) -> None:
     """Read the codes of random rows."""
-    store = CodeStore(places.codes / "train")
+    store = opened(places)
     rows = random_rows(store)
     with measured():
         for row in rows:
@@ -75,10 +72,10 @@ def read_rows(places: Artifacts) -> None:
 
 def segments(places: Artifacts) -> None:
     """Read training segments of random rows, as a training's reading process does."""
-    store = CodeStore(places.codes / "train")
+    store = opened(places)
     geometry = store.geometry
     dataset = SegmentDataset(
-        Utterances(store, list(range(len(store)))),
+        Utterances(store, np.arange(len(store))),
         Silence(),
         geometry,
         segment_tokens=geometry.coarse_tokens(1.0),
@@ -92,7 +89,7 @@ def segments(places: Artifacts) -> None:
 
 def index_of(places: Artifacts) -> None:
     """Find random ids."""
-    store = CodeStore(places.codes / "train")
+    store = opened(places)
     ids = [store[row].utterance_id for row in random_rows(store)]
     with measured():
         for utterance_id in ids:
@@ -112,8 +109,8 @@ def random_rows(store: CodeStore) -> list[int]:
 
 STEPS: dict[str, Callable[[Artifacts], None]] = {
     "read_manifest": read,
-    "plan_parts": plan,
-    "open_store": open_store,
+    "open_first": open_store,
+    "open_again": open_store,
     "rows_first": read_rows,
     "rows_again": read_rows,
     "segments": segments,
