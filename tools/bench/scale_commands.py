@@ -70,7 +70,7 @@ def fabricate(root: Path, size: dict[str, int], audio: Iterable[Path], *options:
     program = Path(__file__).parents[1] / "fabricate_cache.py"
     rows = [f"--{split}={count}" for split, count in size.items()]
     files = [f"--audio={path}" for path in audio]
-    command = [sys.executable, program, "-o", root, *rows, *files, *options]
+    command = [sys.executable, str(program), "-o", str(root), *rows, *files, *options]
     subprocess.run(command, check=True, stdout=sys.stderr)
 
 

@@ -69,7 +69,8 @@ def watch(*arguments: object, run_on: float | None = None) -> Watched:
     seen = Watched(peaks={process.pid: 0.0})
     while process.poll() is None:
         _look(process.pid, ours, seen, time.monotonic() - started)
-        if None not in (run_on, seen.first) and time.monotonic() - started > seen.first + run_on:
+        worked = time.monotonic() - started - (seen.first or 0.0)
+        if run_on is not None and seen.first is not None and worked > run_on:
             break
     seen.seconds, seen.ended = time.monotonic() - started, time.time()
     seen.code = process.returncode
