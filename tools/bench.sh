@@ -33,5 +33,4 @@ uv run --locked python tools/bench/look_ahead.py "$folder"
 uv run --locked python tools/bench/compare.py
 if $scale; then
     uv run --locked python tools/bench/scale.py
-    uv run --locked python tools/bench/scale_commands.py
 fi

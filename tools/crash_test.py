@@ -283,7 +283,7 @@ def run(module: str, arguments: list[object], work: Path) -> None:
 def forked() -> list[int]:
     """Return the processes that the fork server has forked."""
     forkserver.ensure_running()
-    server = forkserver._forkserver._forkserver_pid
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     return list(map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split()))
 
 

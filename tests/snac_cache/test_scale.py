@@ -1,4 +1,4 @@
-"""What size must not cost: in what workers are sent, in memory, in the order of parts."""
+"""What size must not cost: in what workers are sent, in their memory, in the order of parts."""
 
 import resource
 import time

@@ -1,11 +1,12 @@
-"""What a cache's size costs: manifest, plan, store and checks, at full size and at a tenth.
+"""What a corpus of 3.4 million utterances costs: the commands' start and end, reader and checks.
 
     uv run python tools/bench/scale.py
 
-Each row is a process of its own. Its time is that of the work, without starting Python; its memory
-is the peak of the whole process, mapped pages included. The ratio is one of processor time, which
-depends less than the clock on what else the machine does. The files were just written, so the
-system has them in memory as far as they fit.
+First each step in a process of its own, at full size and at a tenth: its time is that of the work,
+without starting Python, and its memory the peak of the whole process, mapped pages included. The
+ratio is one of processor time, which depends less than the clock on what else the machine does.
+Then the commands themselves, with 4 workers (see ``scale_commands.py``). The files were just
+written, so the system has them in memory as far as they fit.
 """
 
 import json
@@ -16,14 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from scale_commands import measure_commands
 
 from snac_model.console import Tool
 
 FULL_SIZE = {"train": 3_447_109, "val": 55_419}
 STEPS = {
     "read_manifest": "read the manifest",
-    "open_first": "open the store for the first time, which joins codes and manifest",
-    "open_again": "open it again, first row",
+    "write_plan": "write the plan",
+    "open_store": "open the store, first row, first time",
+    "open_again": "open the store, first row, again",
     "rows_first": "1,000 random rows, parts not yet mapped",
     "rows_again": "1,000 random rows again",
     "segments": "1,000 training segments, without their audio",
@@ -42,14 +45,20 @@ class Cost:
 
 
 @click.command(cls=Tool, example="bench/scale.py --folder /tmp --divide-by 10")
-@click.option("--folder", type=click.Path(exists=True, path_type=Path), help="For 8 GB of files.")
+@click.option("--folder", type=click.Path(exists=True, path_type=Path), help="For 12 GB of files.")
 @click.option("--divide-by", default=1, help="Measure a fraction of the full size.")
-def main(folder: Path | None, divide_by: int) -> None:
-    """Fabricate caches of N/10 and N rows, measure each step, print a Markdown table."""
+@click.option(
+    "--only", type=click.Choice(["all", "steps", "commands"]), default="all", help="What to do."
+)
+def main(folder: Path | None, divide_by: int, only: str) -> None:
+    """Fabricate corpora of N/10 and N rows, measure each step, print Markdown tables."""
     size = {split: rows // divide_by for split, rows in FULL_SIZE.items()}
-    tenth = {split: rows // 10 for split, rows in size.items()}
-    small, large = measure(tenth, folder), measure(size, folder)
-    print_table(size, small, large)
+    if only != "commands":
+        tenth = {split: rows // 10 for split, rows in size.items()}
+        small, large = measure(tenth, folder), measure(size, folder)
+        print_table(size, small, large)
+    if only != "steps":
+        measure_commands(size, folder)
 
 
 def print_table(size: dict[str, int], small: dict[str, Cost], large: dict[str, Cost]) -> None:
@@ -64,7 +73,7 @@ def print_table(size: dict[str, int], small: dict[str, Cost], large: dict[str, C
             f"{after.cpu_seconds / before.cpu_seconds:.1f} | "
             f"{after.seconds:.3f} | {after.gibibytes:.2f} |"
         )
-    print()
+    print(flush=True)
 
 
 def measure(size: dict[str, int], folder: Path | None) -> dict[str, Cost]:

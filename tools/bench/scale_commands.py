@@ -1,108 +1,127 @@
-"""The real commands at full size: from start to first work, the end, and what processes hold.
+"""The real commands on a fabricated corpus: until the first utterance, and after the last one.
 
-    uv run python tools/bench/scale_commands.py
-
-The manifest has 3,447,109 train rows, which share a few short files. snac-cache and snac-upsample
-are started on it with four workers and are stopped soon after they have counted their first
-utterance. Then a finished cache of that size is run again: as it is, and with one part missing.
+What they work on are a few real files of half a second, which all rows share.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 import soundfile
-from scale import FULL_SIZE
 from watched import Watched, watch
 
-from snac_model.console import Tool
+from snac_cache.work.plan import LARGEST_PART
 
-MODEL = "builtin:speech-small"
+CACHE, UPSAMPLE = "snac_cache.cli.cache", "snac_cache.cli.upsample"
+TOOLS = Path(__file__).parents[1]
 WORKERS = 4
-RUN_ON = 15.0  # seconds after the first utterance, in which workers reach their usual memory
-SECONDS, RATE = 1.2, 16_000  # of each shared file: below 48 kHz, so that targets are made
-COMMANDS = {
-    "snac-cache": ("snac_cache.cli.cache", "--model", MODEL),
-    "snac-upsample": ("snac_cache.cli.upsample", "--engine", "resample"),
-}
+MEASURED_ON = 20.0  # seconds after the first utterance, for memory
+TINY = {"train": 64, "val": 64}
+LOW_RATES, TARGET_RATE = (24_000, 44_100, 16_000), 48_000
+MODEL = ["--model", "builtin:speech-small", "--device", "cpu"]
+RESAMPLE = ["--engine", "resample"]
 
 
-@click.command(cls=Tool, example="bench/scale_commands.py --folder /tmp --divide-by 10")
-@click.option("--folder", type=click.Path(exists=True, path_type=Path), help="For 8 GB of files.")
-@click.option("--divide-by", default=1, help="Measure a fraction of the full size.")
-def main(folder: Path | None, divide_by: int) -> None:
-    """Start the commands on manifests of the full size and of ten rows; print Markdown tables."""
-    size = {split: rows // divide_by for split, rows in FULL_SIZE.items()}
-    with tempfile.TemporaryDirectory(dir=folder, prefix="snac-scale-") as root:
-        audio = write_audio(Path(root))
-        large, small = Path(root) / "large", Path(root) / "small"
-        fabricate(large, size, audio, "--manifest-only")
-        fabricate(small, {"train": 200, "val": 10}, audio, "--manifest-only")
-        print(f"{size['train']:,} train rows, {WORKERS} workers on the processor:\n")
-        print(
-            "| | first utterance, s | CPU s of the command until then | command, GiB | worker, GiB "
-            "| of it by the size |"
-        )
-        print("| --- | ---: | ---: | ---: | ---: | ---: |")
-        for name, command in COMMANDS.items():
-            print_start(name, start(command, large), start(command, small))
-        shutil.rmtree(large)
-        fabricate(large, size, audio)
-        print_again(large)
+@dataclass(frozen=True)
+class Command:
+    """One of the commands, over manifests or over an artifact root."""
+
+    name: str
+    module: str
+    options: list[str]
+    rates: tuple[int, ...]
+    output: str
+    finished: str  # the files whose last one is written with the last utterance
+
+    def run(self, root: Path, run_on: float | None = None) -> Watched:
+        """Run it."""
+        options = [*self.options, "--workers", WORKERS, "--artifacts", root]
+        return watch(self.module, *options, run_on=run_on)
 
 
-def write_audio(folder: Path) -> list[Path]:
-    """Write a few short files of noise."""
-    paths = [folder / f"{number}.flac" for number in range(4)]
-    for number, path in enumerate(paths):
-        noise = np.random.default_rng(number).standard_normal(round(SECONDS * RATE))
-        soundfile.write(path, 0.1 * noise, RATE)
-    return paths
+COMMANDS = (
+    Command("snac-cache", CACHE, MODEL, LOW_RATES, "codes", "*/part-*.parquet"),
+    Command("snac-upsample", UPSAMPLE, RESAMPLE, LOW_RATES, "audio48k", "parts/*/part-*.parquet"),
+)
 
 
-def fabricate(root: Path, size: dict[str, int], audio: Iterable[Path], *options: str) -> None:
-    """Write manifests, and a cache of them unless told otherwise."""
-    program = Path(__file__).parents[1] / "fabricate_cache.py"
-    rows = [f"--{split}={count}" for split, count in size.items()]
-    files = [f"--audio={path}" for path in audio]
-    command = [sys.executable, str(program), "-o", str(root), *rows, *files, *options]
-    subprocess.run(command, check=True, stdout=sys.stderr)
+def measure_commands(size: dict[str, int], folder: Path | None) -> None:
+    """Start each command on nothing, on all parts but one, and on all; print Markdown tables."""
+    print(f"The commands with {WORKERS} workers on {sum(size.values()):,} rows:\n")
+    print("| | first utterance, s | CPU s | peak GiB | of a worker | on 128 rows |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for command in COMMANDS:
+        print_start(command, size, folder)
+    print("\n| | last utterance to exit, s | all finished, s | peak GiB |")
+    print("| --- | ---: | ---: | ---: |")
+    for command in COMMANDS:
+        print_end(command, size, folder)
+    print(flush=True)
 
 
-def start(command: tuple[str, ...], root: Path) -> Watched:
-    """Start a command with its workers, and stop it when they have worked for a while."""
-    where = ["--artifacts", root, "--device", "cpu", "--workers", WORKERS]
-    return watch(*command, *where, run_on=RUN_ON)
-
-
-def print_start(name: str, large: Watched, small: Watched) -> None:
-    """Print what a start took, and how much more memory a worker has than on a tiny manifest."""
-    first = "none" if large.first is None else f"{large.first:.1f}"
+def print_start(command: Command, size: dict[str, int], folder: Path | None) -> None:
+    """Start a command on manifests alone, and once on tiny ones."""
+    with fabricated(size, command.rates, folder, "--manifest-only") as root:
+        large = command.run(root, MEASURED_ON)
+    with fabricated(TINY, command.rates, folder, "--manifest-only") as root:
+        tiny = command.run(root)
     print(
-        f"| {name} | {first} | {large.first_cpu:.1f} | {large.command_peak:.2f} | "
-        f"{large.worker_peak:.2f} | {large.worker_peak - small.worker_peak:+.2f} |"
+        f"| {command.name} | {large.first:.1f} | {large.first_cpu:.1f} | {large.command_peak:.2f} "
+        f"| {large.worker_peak:.2f} | {tiny.worker_peak:.2f} |",
+        flush=True,
     )
 
 
-def print_again(root: Path) -> None:
-    """Print what running again takes on a finished cache, and on one that lacks its last part."""
-    command = COMMANDS["snac-cache"]
-    where = ["--artifacts", root, "--device", "cpu", "--workers", WORKERS]
-    print("\n| snac-cache, run again | s | from the last utterance to the end, s | GiB |")
-    print("| --- | ---: | ---: | ---: |")
-    whole = watch(*command, *where)
-    print(f"| all parts finished | {whole.seconds:.1f} | | {whole.command_peak:.2f} |")
-    last = max((root / "codes" / "val").glob("part-*.parquet"))
-    last.unlink()
-    one = watch(*command, *where)
-    written = one.ended - last.stat().st_mtime
-    print(f"| one of them missing | {one.seconds:.1f} | {written:.1f} | {one.command_peak:.2f} |")
+def print_end(command: Command, size: dict[str, int], folder: Path | None) -> None:
+    """Run a command where one part is left, and where none is."""
+    is_cache = command.module == CACHE
+    more = [] if is_cache else ["--manifest-only"]
+    rates = command.rates if is_cache else (TARGET_RATE,)
+    with fabricated(size, rates, folder, *more) as root:
+        if not is_cache:
+            tool("fabricate_targets.py", "-o", root)
+        parts = root / command.output
+        last = size["train"] // LARGEST_PART
+        next(parts.glob(command.finished.replace("part-*", f"part-{last:05}"))).unlink()
+        left = command.run(root)
+        written = max(path.stat().st_mtime for path in parts.glob(command.finished))
+        again = command.run(root)
+    print(
+        f"| {command.name} | {left.ended - written:.1f} | {again.seconds:.1f} "
+        f"| {max(left.command_peak, again.command_peak):.2f} |",
+        flush=True,
+    )
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def fabricated(
+    size: dict[str, int], rates: tuple[int, ...], folder: Path | None, *options: str
+) -> Iterator[Path]:
+    """Yield an artifact root over files at some sampling rates."""
+    root = Path(tempfile.mkdtemp(dir=folder, prefix="snac-scale-"))
+    try:
+        for rate in rates:
+            options = (*options, "--audio", str(write_noise(root / f"{rate}.flac", rate)))
+        rows = [f"--{split}={count}" for split, count in size.items()]
+        tool("fabricate_cache.py", "-o", root, *rows, *options)
+        yield root
+    finally:
+        shutil.rmtree(root)
+
+
+def write_noise(path: Path, rate: int) -> Path:
+    """Write half a second of noise."""
+    soundfile.write(path, 0.1 * np.random.default_rng(rate).standard_normal(rate // 2), rate)
+    return path
+
+
+def tool(name: str, *options: object) -> None:
+    """Run one of the tools that fabricate."""
+    command = [sys.executable, str(TOOLS / name), *map(str, options)]
+    subprocess.run(command, check=True, stdout=sys.stderr)

@@ -4,9 +4,11 @@ import io
 import json
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +16,10 @@ import torch
 from snac_cache import CodeStore
 from snac_cache.cli.check import main as check_command
 from snac_cache.manifests.read import read_manifest
+from snac_cache.schema import SOURCE
 from snac_cache.store.code_store import CachedUtterance
+from snac_cache.work.plan import part_sizes
+from snac_cache.work.plan_file import write_plan
 from snac_model.artifacts import Artifacts
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.references import Targets
@@ -50,20 +55,28 @@ def read(places: Artifacts) -> None:
         read_manifest(places.manifests)
 
 
+def plan(places: Artifacts) -> None:
+    """Write the plan of a manifest that was read."""
+    manifest = read_manifest(places.manifests)
+    sized = {split: (table, part_sizes(table.num_rows, None)) for split, table in manifest.items()}
+    with measured(), tempfile.TemporaryDirectory(dir=places.root) as folder:
+        write_plan(Path(folder), sized, SOURCE)
+
+
+def open_train(places: Artifacts) -> CodeStore:
+    """Open the store with the manifest as it is now."""
+    return CodeStore(places.codes, "train", places.manifests)
+
+
 def open_store(places: Artifacts) -> None:
     """Open the store and look at a row."""
     with measured():
-        opened(places)[0]
-
-
-def opened(places: Artifacts) -> CodeStore:
-    """Open the train split."""
-    return CodeStore(places.codes, "train", places.manifests)
+        open_train(places)[0]
 
 
 def read_rows(places: Artifacts) -> None:
     """Read the codes of random rows."""
-    store = opened(places)
+    store = open_train(places)
     rows = random_rows(store)
     with measured():
         for row in rows:
@@ -72,7 +85,7 @@ def read_rows(places: Artifacts) -> None:
 
 def segments(places: Artifacts) -> None:
     """Read training segments of random rows, as a training's reading process does."""
-    store = opened(places)
+    store = open_train(places)
     geometry = store.geometry
     dataset = SegmentDataset(
         Utterances(store, np.arange(len(store))),
@@ -89,7 +102,7 @@ def segments(places: Artifacts) -> None:
 
 def index_of(places: Artifacts) -> None:
     """Find random ids."""
-    store = opened(places)
+    store = open_train(places)
     ids = [store[row].utterance_id for row in random_rows(store)]
     with measured():
         for utterance_id in ids:
@@ -109,7 +122,8 @@ def random_rows(store: CodeStore) -> list[int]:
 
 STEPS: dict[str, Callable[[Artifacts], None]] = {
     "read_manifest": read,
-    "open_first": open_store,
+    "write_plan": plan,
+    "open_store": open_store,
     "open_again": open_store,
     "rows_first": read_rows,
     "rows_again": read_rows,
