@@ -508,3 +508,19 @@ def test_folders_that_would_be_splits_are_encoded_whole(tmp_path: Path) -> None:
     assert made.exit_code == 0
     ids = [json.loads(line)["utterance_id"] for line in made.stdout.splitlines()]
     assert sorted(ids) == ["d", "test/c", "train/a", "val/b"]
+
+
+def test_decoding_is_in_float32_on_a_gpu_too(
+    codes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left alone, cuDNN would round the inputs of convolutions to ten bits."""
+    seen = []
+    decode = UtteranceDecoder.decode
+
+    def look(self: UtteranceDecoder, *arguments: Any) -> Any:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return decode(self, *arguments)
+
+    monkeypatch.setattr(UtteranceDecoder, "decode", look)
+    succeed(DECODE, codes / "codes.parquet", "-o", tmp_path / "out", *MODEL)
+    assert set(seen) == {False}

@@ -10,7 +10,8 @@ from killing import Surroundings
 from workplace import run, snapshot, succeed
 
 from snac_cache.work.ranks import Rank, this_rank
-from snac_model.devices import choose_workers
+from snac_model import devices
+from snac_model.devices import available_cores, choose_workers
 from snac_model.errors import BadInput
 
 CACHE = "snac_cache.cli.cache"
@@ -85,3 +86,13 @@ def test_a_gpu_that_does_not_exist_is_an_error_that_names_what_does(gpus: str) -
 def test_gpus_and_the_cpu_contradict() -> None:
     with pytest.raises(BadInput, match="neither"):
         choose_workers("cpu", "0", None)
+
+
+@pytest.mark.parametrize(("limit", "cores"), [("150000 100000", 2), ("max 100000", 64), ("1 9", 1)])
+def test_a_container_s_share_of_the_cores_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, cores: int
+) -> None:
+    (tmp_path / "cpu.max").write_text(limit + "\n")
+    monkeypatch.setattr(devices, "_CGROUP_LIMIT", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)))
+    assert available_cores() == cores

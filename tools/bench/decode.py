@@ -236,6 +236,8 @@ def timed(work: Callable[[], object]) -> float:
     """Return wall-clock seconds of some work."""
     started = time.perf_counter()
     work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 

@@ -1,10 +1,13 @@
 """Choosing where to compute."""
 
+import math
 import os
+from pathlib import Path
 
 from snac_model.console import note
 from snac_model.errors import BadInput
 
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of processor, in how many
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 MOST_READING_THREADS = 32  # of a process: they share one interpreter
 _KEPT_KERNELS = 64  # an encoder has about 40
@@ -73,8 +76,13 @@ def parse_gpus(text: str) -> list[int]:
 
 
 def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Return the number of cores that this process may use: of its cpuset and its container."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        quota, period = _CGROUP_LIMIT.read_text().split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no control groups, or "max": no limit
+        return cores
 
 
 def reading_threads(workers: int) -> int:

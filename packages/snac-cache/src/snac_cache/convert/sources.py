@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import torch
+
 from snac_cache.convert.audio_out import AudioOutput
 from snac_cache.convert.converted import Converted
 from snac_cache.convert.decode import decode_utterances
@@ -10,6 +12,7 @@ from snac_cache.convert.live import decode_live
 from snac_cache.convert.read import Row, find_codes, read_lines, read_parquet, read_token_lines
 from snac_cache.convert.rejects import Rejects, Unusable
 from snac_cache.convert.utterance_decoder import DecodeRequest
+from snac_cache.encoding.precision import arithmetic
 from snac_model.codec import SNAC
 from snac_model.console import note
 from snac_model.devices import prepare_cpu_worker
@@ -77,13 +80,14 @@ def decode_sources(
     model.fold_weight_norm()
     if request.device == "cpu":
         prepare_cpu_worker()
-    if reader and request.stream:
-        if len(files) > 1:
-            raise BadInput("--stream with --tokens reads one source, such as - for standard input")
-        with output.open("", request.rates[0]) as write:
-            return decode_live(model, request, files[0], reader, write, advance=advance)
-    rows = _read(files, where, reader, tokenizer_sha256)
-    return decode_utterances(model, rows, request, output, rejects, advance=advance)
+    with arithmetic("fp32", torch.device(request.device)):
+        if reader and request.stream:
+            if len(files) > 1:
+                raise BadInput("--stream with --tokens reads one source, such as - for a pipe")
+            with output.open("", request.rates[0]) as write:
+                return decode_live(model, request, files[0], reader, write, advance=advance)
+        rows = _read(files, where, reader, tokenizer_sha256)
+        return decode_utterances(model, rows, request, output, rejects, advance=advance)
 
 
 def _read(
