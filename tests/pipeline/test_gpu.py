@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from syllables import write_syllables
+from toy_sidon import Vocoder, save_pair
 from workplace import succeed, write_tone
+
+from snac_model.audio import read_mono
 
 pytestmark = [
     pytest.mark.gpu,
@@ -57,3 +61,18 @@ def test_phase_12_trains(artifacts: Path) -> None:
     options += ["--epochs", 2, "--batch-size", 4, "--lr", "5e-3", "--main-lr", "2e-3"]
     trained = succeed("snac_train.cli.train", *options)
     assert trained["best"]["48k"] < trained["baseline"]["48k"]
+
+
+def test_targets_of_a_gpu_are_those_of_a_cpu(tmp_path: Path) -> None:
+    """In batches there, and one at a time here."""
+    for number in range(12):
+        write_syllables(tmp_path / "in" / f"{number}.wav", 1.2 + number / 8, 16000, seed=number)
+    pair = save_pair(tmp_path / "sidon", Vocoder())
+    made = []
+    for device in (["--gpus", 0], ["--device", "cpu", "--workers", 1]):
+        art = tmp_path / device[0]
+        succeed("snac_cache.cli.manifest", tmp_path / "in", "--artifacts", art, "--val-ratio", 0)
+        assert succeed("snac_cache.cli.upsample", "--artifacts", art, *pair, *device)["made"] == 12
+        made.append([read_mono(file)[0] for file in sorted(art.rglob("*.flac"))])
+    for there, here in zip(*made, strict=True):
+        torch.testing.assert_close(there, here, rtol=0, atol=0.01)
