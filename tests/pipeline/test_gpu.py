@@ -70,7 +70,7 @@ def test_targets_of_a_gpu_are_those_of_a_cpu(tmp_path: Path) -> None:
     pair = save_pair(tmp_path / "sidon", Vocoder())
     made = []
     for device in (["--gpus", 0], ["--device", "cpu", "--workers", 1]):
-        art = tmp_path / device[0]
+        art = tmp_path / str(device[0])
         succeed("snac_cache.cli.manifest", tmp_path / "in", "--artifacts", art, "--val-ratio", 0)
         assert succeed("snac_cache.cli.upsample", "--artifacts", art, *pair, *device)["made"] == 12
         made.append([read_mono(file)[0] for file in sorted(art.rglob("*.flac"))])
