@@ -39,6 +39,8 @@ def main(seconds: str, turns: int) -> None:
             for length, times in best.items()
         ]
         print(f"| {way} | " + " | ".join(cells) + " |")
+    for process in processes:
+        process.send(None)
 
 
 def start(way: str) -> Connection:
@@ -78,8 +80,8 @@ def encode_forever(way: str, orders: Connection) -> None:
         model.fold_weight_norm()
     if way == WAYS[1]:
         model.encoder.forward = model.encoder.block.forward  # type: ignore[method-assign]
-    while True:
-        audio = 0.1 * torch.randn(1, 1, int(orders.recv() * SNAC_24KHZ.sampling_rate))
+    while (seconds := orders.recv()) is not None:
+        audio = 0.1 * torch.randn(1, 1, int(seconds * SNAC_24KHZ.sampling_rate))
         started = time.process_time()
         encode(audio)
         orders.send(time.process_time() - started)
