@@ -72,7 +72,8 @@ def test_killed_processes_resume_exactly(
     log = tmp_path / "log"
     moment = Moment("snac_train.learning.stage:Stage.step", call)
     codes = killing.run_two(arguments(tmp_path, voices, *ODD), moment, log=log)
-    assert codes == [-signal.SIGKILL] * 2
+    assert codes[0] == -signal.SIGKILL
+    assert codes[1] in (-signal.SIGKILL, 1), "killed too, or first to see that the other is gone"
     codes = killing.run_two(arguments(tmp_path, voices, *ODD, "--resume"), log=log)
     assert codes == [0, 0], log.read_text()
     assert result(tmp_path) == result(root)
