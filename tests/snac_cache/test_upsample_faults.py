@@ -95,6 +95,10 @@ def test_no_damage_passes_for_a_whole_target(tmp_path: Path) -> None:
             assert kept == notes
             assert soundfile.read(path, dtype="int16")[0].tobytes() == expected
     assert found > 180
+    write_target(path, audio.flip(0), notes)
+    other, start = path.read_bytes(), whole.index(b"\xff\xf8")
+    path.write_bytes(whole[:start] + other[start:])  # sound frames, of other samples
+    assert read_target(path, len(audio)) is None
 
 
 @pytest.mark.parametrize("kind", ["a recording", "text", "a pipe"])

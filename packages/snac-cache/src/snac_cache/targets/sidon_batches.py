@@ -43,6 +43,8 @@ class SidonBatches:
         Raises:
             Failure: if one of the halves fails for an utterance alone.
         """
+        if self._batches_work is False and len(batch) > 1:
+            return self._one_by_one(batch)
         made = self._try(batch)
         if isinstance(made, torch.Tensor):
             return list(made)
@@ -52,9 +54,13 @@ class SidonBatches:
             self.most_samples //= 2
             half = len(batch) // 2
             return self(batch[:half]) + self(batch[half:])
-        alone = [self([features])[0] for features in batch]
-        self._refuse_batches(f"it fails with several ({_first_line(made)})")
+        alone = self._one_by_one(batch)  # a Failure if that is no remedy
+        note(f"Sidon is run on one utterance at a time, since not on several: {_first_line(made)}")
+        self._batches_work = False
         return alone
+
+    def _one_by_one(self, batch: list[Features]) -> list[torch.Tensor | AudioError]:
+        return [self([features])[0] for features in batch]
 
     def _try(self, batch: list[Features]) -> torch.Tensor | Exception:
         """Return the audio ``[B, T]``, or the error, without what it held in memory."""
@@ -76,11 +82,6 @@ class SidonBatches:
         if alone.any() and not likeness >= LEAST_LIKENESS:
             raise RuntimeError(f"an utterance in a batch differs from it alone: {likeness:.3f}")
         self._batches_work = True
-
-    def _refuse_batches(self, reason: str) -> None:
-        if self._batches_work is not False:
-            note(f"Sidon is run on one utterance at a time: {reason}")
-        self._batches_work = False
 
     def _explain(self, error: Exception) -> AudioError:
         """Return the reason for which an utterance is rejected; raise what concerns all of them."""
