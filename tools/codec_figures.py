@@ -16,13 +16,13 @@ import click
 import torch
 
 from snac_cache.manifests.find import find_audio
+from snac_common.tool import Tool
 from snac_eval.measure import FFT_SIZES_LOW
 from snac_eval.pairs import NoValue, Pair, rms
 from snac_eval.perceptual import stoi
 from snac_eval.spectral import mel_distance
 from snac_model import SNAC, load
 from snac_model.audio import read_mono, resample
-from snac_model.console import Tool
 from snac_model.losses import MultiScaleSTFTLoss
 from snac_model.noise import SeededNoise
 from snac_model.weights import untrained

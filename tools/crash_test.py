@@ -27,9 +27,10 @@ import soundfile
 
 from snac_cache.manifests.read import read_manifest
 from snac_cache.parquet import read_table
-from snac_model.artifacts import SPLITS
-from snac_model.console import Tool, note, print_summary
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.console import note, print_summary
+from snac_common.errors import Failure
+from snac_common.tool import Tool
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 import killing

@@ -32,11 +32,13 @@ from snac_cache.store.parts import PartRecord, codes_path
 from snac_cache.store.records import Agreement
 from snac_cache.work.plan import LARGEST_PART, Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, write_plan
+from snac_common.artifacts import SPLITS, Artifacts
+from snac_common.console import print_summary
+from snac_common.devices import available_cores
+from snac_common.progress import track
+from snac_common.tool import Tool
 from snac_model import load
-from snac_model.artifacts import SPLITS, Artifacts
 from snac_model.audio_header import read_header
-from snac_model.console import Tool, print_summary, track
-from snac_model.devices import available_cores
 from snac_model.geometry import Geometry
 
 MODEL = "builtin:speech-small"

@@ -22,9 +22,11 @@ from snac_cache.targets.prepare import PLANNED
 from snac_cache.targets.results import NATIVE, RECORD_KEY, VERSIONS, PartRecord, results_path
 from snac_cache.work.plan import LARGEST_PART, Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, write_plan
-from snac_model.artifacts import Artifacts
-from snac_model.console import Tool, print_summary, track
-from snac_model.errors import BadInput
+from snac_common.artifacts import Artifacts
+from snac_common.console import print_summary
+from snac_common.errors import BadInput
+from snac_common.progress import track
+from snac_common.tool import Tool
 
 MAX_LAG = TARGET_RATE // 50  # the command's default
 

@@ -13,9 +13,11 @@ import numpy as np
 import soundfile
 from numpy.random import Generator
 
-from snac_model.artifacts import SPLITS
-from snac_model.console import Tool, print_summary, track
-from snac_model.files import atomic_path
+from snac_common.artifacts import SPLITS
+from snac_common.console import print_summary
+from snac_common.files import atomic_path
+from snac_common.progress import track
+from snac_common.tool import Tool
 
 RATE = 48000
 FRAME_RATE = 200

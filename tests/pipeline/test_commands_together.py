@@ -11,11 +11,11 @@ import pytest
 from conftest import ROOT
 from workplace import query, run, succeed
 
+from snac_common.artifacts import Artifacts
 from snac_eval.comparison.ground import ground_of
 from snac_eval.comparison.run import read_run
 from snac_eval.comparison.sources import find_source
 from snac_model import SNAC, load, save
-from snac_model.artifacts import Artifacts
 from snac_model.config import SNAC_24KHZ
 
 QUICK = ["--epochs", 2, "--batch-size", 4, "--segment-schedule", "0.5,0.5,0.5,0.5"]

@@ -15,7 +15,7 @@ from workplace import run
 from snac_cache.checks.cache_files import CacheFiles
 from snac_cache.checks.described import first_identity, read_described
 from snac_cache.store.description import describe
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 
 @pytest.fixture(scope="module")

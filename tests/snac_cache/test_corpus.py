@@ -12,8 +12,8 @@ from workplace import query, run, snapshot, succeed, write_tone
 from snac_cache import CodeStore
 from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.work.lock import working_in
+from snac_common.errors import Failure
 from snac_model.audio_header import AudioError
-from snac_model.errors import Failure
 
 CACHE, MANIFEST = "snac_cache.cli.cache", "snac_cache.cli.manifest"
 

@@ -24,7 +24,7 @@ from snac_cache.manifests.limit import sample
 from snac_cache.manifests.read import read_manifest
 from snac_cache.manifests.splits import Grouping, SplitRule, hash_fraction
 from snac_cache.schema import MANIFEST as MANIFEST_COLUMNS
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 CACHE, MANIFEST = "snac_cache.cli.cache", "snac_cache.cli.manifest"
 ROW = {

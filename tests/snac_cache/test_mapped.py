@@ -11,7 +11,7 @@ import pytest
 
 from snac_cache.parquet import write_table
 from snac_cache.store import mapped
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 TABLE = pa.table({"id": [f"u{i}" for i in range(50)], "tokens": [[i, i + 1] for i in range(50)]})
 

@@ -10,9 +10,9 @@ from killing import Surroundings
 from workplace import run, snapshot, succeed
 
 from snac_cache.work.ranks import Rank, this_rank
-from snac_model import devices
-from snac_model.devices import available_cores, choose_workers
-from snac_model.errors import BadInput
+from snac_common import devices
+from snac_common.devices import available_cores, choose_workers
+from snac_common.errors import BadInput
 
 CACHE = "snac_cache.cli.cache"
 

@@ -22,7 +22,7 @@ from snac_cache.store.parts import part_files
 from snac_cache.work.plan import Part, part_number, part_sizes
 from snac_cache.work.plan_file import Plan, write_plan
 from snac_cache.work.workers import run_workers
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 CACHE, MANIFEST_COMMAND = "snac_cache.cli.cache", "snac_cache.cli.manifest"
 OTHERS = 99_998  # parts

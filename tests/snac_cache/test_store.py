@@ -12,8 +12,8 @@ from models import NARROW, seeded
 from workplace import succeed
 
 from snac_cache import CodeStore
+from snac_common.errors import Failure
 from snac_model import save
-from snac_model.errors import Failure
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def at_flush(number: int) -> Moment:
     Every file that is written whole is flushed before it gets its name, and its folder after that:
     so counting flushes finds the moments on both sides of each rename.
     """
-    return Moment("snac_model.files:flush_to_disk", number, after=False)
+    return Moment("snac_common.files:flush_to_disk", number, after=False)
 
 
 class Reads:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from runs import entry, scaled, write_run
 from workplace import last_line, run
 
+from snac_common.errors import BadInput
 from snac_eval.comparison.expression import Name, parse_rule
-from snac_model.errors import BadInput
 
 SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 NUMBERS = st.floats(0.1, 100).map(lambda value: round(value, 3))

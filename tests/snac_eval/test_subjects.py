@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from snac_common.artifacts import Artifacts
 from snac_eval.subjects import Place, find_place, find_places, newest_run
-from snac_model.artifacts import Artifacts
 
 
 @pytest.fixture

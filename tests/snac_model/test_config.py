@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from models import TRUE
 
+from snac_common.errors import Failure
 from snac_model.config import CodecConfig
-from snac_model.errors import Failure
 
 WRONG = [
     {"decoder_rates": [8, 8, 4, 1_000_000]},

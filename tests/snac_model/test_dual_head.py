@@ -9,10 +9,10 @@ import torch
 from models import NARROW, audio, codes, seeded
 from torch import nn
 
+from snac_common.errors import Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC, double_rate
-from snac_model.errors import Failure
 from snac_model.layers import Snake
 from snac_model.noise import NoiseSource, RandomNoise, SeededNoise, no_noise
 

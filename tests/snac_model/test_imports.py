@@ -8,13 +8,16 @@ import pytest
 import snac_model
 
 LIGHT = [
+    "snac_common.artifacts",
+    "snac_common.console",
+    "snac_common.errors",
+    "snac_common.files",
+    "snac_common.options",
+    "snac_common.progress",
+    "snac_common.tool",
     "snac_model",
-    "snac_model.artifacts",
     "snac_model.audio_header",
     "snac_model.config",
-    "snac_model.console",
-    "snac_model.errors",
-    "snac_model.files",
     "snac_model.geometry",
     "snac_model.header_bounds",
     "snac_model.memory",

@@ -10,11 +10,11 @@ import pytest
 import torch
 from models import NARROW, TouchWhenUnpickled, seeded
 
+from snac_common.errors import Failure
 from snac_model import DualHeadSNAC, load
 from snac_model.codec import SNAC
 from snac_model.config import SNAC_24KHZ
 from snac_model.dual_head import double_rate
-from snac_model.errors import Failure
 
 State = dict[str, torch.Tensor]
 

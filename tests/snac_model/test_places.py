@@ -9,10 +9,10 @@ import pytest
 import torch
 from models import NARROW, seeded
 
+from snac_common.errors import Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC
-from snac_model.errors import Failure
 
 MODEL = "owner/name"
 

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from models import NARROW, TRUE, codes, seeded
 
+from snac_common.errors import Failure
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC
-from snac_model.errors import Failure
 from snac_model.noise import NoiseSource, SeededNoise, no_noise
 from snac_model.streaming import StreamingDecoder
 

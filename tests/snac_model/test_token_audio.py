@@ -5,8 +5,8 @@ import pytest
 import torch
 from models import NARROW, codes, seeded
 
+from snac_common.errors import BadInput
 from snac_model import ORPHEUS, DualHeadSNAC, TokenLayout, decode_tokens, no_noise
-from snac_model.errors import BadInput
 
 LAYOUT = TokenLayout(ORPHEUS.order, offset=5, codebook_size=256)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import CONFIG_DEFAULT
 
+from snac_common.errors import BadInput, Failure
 from snac_model.config import SNAC_24KHZ
-from snac_model.errors import BadInput, Failure
 from snac_model.geometry import Geometry
 from snac_model.token_text import BadToken, TokenReader, read_tokens, stop
 from snac_model.tokens import ORPHEUS, TokenLayout, token_layout

@@ -10,9 +10,9 @@ import torch
 from models import NARROW, TouchWhenUnpickled, seeded
 from safetensors.torch import save_file
 
+from snac_common.errors import Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
-from snac_model.errors import Failure
 from snac_model.weights import weights_sha256
 
 CONFIG = NARROW["24k"]

@@ -14,7 +14,7 @@ from training import manifest_of
 from workplace import run, succeed
 
 from snac_cache.store.code_store import CachedUtterance
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.references import Targets

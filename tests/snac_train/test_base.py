@@ -8,9 +8,9 @@ from click.testing import CliRunner
 from training import SMALL_CODEC, manifest_of, small_base, small_recipe
 from whole_runs import metrics, run
 
+from snac_common.errors import BadInput, Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
-from snac_model.errors import BadInput, Failure
 from snac_model.initialisation import keep_variance
 from snac_model.weights import untrained
 from snac_train.checkpoints.checkpoint import read_checkpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_train.checkpoints.checkpoint import (
     Checkpoint,
     check_whole,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from training import SMALL_CODEC
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 from snac_model.geometry import Geometry
 from snac_train.curriculum import describe, parse_ranges, plan_epochs, stage_steps
 from snac_train.recipe import load_recipe

@@ -9,7 +9,7 @@ import torch
 from training import small_recipe
 from whole_runs import run
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_train.beginning import Start
 from snac_train.checkpoints.checkpoint import damage
 from snac_train.data.segments import Batch

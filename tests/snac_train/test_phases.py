@@ -8,9 +8,9 @@ import torch
 from training import SMALL_CODEC, SMALL_RECIPE, make_cache, write_voice
 from whole_runs import metrics, run
 
+from snac_common.errors import BadInput, Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
-from snac_model.errors import BadInput, Failure
 from snac_train.recipe import Recipe, load_recipe
 
 SCORES = {10: "24k/loss", 11: "48k/loss", 12: "48k/loss"}

@@ -8,8 +8,8 @@ from training import SMALL_RECIPE, make_cache, small_recipe, write_voice
 from whole_runs import settings
 from workplace import run, succeed
 
+from snac_common.errors import Failure
 from snac_model import load
-from snac_model.errors import Failure
 from snac_train.checkpoints.checkpoint import read_checkpoint
 from snac_train.data.inputs import with_heads
 from snac_train.operation.busy_gpus import check_gpus

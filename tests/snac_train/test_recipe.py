@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 from snac_train.cli.options import RECIPE_OPTIONS
 from snac_train.recipe import FIRST_RATE, Recipe, load_recipe, split_setting
 from snac_train.settings import build, fields_of

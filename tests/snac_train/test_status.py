@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from workplace import last_line, run, succeed
 
-from snac_model.artifacts import METRICS, STATE
+from snac_common.artifacts import METRICS, STATE
 from snac_train.operation import stop
 from snac_train.operation.status import find_runs, log_tail, read_status
 from snac_train.operation.status_table import duration, write_details, write_overview

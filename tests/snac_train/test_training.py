@@ -13,11 +13,11 @@ from whole_runs import metrics, run
 
 from snac_cache.manifests.limit import sample
 from snac_cache.manifests.read import read_manifest
+from snac_common.errors import BadInput, Failure
+from snac_common.tool import Terminated
 from snac_model import load, save
 from snac_model.codec import SNAC
-from snac_model.console import Terminated
 from snac_model.dual_head import DualHeadSNAC
-from snac_model.errors import BadInput, Failure
 from snac_model.weights import weights_sha256
 from snac_train.data.inputs import open_inputs
 from snac_train.trainer import Trainer

@@ -22,7 +22,7 @@ import torchaudio
 from long_speech import join_speech, write_cache
 
 from snac_cache import CodeStore
-from snac_model.console import Tool
+from snac_common.tool import Tool
 from snac_model.geometry import Geometry
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.references import TARGET_RATE, Targets

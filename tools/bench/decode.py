@@ -22,11 +22,11 @@ from snac_cache.convert.decode import decode_utterances
 from snac_cache.convert.rejects import Rejects
 from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
 from snac_cache.manifests.find import find_audio
+from snac_common.devices import available_cores, prepare_cpu_worker
+from snac_common.tool import Tool
 from snac_model import SNAC, DualHeadSNAC, StreamingDecoder
 from snac_model.audio_header import read_header
 from snac_model.config import SNAC_24KHZ
-from snac_model.console import Tool
-from snac_model.devices import available_cores, prepare_cpu_worker
 from snac_model.export.graphs import DecoderGraph
 from snac_model.export.onnx_files import decoder_name, open_session, write_decoder
 

@@ -19,10 +19,10 @@ from gpu_busy import gpu_busy, in_percent
 from snac_cache import CodeStore
 from snac_cache.manifests.limit import sample
 from snac_cache.manifests.read import read_manifest
+from snac_common.devices import available_cores
+from snac_common.tool import Tool
 from snac_model import SNAC, save
 from snac_model.config import SNAC_24KHZ
-from snac_model.console import Tool
-from snac_model.devices import available_cores
 
 
 @click.command(cls=Tool, example="bench/encode.py ../shared/speech/nathalie --device cpu")

@@ -12,10 +12,10 @@ import click
 import snac
 import torch
 
+from snac_common.devices import prepare_cpu_worker
+from snac_common.tool import Tool
 from snac_model import SNAC
 from snac_model.config import SNAC_24KHZ
-from snac_model.console import Tool
-from snac_model.devices import prepare_cpu_worker
 
 WAYS = ("official package", "ours, as a whole", "ours, in lengths")
 

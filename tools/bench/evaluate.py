@@ -17,10 +17,10 @@ import click
 import torch
 from encode import command, seeded_model
 
+from snac_common.tool import Tool
 from snac_eval.judge import Job, Judge
 from snac_eval.subjects import Place
 from snac_model import DualHeadSNAC, load, save
-from snac_model.console import Tool
 
 FEW, MANY = 30, 300
 

@@ -28,8 +28,8 @@ from encode import seeded_model
 from gpu_busy import gpu_busy, in_percent
 from long_speech import join_speech
 
-from snac_model.console import Tool
-from snac_model.devices import available_cores
+from snac_common.devices import available_cores
+from snac_common.tool import Tool
 
 PART_ROWS = (256, 4096)
 SET_CHILD_SUBREAPER = 36  # linux/prctl.h

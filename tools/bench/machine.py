@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from snac_model.devices import available_cores
+from snac_common.devices import available_cores
 
 
 def processor() -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 from scale_commands import measure_commands
 
-from snac_model.console import Tool
+from snac_common.tool import Tool
 
 FULL_SIZE = {"train": 3_447_109, "val": 55_419}
 STEPS = {

@@ -20,7 +20,7 @@ from snac_cache.schema import SOURCE
 from snac_cache.store.code_store import CachedUtterance
 from snac_cache.work.plan import part_sizes
 from snac_cache.work.plan_file import write_plan
-from snac_model.artifacts import Artifacts
+from snac_common.artifacts import Artifacts
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.references import Targets
 from snac_train.data.slices import Draws

@@ -18,8 +18,8 @@ import click
 from long_speech import join_speech, write_cache
 from step_cost import Asked, StepCost
 
+from snac_common.tool import Tool
 from snac_model.config import SNAC_24KHZ
-from snac_model.console import Tool
 from snac_model.geometry import Geometry
 
 

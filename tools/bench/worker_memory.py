@@ -18,7 +18,7 @@ from encode import command, seeded_model
 from snac_cache.manifests.read import read_manifest
 from snac_cache.manifests.write import write_manifest
 from snac_cache.schema import MANIFEST, REJECTS
-from snac_model.console import Tool
+from snac_common.tool import Tool
 
 
 @click.command(cls=Tool, example="bench/worker_memory.py ../shared/speech/nathalie")

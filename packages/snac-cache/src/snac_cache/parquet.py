@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from snac_model.errors import Failure
-from snac_model.files import atomic_path
+from snac_common.errors import Failure
+from snac_common.files import atomic_path
 
 COMPRESSION = "zstd"
 

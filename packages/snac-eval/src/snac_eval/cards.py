@@ -7,10 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from snac_common.files import write_text
 from snac_eval.figures import spectrogram_figure, themed
 from snac_eval.samples import REFERENCE, Sample, Signal
 from snac_eval.spectrogram import spectrogram_db
-from snac_model.files import write_text
 
 
 @dataclass(frozen=True)

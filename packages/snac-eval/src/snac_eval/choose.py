@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from snac_cache.store.code_store import CodeStore
+from snac_common.errors import BadInput
 from snac_eval.results import Results
-from snac_model.errors import BadInput
 
 PICKS = ("mixed", "best", "worst", "random")
 

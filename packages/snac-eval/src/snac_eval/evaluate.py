@@ -7,6 +7,9 @@ from pathlib import Path
 from snac_cache.manifests.limit import chosen
 from snac_cache.manifests.stated import manifest_of_codes
 from snac_cache.store.code_store import CodeStore
+from snac_common.artifacts import Artifacts
+from snac_common.errors import Failure
+from snac_common.progress import track
 from snac_eval.choose import Wanted, choose, require_judged
 from snac_eval.judge import Job, Judge
 from snac_eval.metrics_file import metrics_writer
@@ -19,9 +22,6 @@ from snac_eval.subjects import find_places
 from snac_eval.summary import Summary
 from snac_eval.summary_file import Evaluation, mean_losses, write_summary
 from snac_eval.table import text_table
-from snac_model.artifacts import Artifacts
-from snac_model.console import track
-from snac_model.errors import Failure
 
 METRICS = "metrics.parquet"
 SUMMARY = "summary.json"

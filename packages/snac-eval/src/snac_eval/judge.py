@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 
 from snac_cache.store.code_store import CodeStore
+from snac_common.devices import prepare_cpu_worker
 from snac_eval.decoding import Decoder, Output
 from snac_eval.measure import Measures, Row
 from snac_eval.references import Reference, read_reference
 from snac_eval.samples import REFERENCE, Sample
 from snac_eval.subjects import Place, load_subject
-from snac_model.devices import prepare_cpu_worker
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from snac_common.files import atomic_path
 from snac_eval.measure import Row
-from snac_model.files import atomic_path
 
 SCHEMA = pa.schema(
     [

@@ -2,8 +2,8 @@
 
 import re
 
+from snac_common.errors import BadInput
 from snac_eval.subjects import Place
-from snac_model.errors import BadInput
 
 
 def rate_name(rate: int) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 AHEAD = 4  # items under way for each worker
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from snac_common.errors import Failure
 from snac_eval.pairs import Measure, NoValue, Pair
-from snac_model.errors import Failure
 
 SPEECH_RATE = 16000
 DNSMOS_SAMPLES = 144160  # what its network takes: 9.01 s

@@ -7,9 +7,9 @@ import torch
 
 from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.store.code_store import CachedUtterance
+from snac_common.errors import Failure
 from snac_model.audio import read_mono, resample
 from snac_model.audio_header import AudioError
-from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 
 ADVICE = (

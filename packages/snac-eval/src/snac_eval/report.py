@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from snac_common.files import write_text
 from snac_eval.cards import Card, embedded_cards, linked_cards, trials
 from snac_eval.catalogue import kind, verdict
 from snac_eval.decoding import resampled_name
@@ -23,7 +24,6 @@ from snac_eval.samples import REFERENCE, Sample, SampleFolder
 from snac_eval.summary import Mean
 from snac_eval.summary_file import Evaluation
 from snac_eval.table import interval, number, percent
-from snac_model.files import write_text
 
 EMBEDDED = 8  # samples in the page itself; two megabytes each
 EXTREMES = 5  # best and worst utterances that are named

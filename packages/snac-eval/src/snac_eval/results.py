@@ -10,7 +10,7 @@ import duckdb
 from snac_cache.schema import code_column
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.resolve import open_manifest
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 
 # One row an utterance: the manifest's columns, the user's own too, the codes, and one model's
 # metrics as a run's log has them.

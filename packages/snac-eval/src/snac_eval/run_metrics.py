@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 METRICS_FILE = "metrics.jsonl"
 

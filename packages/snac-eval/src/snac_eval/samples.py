@@ -11,10 +11,10 @@ import soundfile
 import torch
 
 from snac_cache.store.code_store import CachedUtterance
+from snac_common.files import atomic_path, write_text
 from snac_eval.decoding import Output
 from snac_eval.names import folder_name, rate_name
 from snac_eval.references import Reference
-from snac_model.files import atomic_path, write_text
 
 REFERENCE = "reference"
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snac_cache.store.identity import CacheIdentity
+from snac_common.artifacts import Artifacts
+from snac_common.errors import Failure
 from snac_eval.run_metrics import METRICS_FILE
-from snac_model.artifacts import Artifacts
 from snac_model.codec import SNAC
-from snac_model.errors import Failure
 from snac_model.weights import load, weights_sha256
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from snac_cache.store.identity import CacheIdentity
+from snac_common.files import write_text
 from snac_eval.bootstrap import CONFIDENCE, RESAMPLES
 from snac_eval.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW, L1_WEIGHT, STFT_WEIGHT
 from snac_eval.names import rate_name
 from snac_eval.references import Rates
 from snac_eval.subjects import Subject
 from snac_eval.summary import Mean
-from snac_model.files import write_text
 
 
 @dataclass(frozen=True)

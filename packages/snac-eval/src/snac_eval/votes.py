@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snac_common.errors import Failure
 from snac_eval.columns import aligned
 from snac_eval.names import kilohertz
-from snac_model.errors import Failure
 
 CONFIDENCE = 0.95
 HEADER = ("model", "against", "rate", "preferred", "other", "no difference", "share", "95 %")

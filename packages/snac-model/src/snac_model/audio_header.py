@@ -9,7 +9,7 @@ from pathlib import Path
 
 import soundfile
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_model.header_bounds import is_odd_rate, most_frames
 
 

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrize
 
+from snac_common.errors import Failure
 from snac_model.attention import LocalAttention
 from snac_model.config import CodecConfig
 from snac_model.encoder_lengths import encode_block, has_lengths
-from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 from snac_model.layers import DecoderBlock, EncoderBlock, Snake, conv
 from snac_model.long_encoding import encode_by_pieces

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from snac_common.errors import Failure
 from snac_model.config_check import check_config
-from snac_model.errors import Failure
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 FLAGS = ("noise", "depthwise", "dual_head")
 LISTS = ("encoder_rates", "decoder_rates", "vq_strides")

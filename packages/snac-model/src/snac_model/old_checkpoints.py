@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from snac_common.errors import Failure
 from snac_model.config import SNAC_24KHZ, CodecConfig
-from snac_model.errors import Failure
 from snac_model.pickles import is_state_dict, read_pickle
 
 STATES = ("model_state_dict", "model")

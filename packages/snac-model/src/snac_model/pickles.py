@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 
 def read_pickle(path: Path) -> Any:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
-DEFAULT_MODEL = "hubertsiuzdak/snac_24khz"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 OFFICIAL_WEIGHTS = "pytorch_model.bin"

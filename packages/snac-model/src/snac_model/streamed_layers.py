@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
+from snac_common.errors import Failure
 from snac_model.dual_head import DoubleRateHead
-from snac_model.errors import Failure
 from snac_model.layers import DecoderBlock, NoiseBlock, ResidualUnit, Snake
 from snac_model.noise import NoiseSource
 

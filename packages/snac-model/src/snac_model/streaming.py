@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from snac_common.errors import Failure
 from snac_model.codec import SNAC
-from snac_model.errors import Failure
 from snac_model.layers import DecoderBlock
 from snac_model.noise import NoiseSource, RandomNoise
 from snac_model.streamed_layers import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_model.tokens import TokenLayout
 
 Frame = tuple[int, ...]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from snac_model.errors import BadInput, Failure
+from snac_common.errors import BadInput, Failure
 from snac_model.geometry import Geometry
 
 TEXT = "<custom_token_{}>"

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from snac_common.errors import Failure
+from snac_common.files import atomic_path, write_text
 from snac_model.codec import SNAC
 from snac_model.config import CodecConfig
 from snac_model.dual_head import model_class
-from snac_model.errors import Failure
-from snac_model.files import atomic_path, write_text
 from snac_model.initialisation import keep_variance
 from snac_model.old_checkpoints import read_old_checkpoint
 from snac_model.pickles import is_state_dict, read_pickle

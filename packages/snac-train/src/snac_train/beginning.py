@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from snac_model.errors import Failure
-from snac_model.wandb_key import choose_mode
+from snac_common.errors import Failure
+from snac_common.wandb_key import choose_mode
 from snac_train.checkpoints.checkpoint import Checkpoint, check_whole, read_checkpoint
 from snac_train.checkpoints.kept import Checkpoints
 from snac_train.checkpoints.unchanged import check_unchanged, merged

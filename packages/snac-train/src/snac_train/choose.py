@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from snac_model.artifacts import RECIPE, Artifacts
-from snac_model.errors import BadInput
+from snac_common.artifacts import RECIPE, Artifacts
+from snac_common.errors import BadInput
 from snac_train.legacy.config import NO_CONFIG, LegacyConfig
 from snac_train.recipe import Phase, Recipe, packaged_tables, read_recipe, recipe_of
 from snac_train.records.run_folder import last_written

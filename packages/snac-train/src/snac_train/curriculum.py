@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 from snac_model.geometry import Geometry
 from snac_train.recipe import Curriculum
 

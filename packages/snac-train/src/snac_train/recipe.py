@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 from snac_train.settings import Between, build, override
 
 Count = Annotated[int, Between(1)]

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from snac_model.console import Terminated
-from snac_model.devices import available_cores
+from snac_common.devices import available_cores
+from snac_common.tool import Terminated
 from snac_model.weights import weights_sha256
 from snac_train.beginning import (
     Start,

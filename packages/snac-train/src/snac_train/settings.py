@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 
 Settings = TypeVar("Settings")
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 
-from snac_model.console import progress
-from snac_model.errors import Failure
+from snac_common.errors import Failure
+from snac_common.progress import progress
 from snac_train.checkpoints.checkpoint import Checkpoint
 from snac_train.checkpoints.random_state import restore_random_state
 from snac_train.checkpoints.saving import Saver

@@ -15,8 +15,8 @@ from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import part_files
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import FOLDER, Plan
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
 
 READING_THREADS = 8
 CACHE = pa.schema(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snac_cache.schema import code_column
-from snac_model.devices import available_cores
+from snac_common.devices import available_cores
 
 ROWS_IN_MEMORY = 4096
 TOKEN_VALUES = 2**16

@@ -10,7 +10,7 @@ from snac_cache.checks.database import Database, files
 from snac_cache.schema import MANIFEST
 from snac_cache.store.parts import codes_path
 from snac_cache.work.plan_file import FOLDER
-from snac_model.artifacts import SPLITS
+from snac_common.artifacts import SPLITS
 
 PLANNED_PARTS = pa.schema(
     [

@@ -9,8 +9,8 @@ import duckdb
 
 from snac_cache.checks.table import WRITERS
 from snac_cache.checks.views import Views
-from snac_model.console import note
-from snac_model.errors import BadInput
+from snac_common.console import note
+from snac_common.errors import BadInput
 
 ROWS_IN_TABLE = 40
 ROWS_AT_ONCE = 1024

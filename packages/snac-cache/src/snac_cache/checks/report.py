@@ -7,7 +7,7 @@ from typing import IO, Any
 from snac_cache.checks.runner import Outcome
 from snac_cache.checks.table import write_table
 from snac_cache.checks.views import Views
-from snac_model.console import visible
+from snac_common.console import visible
 
 
 def write_report(outcomes: list[Outcome], output: IO[str]) -> None:

@@ -11,7 +11,7 @@ import duckdb
 
 from snac_cache.checks.table import json_object
 from snac_cache.checks.views import Views
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 
 PACKAGED = Path(__file__).with_name("sql")
 EXAMPLES = 3

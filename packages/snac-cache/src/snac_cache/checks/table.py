@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
-from snac_model.console import visible, without_nan
+from snac_common.console import visible, without_nan
 
 WIDEST_CELL = 100
 

@@ -9,7 +9,7 @@ from snac_cache.checks.cache_files import CacheFiles, Places
 from snac_cache.checks.cached import create_cached
 from snac_cache.checks.database import Database
 from snac_cache.checks.measure import LISTS, TOKEN_VALUES, measure_parts
-from snac_model.console import track
+from snac_common.progress import track
 
 CODEBOOKS = """
 CREATE VIEW codebooks AS

@@ -20,9 +20,9 @@ from snac_cache.checks.footers import PARTS
 from snac_cache.checks.lazy_tables import LAZY_TABLES, LazyTables, named_in
 from snac_cache.checks.planned import create_planned
 from snac_cache.checks.stated import create_manifest, create_rejects
-from snac_model.artifacts import SPLITS
-from snac_model.devices import available_cores
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.devices import available_cores
+from snac_common.errors import Failure
 
 MEMORY_LIMIT = "2GB"
 

@@ -7,9 +7,9 @@ import click
 from snac_cache.cli.options import rank_option
 from snac_cache.encoding.request import GPU_BATCH_SECONDS, CacheRequest, Precision
 from snac_cache.work.ranks import check_gpus, this_rank
-from snac_model.artifacts import Artifacts
-from snac_model.console import (
-    Tool,
+from snac_common.artifacts import Artifacts
+from snac_common.console import note, print_summary
+from snac_common.options import (
     artifacts_option,
     check_reject_rate,
     codes_option,
@@ -17,10 +17,9 @@ from snac_model.console import (
     manifest_option,
     max_reject_rate_option,
     model_option,
-    note,
-    print_summary,
-    progress,
 )
+from snac_common.progress import progress
+from snac_common.tool import Tool
 
 RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again."
 
@@ -118,7 +117,7 @@ def main(
     from snac_cache.encoding.build import build_cache
     from snac_cache.manifests.limit import sample
     from snac_cache.manifests.read import read_manifest
-    from snac_model.devices import choose_workers, reading_threads
+    from snac_common.devices import choose_workers, reading_threads
 
     places = Artifacts.at(artifacts)
     rows = read_manifest(manifest or places.manifests)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 
-from snac_model.artifacts import Artifacts
-from snac_model.console import Tool, artifacts_option, codes_option, print_summary
-from snac_model.errors import Failure
+from snac_common.artifacts import Artifacts
+from snac_common.console import print_summary
+from snac_common.errors import Failure
+from snac_common.options import artifacts_option, codes_option
+from snac_common.tool import Tool
 
 EXAMPLE = """snac-check --artifacts artifacts
 snac-check --sql "SELECT split, sum(duration_s) / 3600 AS hours FROM codes GROUP BY split"

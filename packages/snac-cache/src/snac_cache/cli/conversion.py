@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from snac_cache.convert.converted import Converted
-from snac_model.console import (
+from snac_common.console import print_summary
+from snac_common.options import (
     check_reject_rate,
     device_option,
     max_reject_rate_option,
     model_option,
-    print_summary,
 )
 
 _OPTIONS = (

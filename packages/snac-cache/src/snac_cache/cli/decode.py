@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from snac_cache.cli.conversion import conversion_options, sum_up
-from snac_model.console import Tool, progress
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
+from snac_common.progress import progress
+from snac_common.tool import Tool
 
 EXAMPLE = """snac-decode artifacts/codes -o audio --rate both --where "duration_s > 4"
 snac-encode in.wav -o - | snac-decode - --stream --rate 24000 -o - | aplay -f S16_LE -r 24000
@@ -119,7 +120,7 @@ def main(
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
     from snac_cache.convert.sources import BadTokens, choose_rates, decode_sources
     from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
-    from snac_model.devices import available_cores, choose_device
+    from snac_common.devices import available_cores, choose_device
     from snac_model.token_text import TokenReader
     from snac_model.tokens import token_layout
     from snac_model.weights import load

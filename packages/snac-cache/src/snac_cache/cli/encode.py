@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from snac_cache.cli.conversion import conversion_options, sum_up
-from snac_model.console import Tool, progress
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
+from snac_common.progress import progress
+from snac_common.tool import Tool
 
 EXAMPLE = """snac-encode ~/speech -o codes.parquet
 snac-encode in.wav -o - --tokens orpheus | tee tokens.txt | snac-decode - --tokens orpheus -o out/
@@ -64,7 +65,7 @@ def main(
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
     from snac_cache.convert.write import choose_format, codes_writer
     from snac_cache.store.identity import CacheIdentity
-    from snac_model.devices import available_cores, choose_device
+    from snac_common.devices import available_cores, choose_device
     from snac_model.tokens import token_layout
     from snac_model.weights import load
 

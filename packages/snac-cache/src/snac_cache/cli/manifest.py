@@ -6,16 +6,11 @@ from pathlib import Path
 
 import click
 
-from snac_model.artifacts import Artifacts
-from snac_model.console import (
-    Tool,
-    artifacts_option,
-    check_reject_rate,
-    max_reject_rate_option,
-    note,
-    print_summary,
-    progress,
-)
+from snac_common.artifacts import Artifacts
+from snac_common.console import note, print_summary
+from snac_common.options import artifacts_option, check_reject_rate, max_reject_rate_option
+from snac_common.progress import progress
+from snac_common.tool import Tool
 
 EXAMPLE = r"""snac-manifest ~/speech/alice ~/speech/bob --min-duration 0.5
 snac-manifest ~/librispeech --group-by "^[^/]*/(\d+)/" -o - | shuf -n 1000 > some.jsonl
@@ -93,7 +88,7 @@ def main(
     from snac_cache.manifests.splits import Grouping
     from snac_cache.manifests.write import write_manifest
     from snac_cache.work.lock import working_in
-    from snac_model.files import clear_leftovers
+    from snac_common.files import clear_leftovers
 
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:

@@ -9,18 +9,17 @@ from snac_cache.cli.options import rank_option
 from snac_cache.targets.choice import DEFAULT_PREPROCESSOR, ENGINES, RESAMPLE, SIDON, EngineChoice
 from snac_cache.targets.request import TargetRequest
 from snac_cache.work.ranks import Rank, check_gpus, this_rank
-from snac_model.artifacts import Artifacts
-from snac_model.console import (
-    Tool,
+from snac_common.artifacts import Artifacts
+from snac_common.console import note, print_summary
+from snac_common.options import (
     artifacts_option,
     check_reject_rate,
     device_option,
     manifest_option,
     max_reject_rate_option,
-    note,
-    print_summary,
-    progress,
 )
+from snac_common.progress import progress
+from snac_common.tool import Tool
 
 RETRY = "Once the cause is mended, --retry tries rows again that were rejected."
 EXAMPLE = """snac-upsample --gpus 0,1,2,3
@@ -163,7 +162,7 @@ def _devices(
     engine: str, device: str, gpus: str | None, workers: int | None, shared: Rank
 ) -> list[str]:
     """Return the device of each worker; resampling is work for the CPU even beside a GPU."""
-    from snac_model.devices import choose_workers
+    from snac_common.devices import choose_workers
 
     if engine == RESAMPLE:
         if gpus is not None or device == "cuda":

@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 
 from snac_cache.convert.output_folder import OutputFolder, path_of
-from snac_model.errors import BadInput
-from snac_model.files import atomic_path, clear_leftovers
+from snac_common.errors import BadInput
+from snac_common.files import atomic_path, clear_leftovers
 
 AUDIO_FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 LOUDEST = 32767  # of a 16-bit sample

@@ -20,10 +20,10 @@ from snac_cache.encoding.stream import Utterance, encode_stream
 from snac_cache.manifests.scan import Durations, scan
 from snac_cache.store.parts import codes_table, reject_row
 from snac_cache.store.records import Encoded
+from snac_common.devices import prepare_cpu_worker
+from snac_common.errors import BadInput
 from snac_model.audio_header import AudioError
 from snac_model.codec import SNAC
-from snac_model.devices import prepare_cpu_worker
-from snac_model.errors import BadInput
 
 READING_THREADS = 8
 ROWS_AT_ONCE = {"cpu": 8, "cuda": 512}

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from snac_cache.schema import code_column
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 # A line of text: id, frames and rate of the audio, and a column of tokens for each level.
 _COLUMNS = ("utterance_id", "num_frames", "source_sample_rate")

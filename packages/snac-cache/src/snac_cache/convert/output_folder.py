@@ -5,7 +5,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from snac_cache.convert.rejects import Unusable
-from snac_model.files import LONGEST_NAME, clear_leftovers
+from snac_common.files import LONGEST_NAME, clear_leftovers
 
 LONGEST_PATH = 4000  # bytes; Linux takes 4,095, and temporary names are a little longer
 _BAD_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ELOOP, errno.ENOTDIR}

@@ -15,7 +15,7 @@ from snac_cache.convert.formats import parse_line
 from snac_cache.convert.rejects import Unusable
 from snac_cache.schema import code_column
 from snac_cache.store.identity import CacheIdentity
-from snac_model.errors import BadInput, Failure
+from snac_common.errors import BadInput, Failure
 from snac_model.token_text import Frame, TokenReader
 
 ROWS_AT_ONCE = 256

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from snac_cache.schema import REJECTS
-from snac_model.console import note, visible
-from snac_model.errors import Failure
-from snac_model.files import clear_leftovers, write_text
+from snac_common.console import note, visible
+from snac_common.errors import Failure
+from snac_common.files import clear_leftovers, write_text
 
 
 class Unusable(Failure):

@@ -13,10 +13,10 @@ from snac_cache.convert.read import Row, find_codes, read_lines, read_parquet, r
 from snac_cache.convert.rejects import Rejects, Unusable
 from snac_cache.convert.utterance_decoder import DecodeRequest
 from snac_cache.encoding.precision import arithmetic
+from snac_common.console import note
+from snac_common.devices import prepare_cpu_worker
+from snac_common.errors import BadInput, Failure
 from snac_model.codec import SNAC
-from snac_model.console import note
-from snac_model.devices import prepare_cpu_worker
-from snac_model.errors import BadInput, Failure
 from snac_model.geometry import Geometry
 from snac_model.token_text import BadToken, TokenReader
 from snac_model.weights import weights_sha256

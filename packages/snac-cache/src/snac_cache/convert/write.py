@@ -13,8 +13,8 @@ from snac_cache import schema
 from snac_cache.convert.formats import to_json, to_text
 from snac_cache.schema import code_column
 from snac_cache.store.identity import CacheIdentity
-from snac_model.errors import BadInput
-from snac_model.files import atomic_path, clear_leftovers
+from snac_common.errors import BadInput
+from snac_common.files import atomic_path, clear_leftovers
 from snac_model.tokens import TokenLayout
 
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".txt": "text"}

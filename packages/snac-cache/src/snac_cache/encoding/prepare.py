@@ -20,8 +20,8 @@ from snac_cache.store.description import (
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.work.plan import part_sizes
 from snac_cache.work.plan_file import FOLDER, Plan, write_plan
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
 
 ID = "utterance_id"
 ADVICE = (

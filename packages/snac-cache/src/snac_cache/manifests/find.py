@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snac_cache.manifests.splits import Grouping, SplitRule
-from snac_model.console import note
-from snac_model.errors import BadInput, Failure
+from snac_common.console import note
+from snac_common.errors import BadInput, Failure
 
 COMMON = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 OTHERS = (".aif", ".aifc", ".aiff", ".au", ".caf", ".rf64", ".snd", ".w64")

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from snac_cache.manifests.rows import REQUIRED
 from snac_cache.schema import MANIFEST
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
 
 LINES_AT_ONCE = 4096
 

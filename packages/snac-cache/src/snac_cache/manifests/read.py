@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from snac_cache.manifests.json_lines import parse_json_lines, read_json_lines
 from snac_cache.manifests.rows import in_form
 from snac_cache.parquet import read_table
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
 
 Manifest = dict[str, pa.Table]
 

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from snac_cache.schema import MANIFEST, is_reserved
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
 
 DERIVED = "duration_s"
 REQUIRED = [field.name for field in MANIFEST if not field.nullable and field.name != DERIVED]

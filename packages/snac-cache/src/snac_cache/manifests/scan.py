@@ -16,9 +16,9 @@ from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.manifests.find import Found, find_audio
 from snac_cache.manifests.splits import Grouping
 from snac_cache.schema import MANIFEST, REJECTS, TARGET_RATE
-from snac_model.artifacts import SPLITS
+from snac_common.artifacts import SPLITS
+from snac_common.errors import BadInput
 from snac_model.audio_header import AudioError, read_header
-from snac_model.errors import BadInput
 
 FILES_AT_ONCE = 64  # that a thread takes: a header is too little to hand over alone
 CHUNKS_A_THREAD = 8

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from snac_cache.work.plan_file import FOLDER
-from snac_model.artifacts import SPLITS
-from snac_model.console import note
-from snac_model.errors import BadInput
+from snac_common.artifacts import SPLITS
+from snac_common.console import note
+from snac_common.errors import BadInput
 
 
 def manifest_of_codes(codes: Path, given: str | None, default: Path) -> Path:

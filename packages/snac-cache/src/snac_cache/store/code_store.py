@@ -18,8 +18,8 @@ from snac_cache.store.mapped import open_mapped
 from snac_cache.store.parts import part_files
 from snac_cache.store.resolve import open_manifest, open_matches
 from snac_cache.work import plan_file
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
 from snac_model.geometry import Geometry
 
 

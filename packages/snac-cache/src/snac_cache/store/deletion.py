@@ -11,10 +11,10 @@ from snac_cache.store import mapped
 from snac_cache.store.description import NAME
 from snac_cache.store.parts import RECORD_KEY
 from snac_cache.work import plan_file
-from snac_model.artifacts import SPLITS
-from snac_model.console import note
-from snac_model.errors import Failure
-from snac_model.files import TEMPORARY_SUFFIX
+from snac_common.artifacts import SPLITS
+from snac_common.console import note
+from snac_common.errors import Failure
+from snac_common.files import TEMPORARY_SUFFIX
 
 _NAMES = re.compile(r"((train|val)-)?part-\d{5,}\.parquet|(train|val)\.parquet")
 _COPIES = re.compile(r".+\.(arrow|json)")

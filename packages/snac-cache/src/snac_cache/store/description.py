@@ -12,9 +12,9 @@ from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import PartRecord, part_files
 from snac_cache.store.records import Agreement
 from snac_cache.work.plan import Part, part_number
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
-from snac_model.files import write_text
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
+from snac_common.files import write_text
 
 Description = dict[str, Any]
 

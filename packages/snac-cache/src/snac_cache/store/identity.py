@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from snac_cache.schema import SCHEMA_VERSION
+from snac_common.errors import Failure
 from snac_model.config import CodecConfig
-from snac_model.errors import Failure
 from snac_model.geometry import Geometry
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from typing import Any
 import pyarrow as pa
 
 from snac_cache.parquet import read_table
-from snac_model.errors import Failure
-from snac_model.files import atomic_path, write_text
+from snac_common.errors import Failure
+from snac_common.files import atomic_path, write_text
 
 FOLDER = ".mapped"
 ENVIRONMENT = "SNAC_MAPPED"

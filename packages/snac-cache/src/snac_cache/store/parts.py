@@ -16,8 +16,8 @@ from snac_cache.parquet import read_table, write_table
 from snac_cache.store.identity import KEY_PREFIX, CacheIdentity
 from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import Part, part_number
+from snac_common.errors import Failure
 from snac_model.audio_header import AudioError
-from snac_model.errors import Failure
 
 RECORD_KEY = KEY_PREFIX + "part"
 READING_THREADS = 16

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from snac_cache.manifests.read import manifest_files, read_manifest
 from snac_cache.parquet import read_table
 from snac_cache.store.mapped import map_table
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
 
 FACTS = ["utterance_id", "source_sample_rate", "num_frames", "audio_fingerprint"]
 

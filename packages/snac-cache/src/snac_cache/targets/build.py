@@ -25,7 +25,7 @@ from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import FOLDER, Plan
 from snac_cache.work.workers import run_alone, run_workers
-from snac_model.files import clear_leftovers
+from snac_common.files import clear_leftovers
 
 RECORDS = (FOLDER, "parts", "rejects")
 IN_THIS_PROCESS = ("cpu", "cuda", "cuda:0")  # see make_parts.see_one_gpu

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from snac_cache.manifests.read import Manifest
 from snac_cache.schema import MANIFEST, REJECTS, TARGETS
 from snac_cache.targets.results import NATIVE, PartResults
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 ID = "utterance_id"
 MEASURED = ("bandwidth_hz", "target_lag_samples", "target_gain_db")

@@ -12,7 +12,7 @@ from snac_cache.targets.reuse import Listings, earlier_results
 from snac_cache.targets.rows import TargetMaker
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
-from snac_model.devices import available_cores, prepare_cpu_worker
+from snac_common.devices import available_cores, prepare_cpu_worker
 
 MOST_THREADS = 16  # beside one GPU
 

@@ -12,7 +12,7 @@ from snac_cache.parquet import read_table
 from snac_cache.schema import REJECTS
 from snac_cache.targets.fill_in import FilledIn
 from snac_cache.targets.results import STAGE
-from snac_model.errors import BadInput, Failure
+from snac_common.errors import BadInput, Failure
 
 REJECTS_NAME = "rejects.parquet"
 

@@ -9,9 +9,9 @@ from snac_cache.targets.request import TargetRequest
 from snac_cache.targets.results import read_finished
 from snac_cache.work.plan import Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, Plan, write_plan
-from snac_model.artifacts import SPLITS
-from snac_model.console import note
-from snac_model.errors import Failure
+from snac_common.artifacts import SPLITS
+from snac_common.console import note
+from snac_common.errors import Failure
 
 ID = "utterance_id"
 PLANNED = [*SOURCE, "audio_path"]

@@ -16,8 +16,8 @@ from snac_cache.parquet import read_table, write_table
 from snac_cache.schema import REJECTS, SCHEMA_VERSION, SOURCE, TARGETS
 from snac_cache.targets.request import TargetRequest
 from snac_cache.work.plan import Part
+from snac_common.errors import Failure
 from snac_model.audio_header import AudioError
-from snac_model.errors import Failure
 
 RECORD_KEY = b"snac.targets"
 STAGE = "upsample"

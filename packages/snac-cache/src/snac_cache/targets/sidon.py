@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torchaudio.functional import highpass_biquad
 
+from snac_common.errors import Failure
 from snac_model.audio import resample
-from snac_model.errors import Failure
 from snac_model.geometry import resampled_length
 
 INPUT_RATE = 16_000

@@ -6,7 +6,7 @@ import torch
 
 from snac_cache.targets.choice import EngineChoice
 from snac_cache.targets.sidon import Sidon
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 REPOSITORY = "sarulab-speech/sidon-v0.1"
 FEATURE_EXTRACTOR, DECODER = "feature_extractor_cuda.pt", "decoder_cuda.pt"

@@ -13,9 +13,9 @@ import torch
 
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.notes import MARKS, TargetNotes
+from snac_common.errors import Failure
+from snac_common.files import atomic_path, clear_leftovers
 from snac_model.audio_header import AudioError, describe
-from snac_model.errors import Failure
-from snac_model.files import atomic_path, clear_leftovers
 
 HEAD_BYTES = 4096  # STREAMINFO and the comment come first
 _MD5 = slice(26, 42)  # of the samples, in STREAMINFO, a FLAC file's first block (RFC 9639)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from snac_model.console import note
-from snac_model.errors import Failure
+from snac_common.console import note
+from snac_common.errors import Failure
 
 NAME, PLANNING = ".lock", ".planning"
 

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 
 from snac_cache.parquet import COMPRESSION, rows_sha256
 from snac_cache.work.plan import Part
-from snac_model.artifacts import SPLITS
-from snac_model.errors import Failure
-from snac_model.files import atomic_path
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
+from snac_common.files import atomic_path
 
 PARTS_KEY = b"snac.plan"
 FOLDER = "plan"

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 
 # Rank, world size, and the same on this machine alone: torchrun and Accelerate, then Slurm.
 # Of Slurm only a job step counts (srun): a batch script sees its job's numbers too, but runs alone.

@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
-from snac_model.console import LESS_MEMORY
-from snac_model.errors import Failure
+from snac_common.errors import Failure
+from snac_common.tool import LESS_MEMORY
 
 # A task is called with the worker's number, an iterator of the items it takes, and a function that
 # sends a message to the parent. One thread may take items while another one sends.

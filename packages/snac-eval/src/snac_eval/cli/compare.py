@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 
-from snac_model.artifacts import Artifacts
-from snac_model.console import Tool, artifacts_option, note, print_summary
-from snac_model.errors import Failure
+from snac_common.artifacts import Artifacts
+from snac_common.console import note, print_summary
+from snac_common.errors import Failure
+from snac_common.options import artifacts_option
+from snac_common.tool import Tool
 
 FORMATS = ("table", "csv", "jsonl", "html")
 EXAMPLE = """snac-compare first second --output comparison.html

@@ -4,16 +4,10 @@ from pathlib import Path
 
 import click
 
-from snac_model.artifacts import SPLITS, Artifacts
-from snac_model.console import (
-    Tool,
-    artifacts_option,
-    codes_option,
-    device_option,
-    manifest_option,
-    note,
-    print_summary,
-)
+from snac_common.artifacts import SPLITS, Artifacts
+from snac_common.console import note, print_summary
+from snac_common.options import artifacts_option, codes_option, device_option, manifest_option
+from snac_common.tool import Tool
 
 PERCEPTUAL = ("pesq", "stoi", "visqol_speech", "visqol_audio", "dnsmos")
 
@@ -102,9 +96,9 @@ def main(
     if votes:
         add_up(votes)
         return
+    from snac_common.devices import choose_workers
     from snac_eval.choose import Wanted
     from snac_eval.evaluate import EvaluationRequest, evaluate
-    from snac_model.devices import choose_workers
 
     request = EvaluationRequest(
         models=models,

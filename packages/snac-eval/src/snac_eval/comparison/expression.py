@@ -4,8 +4,8 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from snac_common.errors import BadInput
 from snac_eval.comparison.tokens import Token, misplaced, tokens
-from snac_model.errors import BadInput
 
 WORDS = ("best", "last", "baseline", "resampled", "first")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}

@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Iterator, Sequence
 
+from snac_common.errors import Failure
 from snac_eval.comparison.compare import Comparison
 from snac_eval.comparison.expression import Name, Rule, misplaced
 from snac_eval.comparison.run import Run
-from snac_model.errors import Failure
 
 
 def judge(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:

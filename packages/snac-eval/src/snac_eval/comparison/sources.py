@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from snac_common.artifacts import Artifacts
+from snac_common.errors import Failure
 from snac_eval.comparison.run import Source
 from snac_eval.comparison.wandb_source import offline_source, online_source
 from snac_eval.run_metrics import METRICS_FILE, read_entries
-from snac_model.artifacts import Artifacts
-from snac_model.errors import Failure
 
 WANDB_RUN = re.compile(r"[\w-]+/[\w-]+/[\w-]+")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 BLOCK = 32 * 1024
 FILE_HEADER = RECORD_HEADER = 7

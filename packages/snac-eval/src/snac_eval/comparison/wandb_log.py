@@ -4,10 +4,10 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+from snac_common.wandb_key import choose_mode
 from snac_eval.comparison.compare import Comparison
 from snac_eval.comparison.formats import COLUMNS, in_words
 from snac_eval.comparison.recipes import recipe_differences
-from snac_model.wandb_key import choose_mode
 
 
 def log(comparison: Comparison, mode: str, project: str, folder: Path) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from snac_common.errors import Failure
 from snac_eval.comparison.run import Entry, Source
 from snac_eval.comparison.wandb_file import read_config, read_history
-from snac_model.errors import Failure
 
 FACTS = "run"  # the key under which snac-train puts what run.json says of a run's data
 KINDS = ("val", "baseline", "length")

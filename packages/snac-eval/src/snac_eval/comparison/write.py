@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from snac_common.artifacts import Artifacts
+from snac_common.files import write_text
 from snac_eval.comparison.compare import Comparison, compare
 from snac_eval.comparison.formats import as_csv, as_json_lines, as_text
 from snac_eval.comparison.run import read_run
 from snac_eval.comparison.sources import find_sources
-from snac_model.artifacts import Artifacts
-from snac_model.files import write_text
 
 ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".html": "html"}
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
-from snac_model.artifacts import BEST_FOLDERS, Artifacts
-from snac_model.console import Tool, artifacts_option, note, print_summary
-from snac_model.errors import BadInput
+from snac_common.artifacts import BEST_FOLDERS, Artifacts
+from snac_common.console import note, print_summary
+from snac_common.errors import BadInput
+from snac_common.options import artifacts_option
+from snac_common.tool import Tool
 
 EXAMPLE = """snac-export first --license mit --push USER/NAME --dry-run
 snac-export artifacts/runs/first -o first --no-onnx

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from snac_common.files import write_text
 from snac_model.codec import SNAC
 from snac_model.export.onnx_files import OnnxReport
 from snac_model.export.run import Run
 from snac_model.export.snippets import usage
-from snac_model.files import write_text
 from snac_model.geometry import Geometry
 
 README = "README.md"

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
+from snac_common.console import note
+from snac_common.errors import BadInput, Failure
+from snac_common.files import atomic_folder, clear_leftovers
 from snac_model.codec import SNAC
-from snac_model.console import note
 from snac_model.dual_head import DualHeadSNAC
-from snac_model.errors import BadInput, Failure
 from snac_model.export import half as half_weights
 from snac_model.export.card import CardFacts, write_card
 from snac_model.export.onnx_files import OnnxReport, check_onnx_installed, random_codes, write_onnx
 from snac_model.export.run import Run
-from snac_model.files import atomic_folder, clear_leftovers
 from snac_model.noise import SeededNoise
 from snac_model.places import OFFICIAL_WEIGHTS
 from snac_model.weights import load, save, save_officially

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from snac_model.errors import BadInput, Failure
+from snac_common.errors import BadInput, Failure
 
 
 def check_repository(name: str) -> None:

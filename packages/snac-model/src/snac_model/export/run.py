@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_model.artifacts import BEST_FOLDERS, RECIPE, SCORE, STATE, Artifacts
-from snac_model.errors import Failure
+from snac_common.artifacts import BEST_FOLDERS, RECIPE, SCORE, STATE, Artifacts
+from snac_common.errors import Failure
 from snac_model.places import CONFIG
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from snac_model.errors import Failure
-from snac_model.files import TEMPORARY_SUFFIX, flush_to_disk
+from snac_common.errors import Failure
+from snac_common.files import TEMPORARY_SUFFIX, flush_to_disk
 
 MODEL, CONFIG = "model.safetensors", "config.json"
 OPTIMIZER, RANDOM, STATE = "optimizer.pt", "random.pt", "state.json"

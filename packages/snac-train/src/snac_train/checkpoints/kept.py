@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from snac_model.console import note
-from snac_model.errors import Failure
-from snac_model.files import TEMPORARY_SUFFIX
+from snac_common.console import note
+from snac_common.errors import Failure
+from snac_common.files import TEMPORARY_SUFFIX
 from snac_train.checkpoints.checkpoint import Checkpoint, damage, write_checkpoint
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 Tables = dict[str, dict[str, Any]]
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from snac_model.artifacts import Artifacts
-from snac_model.console import Tool, artifacts_option, note, print_summary
+from snac_common.artifacts import Artifacts
+from snac_common.console import note, print_summary
+from snac_common.options import artifacts_option
+from snac_common.tool import Tool
 
 
 @click.command(cls=Tool, example="snac-stop first")

@@ -7,16 +7,10 @@ from pathlib import Path
 
 import click
 
-from snac_model.artifacts import Artifacts
-from snac_model.console import (
-    Tool,
-    artifacts_option,
-    codes_option,
-    device_option,
-    manifest_option,
-    note,
-    print_summary,
-)
+from snac_common.artifacts import Artifacts
+from snac_common.console import note, print_summary
+from snac_common.options import artifacts_option, codes_option, device_option, manifest_option
+from snac_common.tool import Tool
 from snac_train.cli.options import recipe_options, recipe_overrides
 
 NEWEST = "newest"
@@ -134,7 +128,7 @@ def main(
         return
     folder = folder or places.run(f"phase-{phase}-{datetime.now():%Y%m%d-%H%M%S}")
     from snac_cache.manifests.stated import manifest_of_codes
-    from snac_model.devices import parse_gpus
+    from snac_common.devices import parse_gpus
     from snac_train.beginning import Start
     from snac_train.legacy.audio import check_audio
     from snac_train.operation.detach import check_and_start

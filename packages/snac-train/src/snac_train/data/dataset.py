@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from snac_cache.parquet import rows_sha256
 from snac_cache.store.code_store import CachedUtterance, CodeStore
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_model.geometry import Geometry
 from snac_train.data.references import Reference, Rows, margin_for
 from snac_train.data.segments import Batch, Segment

@@ -11,11 +11,11 @@ from snac_cache.manifests.limit import chosen
 from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.identity import CacheIdentity
-from snac_model.artifacts import SPLITS
+from snac_common.artifacts import SPLITS
+from snac_common.errors import Failure
+from snac_common.options import DEFAULT_MODEL
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC, double_rate
-from snac_model.errors import Failure
-from snac_model.places import DEFAULT_MODEL
 from snac_model.weights import load, untrained, weights_sha256
 from snac_train.data.augmentation import Augmented
 from snac_train.data.dataset import Utterances

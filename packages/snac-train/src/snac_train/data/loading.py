@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from torch.utils.data import DataLoader, Dataset
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.segments import Batch
 

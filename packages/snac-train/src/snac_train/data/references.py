@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from snac_cache.schema import TARGET_RATE
 from snac_cache.store.code_store import CachedUtterance
+from snac_common.errors import Failure
 from snac_model.audio import read_with_header, resample
 from snac_model.audio_header import AudioError
-from snac_model.errors import Failure
 from snac_model.sinc_kernel import resample_margin
 
 

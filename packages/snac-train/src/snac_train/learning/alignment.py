@@ -12,9 +12,9 @@ import torch
 
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.alignment import common_band, measure
+from snac_common.errors import Failure
 from snac_model.audio import resample
 from snac_model.codec import SNAC
-from snac_model.errors import Failure
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs
 from snac_train.learning.objective import Objective

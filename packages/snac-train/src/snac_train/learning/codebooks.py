@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 import torch.nn.functional as F
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_model.quantizer import VectorQuantizer
 from snac_train.curriculum import Epoch
 from snac_train.data.segments import Batch

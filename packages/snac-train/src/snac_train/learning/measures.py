@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from snac_model.artifacts import BEST_FOLDERS
-from snac_model.errors import Failure
+from snac_common.artifacts import BEST_FOLDERS
+from snac_common.errors import Failure
 from snac_model.weights import load
 from snac_train.data.inputs import Inputs
 from snac_train.data.unchanged_audio import check_unchanged

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from snac_common.errors import Failure
 from snac_model.codec import SNAC
-from snac_model.errors import Failure
 from snac_train.curriculum import StageName
 from snac_train.data.segments import Batch
 from snac_train.learning.metrics import Sums, all_finite, not_finite

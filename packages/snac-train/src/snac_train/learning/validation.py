@@ -5,7 +5,7 @@ from itertools import islice
 
 import torch
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_model.geometry import Geometry
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CodeStore
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 from snac_train.legacy.config import AUDIO
 from snac_train.recipe import Recipe
 

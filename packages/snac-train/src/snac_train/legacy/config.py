@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 from snac_train.legacy.curriculum import check_curriculum, read_entries
 from snac_train.recipe import Recipe, Tables
 from snac_train.settings import build, fields_of, parse_value, unknown

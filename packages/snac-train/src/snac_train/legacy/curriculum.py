@@ -3,7 +3,7 @@
 from itertools import accumulate
 from typing import Any
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
 from snac_train.curriculum import parse_ranges
 from snac_train.recipe import Curriculum
 from snac_train.settings import unknown

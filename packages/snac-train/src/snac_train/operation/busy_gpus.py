@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 FREE_BELOW = 0.1  # of a GPU's memory: a screen may be on it, but no other training
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from snac_model.artifacts import Artifacts
-from snac_model.console import note
-from snac_model.errors import Failure
+from snac_common.artifacts import Artifacts
+from snac_common.console import note
+from snac_common.errors import Failure
 from snac_train.operation.preflight import check_before
 from snac_train.operation.status import detached_log, log_tail, read_state
 from snac_train.recipe import Recipe

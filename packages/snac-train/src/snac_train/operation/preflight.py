@@ -9,10 +9,10 @@ from typing import Any
 
 from snac_cache.checks.runner import load_checks, run_checks
 from snac_cache.checks.views import open_views
+from snac_common.console import note
+from snac_common.devices import choose_device, parse_gpus
+from snac_common.errors import Failure
 from snac_model.codec import SNAC
-from snac_model.console import note
-from snac_model.devices import choose_device, parse_gpus
-from snac_model.errors import Failure
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.unchanged_audio import check_unchanged
 from snac_train.learning.alignment import check_alignment

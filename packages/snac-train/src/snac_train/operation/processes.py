@@ -10,8 +10,8 @@ from accelerate.utils import gather_object
 from torch import nn
 
 from snac_cache.work.ranks import launcher_rank
-from snac_model.devices import choose_device, keep_freed_memory
-from snac_model.errors import BadInput, Failure
+from snac_common.devices import choose_device, keep_freed_memory
+from snac_common.errors import BadInput, Failure
 
 
 class Processes:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from snac_model.console import Terminated, note
+from snac_common.console import note
+from snac_common.tool import Terminated
 
 STOPS: dict[int, type[BaseException]] = {
     signal.SIGINT: KeyboardInterrupt,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_model.artifacts import LOG, METRICS, RECIPE, STATE
+from snac_common.artifacts import LOG, METRICS, RECIPE, STATE
 from snac_train.records.run_folder import is_running, last_written
 
 TAIL_BYTES = 64 * 1024

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from snac_model.errors import BadInput, Failure
+from snac_common.errors import BadInput, Failure
 from snac_train.operation.status import Status, read_state, read_status
 from snac_train.records.run_folder import process_started
 

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from snac_model.artifacts import BEST_FOLDERS, SCORE
+from snac_common.artifacts import BEST_FOLDERS, SCORE
+from snac_common.files import write_text
 from snac_model.codec import SNAC
-from snac_model.files import write_text
 from snac_model.weights import save
 from snac_train.records.run_folder import RunFolder
 

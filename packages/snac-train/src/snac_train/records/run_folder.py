@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from snac_model.artifacts import LOG, METRICS, RECIPE, STATE
-from snac_model.console import note
-from snac_model.errors import BadInput, Failure
-from snac_model.files import TEMPORARY_SUFFIX, flush_to_disk, write_text
+from snac_common.artifacts import LOG, METRICS, RECIPE, STATE
+from snac_common.console import note
+from snac_common.errors import BadInput, Failure
+from snac_common.files import TEMPORARY_SUFFIX, flush_to_disk, write_text
 from snac_train.records.wandb_run import WandbRun
 
 SILENT_AFTER_S = 900.0

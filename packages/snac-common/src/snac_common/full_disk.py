@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from snac_model.errors import Failure
+from snac_common.errors import Failure
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SYSTEM_ERROR = 2  # libsndfile's code for what the system refused

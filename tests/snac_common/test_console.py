@@ -16,22 +16,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snac_model.console import note, print_summary, visible
+from snac_common.console import note, print_summary, visible
 
 SCRIPT = '''
 import signal, sys, time
 from pathlib import Path
 import click
-from snac_model import console
-from snac_model.console import Tool, note, print_summary, progress, track
-from snac_model.errors import BadInput, Failure
+from snac_common import progress as progress_module
+from snac_common.console import note, print_summary
+from snac_common.errors import BadInput, Failure
+from snac_common.progress import progress, track
+from snac_common.tool import Tool
 
 @click.command(cls=Tool, example="probe --how ok")
 @click.option("--how", default="ok", help="What happens.")
 @click.option("--saved", type=Path, help="Created on the way out.")
 def main(how, saved):
     """Do what is asked."""
-    console.SECONDS_BETWEEN_LINES = 0.0
+    progress_module.SECONDS_BETWEEN_LINES = 0.0
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
     try:
         if how == "fail":

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from snac_model.errors import BadInput
+from snac_common.errors import BadInput
+from snac_common.files import atomic_folder, clear_leftovers, write_text
 from snac_model.export.folder import ExportRequest, export
-from snac_model.files import atomic_folder, clear_leftovers, write_text
 
 DAY = 86_400
 FILE, FOLDER = ".a.wav-k2_9xq0a.partial", ".first-abcdefgh.partial"
@@ -98,7 +98,7 @@ def test_a_folder_is_replaced_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanges: bool
 ) -> None:
     if not exchanges:
-        monkeypatch.setattr("snac_model.files.exchange", lambda one, other: False)
+        monkeypatch.setattr("snac_common.files.exchange", lambda one, other: False)
     for content in ("first", "second"):
         with atomic_folder(tmp_path / "folder") as new:
             write_text(new / content, content)

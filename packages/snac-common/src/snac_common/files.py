@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from snac_model.exchange import exchange
-from snac_model.full_disk import told_when_full
+from snac_common.exchange import exchange
+from snac_common.full_disk import told_when_full
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_NAME = 255  # bytes, on nearly every file system

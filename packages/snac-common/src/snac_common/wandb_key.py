@@ -5,7 +5,7 @@ import sys
 from netrc import NetrcParseError, netrc
 from urllib.parse import urlparse
 
-from snac_model.console import note
+from snac_common.console import note
 
 
 def choose_mode(mode: str) -> str:

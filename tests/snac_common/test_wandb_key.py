@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from snac_model.wandb_key import choose_mode
+from snac_common.wandb_key import choose_mode
 
 
 def test_without_a_key_and_a_terminal_it_stays_offline(

@@ -12,8 +12,8 @@ import soundfile
 import torch
 from safetensors.torch import save_file
 
-from snac_model.errors import Failure
-from snac_model.files import atomic_folder, atomic_path, write_text
+from snac_common.errors import Failure
+from snac_common.files import atomic_folder, atomic_path, write_text
 
 NUMBERS = np.random.default_rng(0).integers(0, 1 << 60, 10_000)
 Write = Callable[[Path], object]

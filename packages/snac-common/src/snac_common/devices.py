@@ -4,8 +4,8 @@ import math
 import os
 from pathlib import Path
 
-from snac_model.console import note
-from snac_model.errors import BadInput
+from snac_common.console import note
+from snac_common.errors import BadInput
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of processor, in how many
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h

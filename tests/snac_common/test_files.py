@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from snac_model.artifacts import Artifacts
-from snac_model.files import TEMPORARY_SUFFIX, atomic_path, write_text
+from snac_common.artifacts import Artifacts
+from snac_common.files import TEMPORARY_SUFFIX, atomic_path, write_text
 
 SLOW_WRITER = """
 import sys, time
 from pathlib import Path
-from snac_model.files import atomic_path
+from snac_common.files import atomic_path
 with atomic_path(Path(sys.argv[1])) as temporary:
     with temporary.open("w") as file:
         file.write("half of the new")
