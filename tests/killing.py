@@ -23,7 +23,7 @@ TRAIN = "snac_train.cli.train"
 PRELOADED = [
     "snac_cache.cli.cache",
     "snac_cache.cli.upsample",
-    "snac_train.session",
+    "snac_train.session.train",
     "snac_train.cli.train",
     "snac_cache.store",
     "killing",

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from snac_cache.cli.cache import main as cache_command
 from snac_cache.cli.manifest import main as manifest_command
 from snac_model.codec import SNAC
-from snac_train.recipe import Recipe, load_recipe
+from snac_train.recipe.load import load_recipe
+from snac_train.recipe.tables import Recipe
 
 POSITIONS = 2**23
 MULTIPLIER = 5_765_761  # odd, so that it has an inverse; large, so that the signal is like noise

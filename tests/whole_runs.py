@@ -6,8 +6,8 @@ from typing import Any
 
 from training import SMALL_BASE, SMALL_RECIPE, manifest_of
 
-from snac_train.recipe import Recipe
-from snac_train.session import Request, train
+from snac_train.recipe.tables import Recipe
+from snac_train.session.train import Request, train
 
 OFTEN = {
     "checkpoint.every_steps": "2",

@@ -23,9 +23,9 @@ from snac_eval.perceptual import stoi
 from snac_eval.spectral import mel_distance
 from snac_model import SNAC, load
 from snac_model.audio import read_mono, resample
+from snac_model.loading import untrained
 from snac_model.losses import MultiScaleSTFTLoss
 from snac_model.noise import SeededNoise
-from snac_model.weights import untrained
 
 Version = Callable[[torch.Tensor], torch.Tensor]
 METRICS = ("STFT loss", "mel distance", "STOI")

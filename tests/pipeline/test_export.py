@@ -22,7 +22,7 @@ from workplace import run, snapshot, succeed
 from snac_model import SNAC, DualHeadSNAC, SeededNoise, load, no_noise, save
 from snac_model.export import folder as export_folder
 from snac_model.export import onnx_files
-from snac_train.recipe import load_recipe
+from snac_train.recipe.load import load_recipe
 
 EXPORT = "snac_model.cli.export"
 ONE_EPOCH = SMALL_RECIPE | {

@@ -17,11 +17,11 @@ from snac_model.places import find_model
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import open_inputs
 from snac_train.data.slices import Window
-from snac_train.learning.objective import Objective
-from snac_train.learning.validation import Validators
-from snac_train.operation.processes import Processes
-from snac_train.operation.requests import Requests
-from snac_train.recipe import load_recipe
+from snac_train.distributed.processes import Processes
+from snac_train.distributed.signals import Requests
+from snac_train.recipe.load import load_recipe
+from snac_train.training.objective import Objective
+from snac_train.training.validation import Validators
 
 ROOT = Path(__file__).parents[2]
 NAME = "builtin:speech-small"

@@ -16,7 +16,7 @@ from workplace import last_line, run
 from snac_eval.comparison.ground import ground_of
 from snac_eval.comparison.run import Run, Source
 from snac_eval.comparison.trace import MAX_POINTS, Trace
-from snac_train.recipe import load_recipe
+from snac_train.recipe.load import load_recipe
 
 PARTS = ("loss", "l1", "stft")
 

@@ -14,8 +14,9 @@ from wandb_files import history, settle
 from wandb_server import ENTITY, PROJECT, RUN, serve
 from workplace import command, last_line, run
 
-from snac_train.recipe import Tracking, load_recipe
-from snac_train.records.wandb_run import WandbRun
+from snac_train.recipe.load import load_recipe
+from snac_train.recipe.tables import Tracking
+from snac_train.run.wandb_run import WandbRun
 
 
 @pytest.fixture(autouse=True)

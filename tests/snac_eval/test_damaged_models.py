@@ -12,7 +12,7 @@ from snac_eval.judge import Job, Judge
 from snac_eval.subjects import Place
 from snac_eval.summary import Key, Summary
 from snac_model import DualHeadSNAC, save
-from snac_model.weights import load
+from snac_model.loading import load
 
 pytestmark = pytest.mark.speech
 

@@ -19,9 +19,10 @@ from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.references import Targets
 from snac_train.data.slices import Window
-from snac_train.learning.alignment import check_alignment
-from snac_train.learning.validation import validation_segments
-from snac_train.recipe import Recipe, load_recipe
+from snac_train.recipe.load import load_recipe
+from snac_train.recipe.tables import Recipe
+from snac_train.training.alignment import check_alignment
+from snac_train.training.validation import validation_segments
 
 CODEC = "builtin:speech-small"
 LATE = 4_096  # samples at 48 kHz: one coarsest token

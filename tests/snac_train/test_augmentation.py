@@ -19,11 +19,11 @@ from snac_train.data.manifest_rows import ManifestRows
 from snac_train.data.references import Sources
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
-from snac_train.learning.objective import Objective
-from snac_train.learning.validation import Validators
-from snac_train.operation.processes import Processes
-from snac_train.operation.requests import Requests
-from snac_train.recipe import Augmentation
+from snac_train.distributed.processes import Processes
+from snac_train.distributed.signals import Requests
+from snac_train.recipe.tables import Augmentation
+from snac_train.training.objective import Objective
+from snac_train.training.validation import Validators
 
 RATE = 24_000
 NOTHING: dict[str, Any] = {"gain_db": 0.0, "speeds": (1.0,), "mix": 0.0, "narrow": 0.0}

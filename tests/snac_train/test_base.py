@@ -12,15 +12,15 @@ from snac_common.errors import BadInput, Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
 from snac_model.initialisation import keep_variance
-from snac_model.weights import untrained
-from snac_train.checkpoints.checkpoint import read_checkpoint
+from snac_model.loading import untrained
 from snac_train.cli.train import main as train_command
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import open_inputs
 from snac_train.data.slices import Draws
-from snac_train.learning.objective import Objective
-from snac_train.learning.stage import Stage
-from snac_train.operation.processes import Processes
+from snac_train.distributed.processes import Processes
+from snac_train.run.checkpoints.checkpoint import read_checkpoint
+from snac_train.training.objective import Objective
+from snac_train.training.stage import Stage
 
 CODEBOOKS = [f"quantizer.quantizers.{level}.codebook.weight" for level in range(3)]
 

@@ -10,8 +10,8 @@ import pytest
 from killing import Moment
 from whole_runs import base_arguments, result
 
-STEP = "snac_train.learning.stage:Stage.step"
-CODEBOOKS = "snac_train.learning.codebooks"
+STEP = "snac_train.training.stage:Stage.step"
+CODEBOOKS = "snac_train.training.codebooks"
 
 MOMENTS = {
     "in warm-up": Moment(STEP, 3),

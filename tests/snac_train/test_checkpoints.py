@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from snac_common.errors import Failure
-from snac_train.checkpoints.checkpoint import (
+from snac_train.run.checkpoints.checkpoint import (
     Checkpoint,
     check_whole,
     damage,
     read_checkpoint,
     write_checkpoint,
 )
-from snac_train.checkpoints.kept import Checkpoints
-from snac_train.checkpoints.random_state import random_state, restore_random_state
+from snac_train.run.checkpoints.random_state import random_state, restore_random_state
+from snac_train.run.checkpoints.rotation import Checkpoints
 
 FILES = (
     "model.safetensors",
@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.M
     def no_room(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("snac_train.checkpoints.checkpoint.save_file", no_room)
+    monkeypatch.setattr("snac_train.run.checkpoints.checkpoint.save_file", no_room)
     with pytest.raises(Failure, match=r"No space left.*--resume"):
         checkpoints.save(2, checkpoint(2))
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]

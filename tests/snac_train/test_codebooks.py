@@ -9,22 +9,17 @@ import torch.nn.functional as F
 from training import SMALL_CODEC, manifest_of, small_base
 
 from snac_model.quantizer import VectorQuantizer
-from snac_train.curriculum import Epoch
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
-from snac_train.learning import codebooks
-from snac_train.learning.codebooks import (
-    CodebookKeeper,
-    centroids,
-    fill_codebook,
-    revive_codes,
-)
-from snac_train.learning.objective import Objective
-from snac_train.operation.processes import Processes
-from snac_train.recipe import Recipe
-from snac_train.records.run_folder import RunFolder
+from snac_train.distributed.processes import Processes
+from snac_train.recipe.curriculum import Epoch
+from snac_train.recipe.tables import Recipe
+from snac_train.run.run_folder import RunFolder
+from snac_train.training import codebooks
+from snac_train.training.codebooks import CodebookKeeper, centroids, fill_codebook, revive_codes
+from snac_train.training.objective import Objective
 
 SIZE, CHANNELS, DIMENSIONS, STRIDE = 32, 16, 4, 2
 SEGMENT = 60  # coarse tokens; more than the shortest voices have
@@ -177,7 +172,7 @@ def keeper_of(
             first_epoch=2,
             sample=sampler,
             processes=Processes("cpu"),
-            folder=RunFolder(folder, writes=False),
+            log=RunFolder(folder, writes=False).say,
         ),
         sampler,
     )

@@ -10,8 +10,8 @@ from training import SMALL_CODEC
 
 from snac_common.errors import BadInput
 from snac_model.geometry import Geometry
-from snac_train.curriculum import describe, parse_ranges, plan_epochs, stage_steps
-from snac_train.recipe import load_recipe
+from snac_train.recipe.curriculum import describe, parse_ranges, plan_epochs, stage_steps
+from snac_train.recipe.load import load_recipe
 
 PHASE_12 = load_recipe(12).curriculum
 GEOMETRY = replace(SMALL_CODEC().geometry, hop_length=512, output_rates=(24_000, 48_000))

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from whole_runs import arguments
 
-from snac_train.operation import launch
+from snac_train.distributed import launch
 
 LAUNCH = """
 import sys
-from snac_train.operation import launch
+from snac_train.commands import launch
 launch.GRACE_S = 1.0
 sys.exit(launch.launch(sys.argv[1:], [0, 1]))
 """

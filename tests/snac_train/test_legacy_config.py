@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from snac_train.cli.train import main
 from snac_train.legacy.config import KEYS, read_config
 from snac_train.legacy.curriculum import read_entries
-from snac_train.recipe import load_recipe
+from snac_train.recipe.load import load_recipe
 
 EXAMPLES = Path(__file__).parent / "legacy"
 SINGLE_24K = {

@@ -17,7 +17,7 @@ from training import SMALL_RECIPE
 from whole_runs import settings
 from workplace import run, succeed
 
-from snac_train.operation.detach import pid_file
+from snac_train.commands.detach import pid_file
 
 LONG = SMALL_RECIPE | {"curriculum.epochs": "5000", "curriculum.epoch_ranges": "1-2,3-5000"}
 

@@ -10,10 +10,10 @@ from training import small_recipe
 from whole_runs import run
 
 from snac_common.errors import Failure
-from snac_train.beginning import Start
-from snac_train.checkpoints.checkpoint import damage
 from snac_train.data.segments import Batch
-from snac_train.learning.objective import Losses, Objective
+from snac_train.run.checkpoints.checkpoint import damage
+from snac_train.session.run_setup import Start
+from snac_train.training.objective import Losses, Objective
 
 BAD = "in/train/2"
 

@@ -14,18 +14,18 @@ from snac_model.audio import read_mono, resample
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.noise import no_noise
-from snac_train.curriculum import StageName
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.inputs import open_inputs
 from snac_train.data.references import Targets
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
-from snac_train.learning.metrics import not_finite
-from snac_train.learning.objective import Objective
-from snac_train.learning.optimization import freeze_all_but, parameter_groups
-from snac_train.learning.validation import Validators
-from snac_train.operation.processes import Processes
-from snac_train.operation.requests import Requests
+from snac_train.distributed.processes import Processes
+from snac_train.distributed.signals import Requests
+from snac_train.recipe.curriculum import StageName
+from snac_train.training.metrics import not_finite
+from snac_train.training.objective import Objective
+from snac_train.training.optimization import freeze_all_but, parameter_groups
+from snac_train.training.validation import Validators
 
 TRAINED = {"warmup": ("head_48k",), "main": ("trunk", "head_48k", "head_24k")}
 RATES = {"24k": 24_000, "48k": 48_000}

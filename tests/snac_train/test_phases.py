@@ -11,7 +11,8 @@ from whole_runs import metrics, run
 from snac_common.errors import BadInput, Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
-from snac_train.recipe import Recipe, load_recipe
+from snac_train.recipe.load import load_recipe
+from snac_train.recipe.tables import Recipe
 
 SCORES = {10: "24k/loss", 11: "48k/loss", 12: "48k/loss"}
 

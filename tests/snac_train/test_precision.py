@@ -10,7 +10,7 @@ import torch
 from training import manifest_of, small_recipe
 
 from snac_model import load
-from snac_train.session import Request, train
+from snac_train.session.train import Request, train
 
 
 def validation(folder: Path) -> list[dict[str, Any]]:

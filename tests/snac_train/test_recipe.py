@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from snac_common.errors import BadInput
 from snac_train.cli.options import RECIPE_OPTIONS
-from snac_train.recipe import FIRST_RATE, Recipe, load_recipe, split_setting
-from snac_train.settings import build, fields_of
+from snac_train.recipe.load import FIRST_RATE, load_recipe, split_setting
+from snac_train.recipe.settings import build, fields_of
+from snac_train.recipe.tables import Recipe
 
 
 def test_phase_12_has_the_numbers_of_the_design() -> None:

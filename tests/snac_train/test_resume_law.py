@@ -12,19 +12,19 @@ from whole_runs import arguments, result
 
 VALIDATIONS = 3 * 2  # batches of a validation, and of the baseline's two passes
 
-CHECKPOINT = "snac_train.checkpoints.checkpoint"
+CHECKPOINT = "snac_train.run.checkpoints.checkpoint"
 
 MOMENTS = {
-    "before any checkpoint": Moment("snac_train.learning.validation:not_finite", 2),
-    "in warm-up": Moment("snac_train.learning.stage:Stage.step", 3),
-    "in main": Moment("snac_train.learning.stage:Stage.step", 5),
-    "at the change of segments": Moment("snac_train.learning.stage:Stage.step", 7, after=False),
-    "after the change": Moment("snac_train.learning.stage:Stage.step", 8),
-    "in a validation": Moment("snac_train.learning.validation:not_finite", VALIDATIONS + 5),
+    "before any checkpoint": Moment("snac_train.training.validation:not_finite", 2),
+    "in warm-up": Moment("snac_train.training.stage:Stage.step", 3),
+    "in main": Moment("snac_train.training.stage:Stage.step", 5),
+    "at the change of segments": Moment("snac_train.training.stage:Stage.step", 7, after=False),
+    "after the change": Moment("snac_train.training.stage:Stage.step", 8),
+    "in a validation": Moment("snac_train.training.validation:not_finite", VALIDATIONS + 5),
     "with a checkpoint's weights half written": Moment(f"{CHECKPOINT}:save_file", 4),
     "before a checkpoint's manifest": Moment(f"{CHECKPOINT}:_write_manifest", 4, False),
     "before a checkpoint's name": Moment(f"{CHECKPOINT}:_write_manifest", 5),
-    "between a best model and its score": Moment("snac_train.records.best_models:save", 4),
+    "between a best model and its score": Moment("snac_train.run.best_models:save", 4),
 }
 
 
@@ -54,7 +54,7 @@ def test_a_run_may_be_killed_again_and_again(
     log = tmp_path / "log"
     more: list[object] = []
     for _ in range(4):
-        moment = Moment("snac_train.learning.stage:Stage.step", 3)
+        moment = Moment("snac_train.training.stage:Stage.step", 3)
         assert killing.run(arguments(tmp_path, voices, *more), moment, log=log) == -signal.SIGKILL
         more = ["--resume"]
     assert killing.run(arguments(tmp_path, voices, "--resume"), log=log) == 0, log.read_text()
@@ -68,7 +68,7 @@ def test_signals_save_at_the_next_step(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any], number: int, code: int
 ) -> None:
     log = tmp_path / "log"
-    moment = Moment("snac_train.learning.stage:Stage.step", 5, number=number)
+    moment = Moment("snac_train.training.stage:Stage.step", 5, number=number)
     assert killing.run(arguments(tmp_path, voices), moment, log=log) == code, log.read_text()
     assert "step-00000005" in log.read_text()
     if code:
@@ -83,7 +83,7 @@ def test_a_signal_in_a_validation_stops_at_once(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any]
 ) -> None:
     log = tmp_path / "log"
-    function, call = "snac_train.learning.validation:not_finite", VALIDATIONS + 2
+    function, call = "snac_train.training.validation:not_finite", VALIDATIONS + 2
     moment = Moment(function, call, number=signal.SIGTERM)
     assert killing.run(arguments(tmp_path, voices), moment, log=log) == 143
     assert {line["kind"] for line in result(tmp_path)["metrics"]} == {"baseline", "train"}

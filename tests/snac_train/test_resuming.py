@@ -16,7 +16,7 @@ from whole_runs import arguments
 from snac_model import load
 from snac_model.dual_head import DualHeadSNAC
 from snac_train.cli.train import main
-from snac_train.records.run_folder import process_started
+from snac_train.run.run_folder import process_started
 
 
 def snac_train(*words: object) -> Result:
@@ -26,7 +26,7 @@ def snac_train(*words: object) -> Result:
 @pytest.fixture(scope="module")
 def stopped_once(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("stopped")
-    moment = Moment("snac_train.learning.stage:Stage.step", 6, number=signal.SIGTERM)
+    moment = Moment("snac_train.training.stage:Stage.step", 6, number=signal.SIGTERM)
     log = root / "log"
     assert killing.run(arguments(root, voices), moment, log=log) == 143, log.read_text()
     return root

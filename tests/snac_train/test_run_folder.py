@@ -4,8 +4,8 @@ from pathlib import Path
 
 from training import SMALL_CODEC
 
-from snac_train.records.best_models import BestModels
-from snac_train.records.run_folder import RunFolder
+from snac_train.run.best_models import BestModels
+from snac_train.run.run_folder import RunFolder
 
 
 def test_a_model_is_kept_under_each_score_that_it_lowers_and_no_other(tmp_path: Path) -> None:

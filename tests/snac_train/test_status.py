@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from workplace import last_line, run, succeed
 
 from snac_common.artifacts import METRICS, STATE
-from snac_train.operation import stop
-from snac_train.operation.status import find_runs, log_tail, read_status
-from snac_train.operation.status_table import duration, write_details, write_overview
-from snac_train.records.run_folder import RunFolder, process_started
+from snac_train.commands import stop
+from snac_train.commands.status import find_runs, log_tail, read_status
+from snac_train.commands.status_table import duration, write_details, write_overview
+from snac_train.run.run_folder import RunFolder, process_started
 
 TRAIN = {"kind": "train", "step": 40, "epoch": 2, "samples_seen": 400, "stage": "main"}
 TRAIN |= {"loss": 1.25, "samples_per_s": 20.0, "gpu_memory_gb": 31.5}

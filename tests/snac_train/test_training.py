@@ -20,7 +20,7 @@ from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.weights import weights_sha256
 from snac_train.data.inputs import open_inputs
-from snac_train.trainer import Trainer
+from snac_train.session.trainer import Trainer
 
 GROUPS = ("trunk", "head_48k", "head_24k")
 

@@ -70,7 +70,7 @@ def test_killed_processes_resume_exactly(
     voices: Path, root: Path, tmp_path: Path, call: int
 ) -> None:
     log = tmp_path / "log"
-    moment = Moment("snac_train.learning.stage:Stage.step", call)
+    moment = Moment("snac_train.training.stage:Stage.step", call)
     codes = killing.run_two(arguments(tmp_path, voices, *ODD), moment, log=log)
     assert codes[0] == -signal.SIGKILL
     assert codes[1] in (-signal.SIGKILL, 1), "killed too, or first to see that the other is gone"
@@ -81,7 +81,7 @@ def test_killed_processes_resume_exactly(
 
 def test_a_signal_to_one_process_stops_both(voices: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    moment = Moment("snac_train.learning.stage:Stage.step", 3, number=signal.SIGTERM)
+    moment = Moment("snac_train.training.stage:Stage.step", 3, number=signal.SIGTERM)
     assert killing.run_two(arguments(tmp_path, voices), moment, log=log) == [143, 143]
     assert state(tmp_path)["state"] == "stopped"
 

@@ -21,7 +21,7 @@ def test_it_holds_the_numbers_of_the_metrics(
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     log = tmp_path / "log"
     words = arguments(tmp_path, voices, "--wandb", "offline")
-    moment = Moment("snac_train.learning.stage:Stage.step", 5, number=signal.SIGTERM)
+    moment = Moment("snac_train.training.stage:Stage.step", 5, number=signal.SIGTERM)
     assert killing.run(words, moment, log=log) == 143, log.read_text()
     assert killing.run([*words, "--resume"], log=log) == 0, log.read_text()
     folder = tmp_path / "runs/one"

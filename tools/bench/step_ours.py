@@ -19,10 +19,11 @@ from snac_train.data.loading import load_batches
 from snac_train.data.references import Targets
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
-from snac_train.learning.stage import Stage
-from snac_train.learning.validation import context_tokens
-from snac_train.operation.processes import Processes
-from snac_train.recipe import Recipe, load_recipe
+from snac_train.distributed.processes import Processes
+from snac_train.recipe.load import load_recipe
+from snac_train.recipe.tables import Recipe
+from snac_train.training.stage import Stage
+from snac_train.training.validation import context_tokens
 
 GPU_WORKERS = 8
 

@@ -39,7 +39,7 @@ def main() -> None:
     from training import SMALL_CODEC, make_cache, manifest_of, small_recipe
 
     from snac_model import save
-    from snac_train.session import Request, train
+    from snac_train.session.train import Request, train
 
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)

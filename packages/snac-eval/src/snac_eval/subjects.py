@@ -9,7 +9,8 @@ from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
 from snac_eval.run_metrics import METRICS_FILE
 from snac_model.codec import SNAC
-from snac_model.weights import load, weights_sha256
+from snac_model.loading import load
+from snac_model.weights import weights_sha256
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from snac_model.config import CodecConfig
     from snac_model.dual_head import DualHeadSNAC
     from snac_model.geometry import Geometry
+    from snac_model.loading import load
     from snac_model.noise import RandomNoise, SeededNoise, no_noise
     from snac_model.streaming import StreamingDecoder
     from snac_model.token_audio import decode_tokens
     from snac_model.token_text import read_tokens
     from snac_model.tokens import ORPHEUS, TokenLayout
-    from snac_model.weights import load, save
+    from snac_model.weights import save
 
 _HOMES = {
     "ORPHEUS": "tokens",
@@ -31,7 +32,7 @@ _HOMES = {
     "decode_tokens": "token_audio",
     "no_noise": "noise",
     "read_tokens": "token_text",
-    "load": "weights",
+    "load": "loading",
     "save": "weights",
 }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ from snac_model.encoder_lengths import encode_block, has_lengths
 from snac_model.geometry import Geometry
 from snac_model.layers import DecoderBlock, EncoderBlock, Snake, conv
 from snac_model.long_encoding import encode_by_pieces
+from snac_model.model_files import build, fill, read_model
 from snac_model.noise import NoiseSource, RandomNoise
 from snac_model.pieces import PiecePlan
 from snac_model.quantizer import ResidualVectorQuantizer
@@ -107,10 +108,12 @@ class SNAC(nn.Module):
     Takes the official constructor's keyword arguments; see CodecConfig for them.
     """
 
+    has_two_heads: ClassVar[bool] = False
+
     def __init__(self, **config: Any) -> None:
         super().__init__()
         self.config = CodecConfig.from_dict(config)
-        if self.config.dual_head and type(self) is SNAC:
+        if self.config.dual_head and not self.has_two_heads:
             raise Failure("this configuration has two heads: build it as a DualHeadSNAC")
         self.geometry = Geometry.of(self.config)
         self.encoder = Encoder(self.config)
@@ -147,9 +150,13 @@ class SNAC(nn.Module):
         Raises:
             Failure: if it cannot be loaded, or holds a model of another class.
         """
-        from snac_model.weights import load_as
-
-        return load_as(cls, repo_id, **hub_options)
+        stored = read_model(repo_id, **hub_options)
+        if stored.config.dual_head != cls.has_two_heads:
+            other = "one head, not two" if cls.has_two_heads else "two heads, not one"
+            raise Failure(f"{repo_id} is no {cls.__name__}: it has {other}")
+        model: Self = build(cls, stored.config, stored.described_by)
+        fill(model, stored)
+        return model.eval()
 
     def preprocess(self, audio: torch.Tensor) -> torch.Tensor:
         """Pad ``[B, 1, T]`` on the right to whole coarse tokens and attention windows."""

@@ -36,6 +36,8 @@ class DoubleRateHead(nn.Module):
 class DualHeadSNAC(SNAC):
     """SNAC with a second head: ``decode`` returns ``(audio_24k, audio_48k)``."""
 
+    has_two_heads = True
+
     def __init__(self, **config: Any) -> None:
         super().__init__(**{**config, "dual_head": True})
         channels = self.config.decoder_dim // 2 ** len(self.config.decoder_rates)

@@ -18,7 +18,7 @@ from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import LARGEST_PART, Part
 from snac_cache.work.workers import run_alone, run_workers
 from snac_common.files import clear_leftovers
-from snac_model.weights import load
+from snac_model.loading import load
 
 
 @dataclass

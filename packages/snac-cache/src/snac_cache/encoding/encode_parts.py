@@ -16,7 +16,7 @@ from snac_cache.store.identity import CacheIdentity
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
 from snac_common.devices import prepare_cpu_worker
-from snac_model.weights import load
+from snac_model.loading import load
 
 
 def encode_parts(

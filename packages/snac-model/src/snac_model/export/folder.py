@@ -15,9 +15,10 @@ from snac_model.export import half as half_weights
 from snac_model.export.card import CardFacts, write_card
 from snac_model.export.onnx_files import OnnxReport, check_onnx_installed, random_codes, write_onnx
 from snac_model.export.run import Run
+from snac_model.loading import load
 from snac_model.noise import SeededNoise
 from snac_model.places import OFFICIAL_WEIGHTS
-from snac_model.weights import load, save, save_officially
+from snac_model.weights import save, save_officially
 
 DUAL_HEAD, ONNX = "dual_head", "onnx"
 COMPARED = ((1, 1), (2, 4))  # batch size and coarse tokens

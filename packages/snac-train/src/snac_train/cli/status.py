@@ -41,8 +41,8 @@ def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: b
     A run is running, finished, stopped, failed, or dead: it had not come to its end, but its
     process is gone. What the width of the terminal has no room for, --run shows.
     """
-    from snac_train.operation.status import find_runs, log_tail, read_status
-    from snac_train.operation.status_table import write_details, write_overview
+    from snac_train.commands.status import find_runs, log_tail, read_status
+    from snac_train.commands.status_table import write_details, write_overview
 
     folder = Artifacts.at(artifacts).run("")
     runs = find_runs(folder)

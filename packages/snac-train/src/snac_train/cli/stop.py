@@ -20,7 +20,7 @@ def main(*, run: str, artifacts: Path | None, now: bool) -> None:
     RUN is a name below ARTIFACTS/runs. It ends at the next step, or batch of a validation; stopped
     a second time meanwhile, it ends at once. Go on with it with snac-train --resume.
     """
-    from snac_train.operation.stop import stop
+    from snac_train.commands.stop import stop
 
     status = stop(Artifacts.at(artifacts).run(run), note, at_once=now)
     print_summary(

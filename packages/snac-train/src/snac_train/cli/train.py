@@ -112,9 +112,9 @@ def main(
     ARTIFACTS/runs/NAME/best, best_24k and best_48k. Checkpoints are written at each epoch's end,
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
-    from snac_train.choose import choose_recipe, choose_run
+    from snac_train.commands.resolve import choose_recipe, choose_run
     from snac_train.legacy.config import NO_CONFIG, read_config
-    from snac_train.recipe import split_setting
+    from snac_train.recipe.load import split_setting
 
     places = Artifacts.at(artifacts)
     earlier = read_config(config) if config else NO_CONFIG
@@ -129,12 +129,12 @@ def main(
     folder = folder or places.run(f"phase-{phase}-{datetime.now():%Y%m%d-%H%M%S}")
     from snac_cache.manifests.stated import manifest_of_codes
     from snac_common.devices import parse_gpus
-    from snac_train.beginning import Start
+    from snac_train.commands.detach import check_and_start
+    from snac_train.commands.preflight import check_before
+    from snac_train.distributed.launch import end_with_launcher, launch
     from snac_train.legacy.audio import check_audio
-    from snac_train.operation.detach import check_and_start
-    from snac_train.operation.launch import end_with_launcher, launch
-    from snac_train.operation.preflight import check_before
-    from snac_train.session import Request, train
+    from snac_train.session.run_setup import Start
+    from snac_train.session.train import Request, train
 
     codes = codes or places.codes
     if recipe.data.codes == "cached":

@@ -12,7 +12,7 @@ from snac_cache.store.code_store import CachedUtterance
 from snac_model.audio import resample
 from snac_train.data.references import Rows, length_at, margin_for, read_source
 from snac_train.data.slices import Draws
-from snac_train.recipe import Augmentation
+from snac_train.recipe.tables import Augmentation
 
 LARGEST_DENOMINATOR = 20  # of a speed: resampling by 19 / 20 is cheap, by 0.9501 is not
 NARROW_RATES = (6_000, 8_000, 12_000, 16_000)  # of telephones and old codecs; half of it is heard

@@ -16,14 +16,15 @@ from snac_common.errors import Failure
 from snac_common.options import DEFAULT_MODEL
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC, double_rate
-from snac_model.weights import load, untrained, weights_sha256
+from snac_model.loading import load, untrained
+from snac_model.weights import weights_sha256
 from snac_train.data.augmentation import Augmented
 from snac_train.data.dataset import Utterances
 from snac_train.data.manifest_rows import ManifestRows
 from snac_train.data.references import Reference, Sources, Targets
 from snac_train.data.slices import Draws
-from snac_train.learning.objective import HEADS
-from snac_train.recipe import Augmentation, Data, Recipe
+from snac_train.recipe.heads import HEADS
+from snac_train.recipe.tables import Augmentation, Data, Recipe
 
 RATES = {head: rate for rate, head in HEADS.items()}
 

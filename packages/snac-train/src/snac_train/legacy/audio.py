@@ -7,7 +7,7 @@ from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CodeStore
 from snac_common.errors import Failure
 from snac_train.legacy.config import AUDIO
-from snac_train.recipe import Recipe
+from snac_train.recipe.tables import Recipe
 
 
 def check_audio(audio: Mapping[str, Path], recipe: Recipe, codes: Path, manifest: str) -> None:

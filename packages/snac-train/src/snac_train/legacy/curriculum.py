@@ -4,9 +4,9 @@ from itertools import accumulate
 from typing import Any
 
 from snac_common.errors import BadInput
-from snac_train.curriculum import parse_ranges
-from snac_train.recipe import Curriculum
-from snac_train.settings import unknown
+from snac_train.recipe.curriculum import parse_ranges
+from snac_train.recipe.settings import unknown
+from snac_train.recipe.tables import Curriculum
 
 KEYS = ("epochs", "length", "batch_multiplier")
 LONGEST_S = 60.0  # what is longer was meant as samples

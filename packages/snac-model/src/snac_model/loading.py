@@ -1,0 +1,49 @@
+"""Loading a model as the class that its configuration says."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from snac_model.codec import SNAC
+from snac_model.config import CodecConfig
+from snac_model.dual_head import model_class
+from snac_model.initialisation import keep_variance
+from snac_model.model_files import build, fill, read_model
+from snac_model.places import find_config
+
+
+def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: Any) -> SNAC:
+    """Load a model in evaluation mode: SNAC or DualHeadSNAC, as its ``config.json`` says.
+
+    Args:
+        where: a Hub id (``owner/name``, or ``owner/name/folder``), a folder (``config.json`` with
+            ``model.safetensors`` or the official ``pytorch_model.bin``), ``builtin:NAME``, or an
+            older checkpoint (``.pt``).
+        device: where the weights go.
+        hub_options: passed to ``huggingface_hub.snapshot_download``: ``revision``, ``cache_dir``...
+
+    Raises:
+        Failure: if there is no such model, or its files are damaged or do not fit together.
+    """
+    stored = read_model(where, **hub_options)
+    model: SNAC = build(model_class(stored.config), stored.config, stored.described_by)
+    fill(model, stored)
+    return model.eval().to(device)
+
+
+def untrained(where: str | Path, **hub_options: Any) -> SNAC:
+    """Return a model of the architecture of ``where`` with random weights.
+
+    They come from torch's global generator, scaled so that the model can learn.
+
+    Args:
+        where: as for ``load``; a folder may also hold a ``config.json`` alone.
+        hub_options: as for ``load``.
+
+    Raises:
+        Failure: if there is no such model, or it has no ``config.json``.
+    """
+    path = find_config(where, **hub_options)
+    config = CodecConfig.read(path)
+    return keep_variance(build(model_class(config), config, str(path)))

@@ -1,0 +1,1 @@
+"""What snac-train, snac-status and snac-stop do around a run."""

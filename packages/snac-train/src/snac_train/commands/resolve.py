@@ -1,0 +1,58 @@
+"""Which run a command means, and which recipe."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from snac_common.artifacts import RECIPE, Artifacts
+from snac_common.errors import BadInput
+from snac_train.legacy.config import NO_CONFIG, LegacyConfig
+from snac_train.recipe.load import Phase, packaged_tables, read_recipe, recipe_of
+from snac_train.recipe.tables import Recipe
+from snac_train.run.run_folder import last_written
+
+
+def choose_run(
+    places: Artifacts, name: str | None, resumed: bool, checkpoint: Path | None
+) -> Path | None:
+    """Return the run's folder; None for a new run without a name.
+
+    A resumed run without a name is the checkpoint's, or the one that wrote last.
+
+    Raises:
+        BadInput: if there is none, or if several processes would each choose a name.
+    """
+    if name is not None:
+        return places.run(name)
+    if checkpoint is not None:
+        return checkpoint.resolve().parent.parent
+    if resumed:
+        runs = [path.parent for path in places.run("").glob(f"*/{RECIPE}")]
+        if not runs:
+            raise BadInput(f"--resume: there is no run in {places.run('')}")
+        return max(runs, key=last_written)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise BadInput("several processes train together here: give them one --run NAME")
+    return None
+
+
+def choose_recipe(
+    phase: Phase | None,
+    resumed: Path | None,
+    overrides: Sequence[tuple[str, str]],
+    config: LegacyConfig = NO_CONFIG,
+) -> Recipe:
+    """Return the phase's recipe, or that of the run that is resumed, with overrides applied.
+
+    An earlier configuration comes before the overrides.
+
+    Raises:
+        BadInput: if neither is given, or the run has no readable recipe.
+    """
+    if resumed is not None:
+        if config.values:
+            raise BadInput("--config is for a new run: one that is resumed has its own recipe")
+        return recipe_of(read_recipe(resumed / RECIPE), overrides)
+    if phase is None:
+        raise BadInput("give --phase 10, 11, 12 or base; or --resume to go on with a run")
+    return recipe_of(config.over(packaged_tables(phase)), overrides)

@@ -1,1 +1,0 @@
-"""Processes: started, watched, stopped."""

@@ -1,0 +1,1 @@
+"""What decides a run: its recipe, the heads, and the plan of its epochs."""

@@ -1,0 +1,124 @@
+"""What each epoch is: its stage, segment length, batch size and number of steps."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
+
+from snac_common.errors import BadInput
+from snac_model.geometry import Geometry
+from snac_train.recipe.tables import Curriculum
+
+StageName = Literal["warmup", "main"]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of the plan, numbered from 1; the segment in coarse tokens.
+
+    ``first_step`` counts the steps of all epochs before it.
+    """
+
+    number: int
+    first_step: int
+    stage: StageName
+    wished_s: float
+    segment_tokens: int
+    batch_size: int
+    steps: int
+
+
+def plan_epochs(curriculum: Curriculum, geometry: Geometry, utterances: int) -> list[Epoch]:
+    """Return every epoch of a run over ``utterances`` utterances.
+
+    Raises:
+        BadInput: if the curriculum's lists do not fit together or do not cover its epochs.
+    """
+    counts = {len(curriculum.epoch_ranges), len(curriculum.segment_s)}
+    if counts != {len(curriculum.batch_multiplier)}:
+        raise BadInput(
+            "curriculum.epoch_ranges, segment_s and batch_multiplier must be equally long: "
+            f"{list(curriculum.epoch_ranges)}, {list(curriculum.segment_s)}, "
+            f"{list(curriculum.batch_multiplier)}"
+        )
+    if curriculum.warmup_epochs > curriculum.epochs:
+        raise BadInput(f"{curriculum.warmup_epochs} warm-up epochs of {curriculum.epochs} in all")
+    epochs: list[Epoch] = []
+    first_step = 0
+    for index, numbers in enumerate(parse_ranges(curriculum.epoch_ranges, curriculum.epochs)):
+        batch_size = max(1, round(curriculum.batch_size * curriculum.batch_multiplier[index]))
+        steps = math.ceil(utterances / batch_size)
+        for number in numbers:
+            epochs.append(
+                Epoch(
+                    number=number,
+                    first_step=first_step,
+                    stage="warmup" if number <= curriculum.warmup_epochs else "main",
+                    wished_s=curriculum.segment_s[index],
+                    segment_tokens=geometry.coarse_tokens(curriculum.segment_s[index]),
+                    batch_size=batch_size,
+                    steps=steps,
+                )
+            )
+            first_step += steps
+    return epochs
+
+
+def parse_ranges(texts: Sequence[str], epochs: int) -> list[range]:
+    """Read epoch ranges such as ``1-2`` or ``7``, cut off after ``epochs``.
+
+    Raises:
+        BadInput: if they leave a gap, overlap, or end before ``epochs``.
+    """
+    ranges, following = [], 1
+    for text in texts:
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", text)
+        if match is None:
+            raise BadInput(f"{text!r} is not a range of epochs; write it as 3-4")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first != following or last < first:
+            raise BadInput(
+                f"epoch range {text}: it must begin at {following} and not run backwards"
+            )
+        ranges.append(range(first, min(last, epochs) + 1))
+        following = last + 1
+    if following <= epochs:
+        raise BadInput(
+            f"the epoch ranges end at {following - 1} of {epochs} epochs; give curriculum."
+            f"epoch_ranges (--epoch-ranges) that reach {epochs}"
+        )
+    return ranges
+
+
+def stage_steps(epochs: Sequence[Epoch], stage: StageName) -> int:
+    """Steps of a whole stage, which a schedule spans."""
+    return sum(epoch.steps for epoch in epochs if epoch.stage == stage)
+
+
+def describe(epochs: Sequence[Epoch], geometry: Geometry) -> list[str]:
+    """Say what each run of like epochs came to."""
+    return [
+        _describe_alike(list(alike), geometry)
+        for _, alike in groupby(epochs, key=lambda epoch: replace(epoch, number=0, first_step=0))
+    ]
+
+
+def _describe_alike(epochs: list[Epoch], geometry: Geometry) -> str:
+    first, last = epochs[0], epochs[-1]
+    numbers = f"{first.number}-{last.number}" if last is not first else f"{first.number}"
+    return (
+        f"epoch {numbers} ({first.stage}): segments of {first.wished_s:g} s are "
+        f"{segment_in_words(first.segment_tokens, geometry)}; "
+        f"batches of {first.batch_size}, {first.steps} steps an epoch"
+    )
+
+
+def segment_in_words(tokens: int, geometry: Geometry) -> str:
+    """Say how long a segment of coarse tokens is."""
+    samples = ", ".join(
+        f"{geometry.sample_span(rate, 0, tokens).stop:,} samples at {rate:,} Hz"
+        for rate in geometry.output_rates
+    )
+    return f"{tokens} coarse tokens, {geometry.seconds(tokens):.3f} s, {samples}"

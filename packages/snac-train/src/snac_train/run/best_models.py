@@ -1,0 +1,47 @@
+"""The models of the best validation scores."""
+
+import json
+from typing import Any
+
+from snac_common.artifacts import BEST_FOLDERS, SCORE
+from snac_common.files import write_text
+from snac_model.codec import SNAC
+from snac_model.weights import save
+from snac_train.run.run_folder import RunFolder
+
+SCORES = {"combined": "loss", "24k": "24k/loss", "48k": "48k/loss"}
+
+
+class BestModels:
+    """Keeps the model of each best validation score; the folders themselves say which those are."""
+
+    def __init__(self, folder: RunFolder, kept: tuple[str, ...]) -> None:
+        self.folder = folder
+        self.kept = kept
+        self.scores: dict[str, dict[str, Any]] = {}
+        for name in kept:
+            path = folder.path / BEST_FOLDERS[name] / SCORE
+            if path.is_file():
+                entry = json.loads(path.read_text(encoding="utf-8"))
+                self.scores[name] = {key: entry[key] for key in ("score", "epoch", "step")}
+
+    def consider(self, model: SNAC, scores: dict[str, float], epoch: int, step: int) -> list[str]:
+        """Save the model under each name whose score it lowers; returns those names."""
+        lowered = [
+            name
+            for name in self.kept
+            if name not in self.scores or scores[SCORES[name]] < self.scores[name]["score"]
+        ]
+        for name in lowered:
+            self.scores[name] = {"score": scores[SCORES[name]], "epoch": epoch, "step": step}
+            self._write(name, model, scores)
+        return lowered
+
+    def _write(self, name: str, model: SNAC, scores: dict[str, float]) -> None:
+        """Write the model, then its score: a score that is there is its model's."""
+        if self.folder.writes:
+            path = self.folder.path / BEST_FOLDERS[name]
+            (path / SCORE).unlink(missing_ok=True)
+            save(model, path)
+            entry = {**self.scores[name], "metrics": scores}
+            write_text(path / SCORE, json.dumps(entry, indent=2) + "\n")

@@ -1,0 +1,74 @@
+"""When a checkpoint is written, and what is in it."""
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from snac_model.codec import SNAC
+from snac_train.distributed.processes import Processes
+from snac_train.distributed.signals import Requests
+from snac_train.recipe.tables import Recipe
+from snac_train.run.checkpoints.checkpoint import Checkpoint
+from snac_train.run.checkpoints.random_state import random_state
+from snac_train.run.checkpoints.rotation import Checkpoints
+from snac_train.run.run_folder import RunFolder
+from snac_train.run.tracker import Tracker
+from snac_train.training.stage import Stage
+
+
+class Saver:
+    """Writes checkpoints of a run as it is between two steps.
+
+    Args:
+        facts: what must be the same when the run is resumed, besides the recipe.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        facts: dict[str, Any],
+        folder: RunFolder,
+        processes: Processes,
+        requests: Requests,
+    ) -> None:
+        self.recipe = recipe
+        self.facts = facts
+        self.folder = folder
+        self.processes = processes
+        self.requests = requests
+        self.checkpoints = Checkpoints(folder.path / "checkpoints", recipe.checkpoint.keep)
+        self.saved_at = time.monotonic()
+        self.saved_step: int | None = None
+
+    def is_due(self, step: int) -> bool:
+        """Say whether a signal, the clock or the number of steps asks for a checkpoint."""
+        settings = self.recipe.checkpoint
+        minutes = (time.monotonic() - self.saved_at) / 60
+        by_clock = self.processes.main and 0 < settings.every_minutes <= minutes
+        by_steps = settings.every_steps and step and step % settings.every_steps == 0
+        return bool(self.requests.save or by_clock or by_steps)
+
+    def save(self, model: SNAC, stage: Stage, tracker: Tracker, skipped: int) -> None:
+        """Write a checkpoint, unless this step has one."""
+        step = tracker.position.step
+        if step != self.saved_step:
+            random = self.processes.gather([random_state()])
+            if self.processes.main:
+                state = {
+                    "facts": self.facts,
+                    "recipe": asdict(self.recipe),
+                    "tracker": tracker.state(),
+                    "metrics_bytes": self.folder.flushed_metrics(),
+                    "skipped": skipped,
+                }
+                checkpoint = Checkpoint(
+                    model=model.state_dict(),
+                    config=model.config.to_dict(),
+                    optimizer=stage.optimizer.state_dict(),
+                    random=random,
+                    state=state,
+                )
+                path = self.checkpoints.save(step, checkpoint)
+                self.folder.say(f"saved {path}")
+        self.requests.save = False
+        self.saved_at, self.saved_step = time.monotonic(), step

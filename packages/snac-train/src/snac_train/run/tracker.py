@@ -1,0 +1,105 @@
+"""Where a run is, and the lines of metrics.jsonl that say so."""
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from snac_model.geometry import Geometry
+from snac_train.recipe.curriculum import Epoch
+from snac_train.run.run_folder import RunFolder
+from snac_train.training.metrics import Means
+from snac_train.training.stage import Step
+from snac_train.training.validation import Validator
+
+
+@dataclass
+class Position:
+    """How far a run is: its epoch, counted from 1, and the steps and segments behind it."""
+
+    step: int = 0
+    epoch: int = 0
+    samples_seen: int = 0
+
+
+class Tracker:
+    """Writes a line every ``log_every`` steps and at each epoch's end, and one a validation."""
+
+    def __init__(self, folder: RunFolder, geometry: Geometry, log_every: int) -> None:
+        self.folder = folder
+        self.geometry = geometry
+        self.log_every = log_every
+        self.position = Position()
+        self._means = Means()
+        self._steps = 0
+        self._samples_timed = 0
+        self._started = time.monotonic()
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: the position, and the line that is being summed up."""
+        line = {"steps": self._steps, **asdict(self._means)}
+        return {"position": asdict(self.position), "line": line}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state`` returned."""
+        self.position = Position(**state["position"])
+        line = dict(state["line"])
+        self._steps = line.pop("steps")
+        self._means = Means(**line)
+
+    def begin_epoch(self, epoch: Epoch) -> None:
+        """Say which epoch the steps to come are of."""
+        self.epoch = epoch
+        self.position.epoch = epoch.number
+        self._samples_timed = 0
+        self._started = time.monotonic()
+
+    def add_step(self, step: Step) -> None:
+        """Count a step; of its figures a line has the last step's."""
+        self.position.step += 1
+        self.position.samples_seen += step.samples
+        self._samples_timed += step.samples
+        if not step.not_finite:
+            self._means.add(step.sums, step.samples)
+        self._steps += 1
+        if self._steps == self.log_every or self.epoch_done():
+            self._write_line(step.figures)
+
+    def epoch_done(self) -> bool:
+        """Say whether the epoch's last step has been taken."""
+        return self.position.step == self.epoch.first_step + self.epoch.steps
+
+    def add_validation(self, kind: str, losses: dict[str, float], validator: Validator) -> None:
+        """Write a ``val`` line of the epoch that ended, or one of another kind without a stage."""
+        stage = {"stage": self.epoch.stage} if kind == "val" else {}
+        tokens = validator.segments.segment_tokens
+        self._record(kind, tokens, validator.batch_size, **stage, **losses)
+
+    def _write_line(self, figures: dict[str, float]) -> None:
+        means = self._means.take() if self._means.count else {}
+        self._record(
+            "train",
+            self.epoch.segment_tokens,
+            self.epoch.batch_size,
+            stage=self.epoch.stage,
+            **means,
+            **{name: value for name, value in figures.items() if math.isfinite(value)},
+            samples_per_s=self._samples_timed / (time.monotonic() - self._started),
+            **_gpu_memory(),
+        )
+        self._means, self._steps, self._samples_timed = Means(), 0, 0
+        self._started = time.monotonic()
+
+    def _record(self, kind: str, segment_tokens: int, batch_size: int, **fields: object) -> None:
+        segment_s = self.geometry.seconds(segment_tokens)
+        place = {"kind": kind, **asdict(self.position)}
+        self.folder.record(**place, segment_s=segment_s, batch_size=batch_size, **fields)
+
+
+def _gpu_memory() -> dict[str, float]:
+    """Return the most memory that this process has held on its GPU, if it has one."""
+    if not torch.cuda.is_initialized():
+        return {}
+    return {"gpu_memory_gb": torch.cuda.max_memory_allocated() / 1e9}

@@ -1,0 +1,163 @@
+"""The first acts of a run: its folder, where it goes on from, and what it says about itself."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from snac_common.errors import Failure
+from snac_common.wandb_key import choose_mode
+from snac_train.data.inputs import Inputs
+from snac_train.distributed.processes import Processes
+from snac_train.recipe.curriculum import Epoch, describe, segment_in_words
+from snac_train.recipe.tables import Recipe
+from snac_train.run.checkpoints.checkpoint import Checkpoint, check_whole, read_checkpoint
+from snac_train.run.checkpoints.compatibility import check_unchanged, merged
+from snac_train.run.checkpoints.rotation import Checkpoints
+from snac_train.run.run_folder import RunFolder, now, process_started
+from snac_train.run.wandb_run import WandbRun
+
+COMPARED = ("base", "base_sha256", "cache", "counts", "hours", "data")  # what comparable runs share
+LIBRARIES = ("accelerate", "torch", "torchaudio")
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a run is to begin.
+
+    Attributes:
+        resume: go on with the run that is in the folder.
+        checkpoint: go on from this one, not from the newest that is whole.
+        allow_changed: settings that may differ from the checkpoint's.
+        wandb: ``online``, ``offline`` or ``disabled``.
+    """
+
+    resume: bool = False
+    checkpoint: Path | None = None
+    allow_changed: tuple[str, ...] = ()
+    wandb: str = "disabled"
+
+
+def open_folder(folder: RunFolder, start: Start, processes: Processes) -> None:
+    """Make or reopen a run's folder, once for all processes; raises Failure in all of them."""
+    failure = None
+    if processes.main:
+        try:
+            if start.resume:
+                folder.reopen()
+            else:
+                folder.create()
+        except Failure as error:
+            failure = error
+    processes.fail_together(failure)
+
+
+def find_checkpoint(
+    folder: RunFolder, start: Start, recipe: Recipe, facts: dict[str, Any], processes: Processes
+) -> Checkpoint | None:
+    """Return the checkpoint to go on from; None for a run that starts, or that has none yet.
+
+    Raises:
+        Failure: if it is damaged, or if the run has changed since.
+    """
+    failure, path = None, None
+    if start.resume and processes.main:
+        try:
+            named, checkpoints = start.checkpoint, _checkpoints(folder, recipe)
+            path = check_whole(named) if named else checkpoints.newest_whole()
+        except Failure as error:
+            failure = error
+    processes.fail_together(failure)
+    path = processes.gather([path])[0]
+    if path is None:
+        return None
+    checkpoint = read_checkpoint(path)
+    then = merged(checkpoint.state["recipe"], checkpoint.state["facts"])
+    check_unchanged(then, merged(asdict(recipe), facts), start.allow_changed)
+    return checkpoint
+
+
+def _checkpoints(folder: RunFolder, recipe: Recipe) -> Checkpoints:
+    return Checkpoints(folder.path / "checkpoints", recipe.checkpoint.keep)
+
+
+def rewind(folder: RunFolder, checkpoint: Checkpoint | None, recipe: Recipe) -> None:
+    """Take back what the run wrote after the checkpoint, all of it if there is none."""
+    if not folder.writes:
+        return
+    step, size = -1, 0
+    if checkpoint:
+        size = checkpoint.state["metrics_bytes"]
+        step = checkpoint.state["tracker"]["position"]["step"]
+    folder.cut_metrics(size)
+    _checkpoints(folder, recipe).set_aside(step)
+
+
+def introduce(
+    folder: RunFolder,
+    recipe: Recipe,
+    inputs: Inputs,
+    *,
+    epochs: Sequence[Epoch],
+    processes: Processes,
+    facts: dict[str, Any],
+) -> None:
+    """Write down what is about to happen, and say it."""
+    folder.write_recipe(recipe.to_toml())
+    folder.update(
+        state="running",
+        pid=os.getpid(),
+        process_started=process_started(os.getpid()),
+        host=os.uname().nodename,
+        started=now(),
+        processes=processes.count,
+        device=str(processes.device),
+        base=inputs.base,
+        base_sha256=facts["base"]["sha256"],
+        cache=asdict(inputs.cache) if inputs.cache else None,
+        manifest=inputs.manifest,
+        counts=inputs.counts(),
+        hours=inputs.hours(),
+        data=facts["data"],
+        plan={
+            "epochs": len(epochs),
+            "steps": sum(epoch.steps for epoch in epochs),
+            "samples": len(epochs) * len(inputs.train),
+        },
+        versions={library: import_module(library).__version__ for library in LIBRARIES},
+    )
+    plural = f"{processes.count} processes" if processes.count > 1 else "1 process"
+    folder.say(f"run {folder.path}, from {inputs.base}, on {processes.device.type}, {plural}")
+    _say_counts(folder, inputs)
+    geometry = inputs.model.geometry
+    for line in describe(epochs, geometry):
+        folder.say(line)
+    tokens = geometry.coarse_tokens(recipe.validation.segment_s)
+    folder.say(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
+
+
+def start_wandb(folder: RunFolder, recipe: Recipe, mode: str) -> None:
+    """Open the run in W&B, or go on with the one that it had."""
+    if mode == "disabled" or not folder.writes:
+        return
+    run_id = folder.state.get("wandb_id")
+    name, mode = folder.path.name, choose_mode(mode)
+    facts = {fact: folder.state[fact] for fact in COMPARED}
+    config = {**asdict(recipe), "run": facts}
+    folder.wandb = WandbRun(
+        mode, folder.path, name, config=config, tracking=recipe.tracking, run_id=run_id
+    )
+    folder.update(wandb_id=folder.wandb.id)
+    folder.say(f"W&B ({mode}): {folder.wandb.where}")
+
+
+def _say_counts(folder: RunFolder, inputs: Inputs) -> None:
+    counts = inputs.counts()
+    for split in ("train", "val"):
+        left_out = counts[f"{split}_without_target"]
+        reason = f"; {left_out} without a 48 kHz target are left out" if left_out else ""
+        folder.say(f"{split}: {counts[split]} utterances{reason}")
+    if inputs.unlisted:
+        folder.say(f"{inputs.unlisted} cached utterances are not in {inputs.manifest}: left out")

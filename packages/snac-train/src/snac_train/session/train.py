@@ -1,0 +1,198 @@
+"""One run from its inputs to its summary."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from snac_common.devices import available_cores
+from snac_common.tool import Terminated
+from snac_model.weights import weights_sha256
+from snac_train.data.inputs import Inputs, open_inputs
+from snac_train.distributed.processes import Processes
+from snac_train.distributed.signals import Requests
+from snac_train.recipe.curriculum import plan_epochs
+from snac_train.recipe.tables import Recipe
+from snac_train.run.best_models import SCORES
+from snac_train.run.checkpoints.saving import Saver
+from snac_train.run.run_folder import RunFolder
+from snac_train.session.measures import Measures, improvement
+from snac_train.session.run_setup import (
+    Start,
+    find_checkpoint,
+    introduce,
+    open_folder,
+    rewind,
+    start_wandb,
+)
+from snac_train.session.trainer import Trainer
+from snac_train.training.compilation import compile_decoder
+from snac_train.training.validation import Validators
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for besides its recipe.
+
+    Attributes:
+        codes: folder of the cached codes.
+        manifest: folder or file that says what is known of the utterances.
+        run: the run's folder.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: processes that read ahead; None for 0 on a CPU and up to 8 beside a GPU.
+        start: whether the run is new.
+        skip_non_finite: steps that may be left out because a loss is not finite.
+    """
+
+    codes: Path
+    manifest: str
+    run: Path
+    device: str = "auto"
+    workers: int | None = None
+    start: Start = field(default_factory=Start)
+    skip_non_finite: int = 0
+
+
+def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
+    """Run a recipe, or go on with a run, and leave everything in its folder.
+
+    Returns:
+        The command's summary; None in all processes but the main one.
+
+    Raises:
+        Failure: if the inputs do not fit together, or training cannot go on.
+        KeyboardInterrupt, Terminated: if a signal asked to stop.
+    """
+    processes = Processes(request.device)
+    folder = RunFolder(request.run, writes=processes.main)
+    requests = Requests()
+    try:
+        with requests.heard():
+            summary = _Run(recipe, request, processes, folder, requests).to_its_end()
+    except BaseException as error:
+        _end_early(folder, error)
+        raise
+    processes.end()
+    return summary if processes.main else None
+
+
+class _Run:
+    """A run put together from its parts."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        request: Request,
+        processes: Processes,
+        folder: RunFolder,
+        requests: Requests,
+    ) -> None:
+        torch.manual_seed(recipe.data.seed)  # for new layers that start at random
+        self.folder = folder
+        self.inputs = inputs = open_inputs(recipe, request.codes, request.manifest)
+        self.epochs = plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train))
+        facts = {
+            "base": {"sha256": weights_sha256([inputs.base_model])},
+            "data": _facts_of(inputs),
+        }
+        open_folder(folder, request.start, processes)
+        self.checkpoint = find_checkpoint(folder, request.start, recipe, facts, processes)
+        self.finished = self._is_at_its_end()
+        inputs.model.to(processes.device)
+        inputs.base_model.to(processes.device)
+        if recipe.model.compile:
+            compile_decoder(inputs.model)
+        workers = _choose_workers(request.workers, processes)
+        validators = Validators(recipe, inputs, workers, processes, requests)
+        self.trainer = Trainer(
+            recipe,
+            inputs,
+            validator=validators.of(recipe.validation.segment_s),
+            saver=Saver(recipe, facts, folder, processes, requests),
+            folder=folder,
+            processes=processes,
+            requests=requests,
+            workers=workers,
+            skip_non_finite=request.skip_non_finite,
+        )
+        self.measures = Measures(recipe, inputs, validators, self.trainer, folder)
+        if not self.finished:
+            rewind(folder, self.checkpoint, recipe)
+            introduce(folder, recipe, inputs, epochs=self.epochs, processes=processes, facts=facts)
+            start_wandb(folder, recipe, request.start.wandb)
+
+    def to_its_end(self) -> dict[str, Any]:
+        """Measure, train, measure; return the summary."""
+        if self.checkpoint:
+            self.trainer.restore(self.checkpoint)
+        if not self.finished:
+            self._train()
+        return self._summary()
+
+    def _train(self) -> None:
+        self.measures.unchanged()
+        if self.checkpoint:
+            position = self.trainer.tracker.position
+            self.folder.say(f"going on after step {position.step}, in epoch {position.epoch}")
+        else:
+            self.measures.aligned()
+            self.measures.before()
+        self.trainer.run(self.epochs)
+        self.measures.after()
+        self.folder.say("finished")
+        self.folder.end("finished", summary=self._summary())
+
+    def _is_at_its_end(self) -> bool:
+        """Say whether the run has been finished, and nothing has been added to its plan."""
+        if not self.checkpoint or self.folder.state.get("state") != "finished":
+            return False
+        return self.checkpoint.state["tracker"]["position"]["epoch"] == len(self.epochs)
+
+    def _summary(self) -> dict[str, Any]:
+        """Say how far each best score lies under the untouched model's."""
+        position, scores = self.trainer.tracker.position, self.trainer.best.scores
+        state = self.folder.state
+        baseline = {name: state.get("baseline", {}).get(SCORES[name]) for name in scores}
+        best = {name: entry["score"] for name, entry in scores.items()}
+        return {
+            "run": str(self.folder.path),
+            "epochs": position.epoch,
+            "steps": position.step,
+            "skipped": self.trainer.skipped,
+            **self.inputs.counts(),
+            "baseline": baseline,
+            "best": best,
+            "improvement_percent": {
+                name: improvement(baseline[name], best[name]) for name in best if baseline[name]
+            },
+            "improvement_percent_at": state.get("improvement_percent_at", {}),
+        }
+
+
+def _facts_of(inputs: Inputs) -> dict[str, Any]:
+    """Return what must be the same of a run's utterances when it is resumed: which, not where."""
+    return {
+        "train_utterances": len(inputs.train),
+        "train_sha256": inputs.train.sha256(),
+        "val_utterances": len(inputs.val),
+        "val_sha256": inputs.val.sha256(),
+    }
+
+
+def _choose_workers(asked: int | None, processes: Processes) -> int:
+    if asked is not None:
+        return asked
+    return 0 if processes.device.type == "cpu" else min(8, available_cores())
+
+
+def _end_early(folder: RunFolder, error: BaseException) -> None:
+    """Write down how a run ended that did not come to its end; not if it was never begun."""
+    if folder.state.get("state") != "running":
+        return
+    if isinstance(error, KeyboardInterrupt | Terminated):
+        folder.say(f"stopped; go on with --run {folder.path.name} --resume")
+        folder.end("stopped")
+    else:
+        folder.say(f"failed: {error}")
+        folder.end("failed", message=str(error))

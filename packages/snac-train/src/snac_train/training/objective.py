@@ -1,0 +1,167 @@
+"""What is minimised: decode a batch, compare each head with its own reference."""
+
+from contextlib import nullcontext
+
+import torch
+from torch import nn
+
+from snac_model.audio import resample
+from snac_model.codec import SNAC
+from snac_model.losses import ReconstructionLoss, masked_mean
+from snac_model.noise import SeededNoise
+from snac_train.data.segments import Batch
+from snac_train.recipe.tables import Recipe
+
+Losses = dict[str, torch.Tensor]
+
+HEADS = {24_000: "24k", 48_000: "48k"}
+
+
+class Objective(nn.Module):
+    """A model with its losses; a batch in, every loss of every item out.
+
+    A module of its own so that whatever runs models in parallel wraps the whole of a step.
+
+    Args:
+        quantized: whether a tokenizer that is trained chooses codes; without, its projections
+            stand for them.
+    """
+
+    def __init__(self, model: SNAC, recipe: Recipe, *, quantized: bool = True) -> None:
+        super().__init__()
+        self.quantized = quantized
+        self.model = model
+        self.heads = {HEADS[rate]: rate for rate in model.geometry.output_rates}
+        self.precision = recipe.optimizer.precision
+        self.trains_tokenizer = not (recipe.model.freeze_encoder and recipe.model.freeze_vq)
+        loss = recipe.loss
+        self.weights = {"24k": loss.weight_24k, "48k": loss.weight_48k}
+        self.quantizer_weights = {
+            "commitment": loss.commitment_weight,
+            "codebook": loss.codebook_weight,
+        }
+        sizes = {"24k": loss.fft_sizes_24k, "48k": loss.fft_sizes_48k}
+        self.losses = nn.ModuleDict(
+            {
+                head: ReconstructionLoss(sizes[head], loss.l1_weight, loss.stft_weight)
+                for head in self.heads
+            }
+        )
+
+    def forward(self, batch: Batch) -> Losses:
+        """Return ``loss``, and ``loss``, ``l1`` and ``stft`` of each head, each ``[B]``.
+
+        Where encoder or quantizer are trained, ``commitment`` and ``codebook`` as well.
+        """
+        latents, quantizer_losses = self.latents(batch)
+        losses = self.compare(self.decode(latents, batch), batch)
+        for name, value in quantizer_losses.items():
+            losses[name] = value
+            losses["loss"] = losses["loss"] + self.quantizer_weights[name] * value
+        return losses
+
+    def latents(self, batch: Batch) -> tuple[torch.Tensor, Losses]:
+        """Return the windows' quantized latents ``[B, C, frames]``, zero beyond the utterance.
+
+        With them the losses of the quantizer ``[B]``, if encoder or quantizer are trained.
+        """
+        losses: Losses = {}
+        if self.trains_tokenizer and not self.quantized:
+            latents = self.model.quantizer.unquantized(self.encoded(batch))
+        elif self.trains_tokenizer:
+            quantized = self.model.quantizer.quantize_for_training(self.encoded(batch))
+            latents = quantized.latents
+            losses = {
+                "commitment": _mean_over_own(quantized.commitment, batch),
+                "codebook": _mean_over_own(quantized.codebook, batch),
+            }
+        else:
+            with torch.no_grad():
+                latents = self.model.quantizer.from_codes(self.codes(batch))
+        return latents * own_positions(batch, latents.shape[-1])[:, None], losses
+
+    def encoded(self, batch: Batch) -> torch.Tensor:
+        """Return the windows' latents as the encoder gives them, ``[B, C, frames]``."""
+        with self._autocast(batch.audio.device):
+            return self.model.encoder(self._windows(batch)).float()
+
+    @torch.no_grad()
+    def codes(self, batch: Batch) -> list[torch.Tensor]:
+        """Return the windows' codes, ``[B, tokens]`` a level: the cached ones, or encode them."""
+        return batch.codes or self.model.encode(self._windows(batch))
+
+    def decode(self, latents: torch.Tensor, batch: Batch) -> Losses:
+        """Decode the windows: each head's audio ``[B, T]`` in float32, context included."""
+        with self._autocast(latents.device):
+            outputs = self.model.decode_latents(latents, SeededNoise(batch.noise_seeds))
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return {head: audio[:, 0].float() for head, audio in zip(self.heads, outputs, strict=True)}
+
+    def references(self, batch: Batch) -> Losses:
+        """Return what each head's segments are compared with, ``[B, T]``."""
+        return {head: self._reference(batch, rate) for head, rate in self.heads.items()}
+
+    def compare(self, outputs: Losses, batch: Batch) -> Losses:
+        """Compare the windows' segments with their references."""
+        losses: Losses = {}
+        total = torch.zeros((), device=batch.audio.device)
+        references = self.references(batch)
+        for head, rate in self.heads.items():
+            segments = self.cut(outputs[head], rate, batch)
+            parts = self.losses[head](segments, references[head], batch.valid[rate])
+            losses |= {f"{head}/{name}": value for name, value in parts.items()}
+            total = total + self.weights[head] * parts["loss"]
+        return {"loss": total, **losses}
+
+    def _windows(self, batch: Batch) -> torch.Tensor:
+        """Return the windows' audio at the codec's rate, ``[B, 1, T]``."""
+        rate = self.model.geometry.sample_rate
+        return self._without_margin(batch, rate, batch.window_tokens)[:, None]
+
+    def _reference(self, batch: Batch, rate: int) -> torch.Tensor:
+        if batch.codes:
+            return self._without_margin(batch, rate, batch.segment_tokens)
+        return self.cut(self._without_margin(batch, rate, batch.window_tokens), rate, batch)
+
+    def _without_margin(self, batch: Batch, rate: int, tokens: int) -> torch.Tensor:
+        """Resample the batch's audio to ``rate`` and cut off its margins, ``[B, T]``."""
+        margin = batch.margin * rate // batch.rate
+        length = self.model.geometry.sample_span(rate, 0, tokens).stop
+        return resample(batch.audio, batch.rate, rate)[:, margin : margin + length]
+
+    def cut(self, audio: torch.Tensor, rate: int, batch: Batch) -> torch.Tensor:
+        """Cut each item's segment out of its window, ``[B, T]`` to ``[B, t]``."""
+        geometry, length = self.model.geometry, batch.segment_tokens
+        return torch.stack(
+            [
+                window[geometry.sample_span(rate, offset, length)]
+                for window, offset in zip(audio, batch.offsets, strict=True)
+            ]
+        )
+
+    def _autocast(self, device: torch.device) -> torch.autocast | nullcontext:
+        if self.precision == "bf16":
+            return torch.autocast(device.type, torch.bfloat16)
+        return nullcontext()
+
+
+def resampled_losses(base: Objective, wanted: Objective, batch: Batch) -> Losses:
+    """Return the 48 kHz losses of a base's resampled 24 kHz output: what a new head must beat."""
+    audio = base.decode(base.latents(batch)[0], batch)["24k"]
+    resampled = {
+        head: resample(audio, base.heads["24k"], rate) for head, rate in wanted.heads.items()
+    }
+    losses = wanted.compare(resampled, batch)
+    return {f"resampled/{name}": value for name, value in losses.items() if "48k" in name}
+
+
+def own_positions(batch: Batch, positions: int) -> torch.Tensor:
+    """Ones over the utterance's own tokens, of a level or latent frames: ``[B, positions]``."""
+    own = torch.arange(batch.window_tokens, device=batch.audio.device) < batch.tokens[:, None]
+    return own.float().repeat_interleave(positions // batch.window_tokens, dim=1)
+
+
+def _mean_over_own(levels: list[torch.Tensor], batch: Batch) -> torch.Tensor:
+    """Sum over levels of the mean over the utterance's own tokens, each ``[B, T]``: ``[B]``."""
+    means = [masked_mean(values, own_positions(batch, values.shape[-1])) for values in levels]
+    return torch.stack(means).sum(0)
