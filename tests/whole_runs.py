@@ -40,7 +40,8 @@ def result(root: Path) -> dict[str, Any]:
     run = root / "runs/one"
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     for line in lines:
-        line.pop("samples_per_s", None)
+        for speed in ("samples_per_s", "waited_for_data"):
+            line.pop(speed, None)
     state = json.loads((run / "run.json").read_text())
     files = {
         str(path.relative_to(run)): path.read_bytes()

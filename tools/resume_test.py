@@ -116,7 +116,7 @@ def result(run: Path) -> dict[str, Any]:
     """Read all that two runs must agree in."""
     entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     for entry in entries:
-        entry.pop("samples_per_s", None)
+        [entry.pop(speed, None) for speed in ("samples_per_s", "waited_for_data")]
     weights = sorted(run.glob("best*/model.safetensors"))
     weights += sorted(run.glob("checkpoints/step-*/model.safetensors"))
     files = {str(path.relative_to(run)): path.read_bytes() for path in weights}

@@ -16,6 +16,7 @@ from snac_model.config import SNAC_24KHZ
 from snac_model.places import find_model
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import open_inputs
+from snac_train.data.loading import Readers
 from snac_train.data.slices import Window
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import Requests
@@ -107,7 +108,15 @@ def test_codes_of_the_token_before_are_worse(cached: Path, monkeypatch: pytest.M
     recipe = load_recipe(12, {"validation.segment_s": "1", "validation.limit": "40"}.items())
     inputs = open_inputs(recipe, cached / "codes", str(cached / "manifests"))
     processes = Processes("cpu")
-    validator = Validators(recipe, inputs, 0, processes, Requests()).of(1.0)
+    validators = Validators(
+        recipe,
+        inputs,
+        Readers(inputs.source(recipe), 0),
+        processes=processes,
+        requests=Requests(),
+        reject=print,
+    )
+    validator = validators.of(1.0)
     objective = Objective(inputs.model, recipe)
     right = validator.validate(objective)
     codes = SegmentDataset._codes

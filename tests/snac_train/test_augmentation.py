@@ -1,5 +1,6 @@
 """What augmentation makes of an utterance, and that it depends on nothing but what it should."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,16 @@ from snac_cache.manifests.read import read_manifest
 from snac_train.data.augmentation import MIX_DB, NARROW_RATES, Augmented
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.inputs import open_inputs
-from snac_train.data.loading import load_batches
+from snac_train.data.loading import Readers
 from snac_train.data.manifest_rows import ManifestRows
+from snac_train.data.reading import Segments, SegmentSource
 from snac_train.data.references import Sources
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
-from snac_train.distributed.processes import Processes
-from snac_train.distributed.signals import Requests
+from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Augmentation
 from snac_train.training.objective import Objective
-from snac_train.training.validation import Validators
+from snac_train.training.validation import segments_to_validate
 
 RATE = 24_000
 NOTHING: dict[str, Any] = {"gain_db": 0.0, "speeds": (1.0,), "mix": 0.0, "narrow": 0.0}
@@ -113,9 +114,12 @@ def test_what_is_done_does_not_depend_on_what_was_done_before(rows: ManifestRows
 
 
 def test_what_is_done_does_not_depend_on_the_process(rows: ManifestRows) -> None:
-    dataset = segments(augmented(rows, **MUCH), 1, 5)
-    batches = [[item] for item in range(len(rows))]
-    here, there = load_batches(dataset, batches, 0), load_batches(dataset, batches, 2)
+    utterances = {"train": Utterances(rows, np.arange(len(rows)))}
+    settings = replace(load_recipe(12).augmentation, **MUCH)
+    source = SegmentSource(utterances, Sources(RATE), settings, rows.geometry, 3)
+    batches = [np.array([item]) for item in range(len(rows))]
+    chosen = Segments("train", 5, Draws.for_epoch(0, 1))
+    here, there = (Readers(source, workers).read(chosen, batches) for workers in (0, 2))
     for one, other in zip(here, there, strict=True):
         assert isinstance(one, Batch)
         assert isinstance(other, Batch)
@@ -267,13 +271,14 @@ def test_validation_is_never_augmented(voices: Path, architecture: Path) -> None
     much = {"augmentation__mix": "1", "augmentation__narrow": "1", "augmentation__speeds": "0.85"}
     recipe = small_base(architecture, **much)
     inputs = open_inputs(recipe, voices, manifest_of(voices))
-    draws = Draws.for_epoch(0, 1)
-    assert isinstance(inputs.train_reference(recipe.augmentation, draws), Augmented)
-    validator = Validators(recipe, inputs, 0, Processes("cpu"), Requests()).of(0.5)
+    source = inputs.source(recipe)
+    segments = segments_to_validate(recipe, inputs, 0.5)
+    assert isinstance(source.dataset(replace(segments, split="train")).reference, Augmented)
+    validation = source.dataset(segments)
     rate, length = inputs.model.geometry.sample_rate, inputs.model.geometry.coarse_tokens(0.5)
-    for item in range(len(validator.segments)):
+    for item in range(len(validation)):
         utterance = inputs.val.store[inputs.val.rows[item]]
-        segment = validator.segments[item]
+        segment = validation[item]
         tokens = inputs.model.geometry.encoded_tokens(utterance.num_samples)[0]
         start = Draws.for_validation(0).start(utterance.utterance_id, length, tokens)
         span = inputs.model.geometry.sample_span(rate, start, length)

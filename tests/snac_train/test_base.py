@@ -1,5 +1,6 @@
 """A codec from nothing: what its warm-up trains, when codebooks are filled, and that it learns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from snac_model.codec import SNAC
 from snac_model.initialisation import keep_variance
 from snac_model.loading import untrained
 from snac_train.cli.train import main as train_command
-from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import open_inputs
+from snac_train.data.reading import Segments
 from snac_train.data.slices import Draws
 from snac_train.distributed.processes import Processes
 from snac_train.run.checkpoints.checkpoint import read_checkpoint
@@ -83,13 +84,10 @@ def test_what_is_not_quantized_trains_encoder_and_projections_alone(
     stage = Stage("warmup", 4, inputs.model, recipe, Processes("cpu"))
     assert not inputs.model.get_parameter(CODEBOOKS[0]).requires_grad
     draws = Draws.for_epoch(0, 1)
-    reference = inputs.train_reference(recipe.augmentation, draws)
-    geometry = inputs.model.geometry
-    dataset = SegmentDataset(
-        inputs.train, reference, geometry, segment_tokens=9, context=0, draws=draws
-    )
+    source = replace(inputs.source(recipe), context=0)
+    dataset = source.dataset(Segments("train", 9, draws))
     batch = dataset.batch([0, 1])
-    losses = stage.objective(batch)
+    losses = stage.decoder.module(batch)
     losses["loss"].sum().backward()
     for name, weight in inputs.model.named_parameters():
         assert (weight.grad is not None) == (name not in CODEBOOKS), name

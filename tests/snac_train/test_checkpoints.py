@@ -20,7 +20,7 @@ from snac_train.run.checkpoints.rotation import Checkpoints
 FILES = (
     "model.safetensors",
     "config.json",
-    "optimizer.pt",
+    "players/decoder.pt",
     "random.pt",
     "state.json",
     "manifest.json",
@@ -34,7 +34,8 @@ def checkpoint(step: int) -> Checkpoint:
     weight.grad = torch.ones_like(weight)
     optimizer.step()
     model = {"weight": weight.detach()}
-    return Checkpoint(model, {}, optimizer.state_dict(), [random_state()], {"step": step})
+    players = {"decoder": optimizer.state_dict(), "other": {"weights": {}}}
+    return Checkpoint(model, {}, players, [random_state()], {"step": step})
 
 
 def test_what_was_written_comes_back(tmp_path: Path) -> None:
@@ -44,10 +45,16 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
     read = read_checkpoint(tmp_path / "step-1")
     assert read.state == written.state
     assert read.model["weight"].equal(written.model["weight"])
-    assert read.optimizer["param_groups"] == written.optimizer["param_groups"]
-    moments, expected = read.optimizer["state"][0], written.optimizer["state"][0]
+    assert read.players.keys() == written.players.keys()
+    groups = [players["decoder"]["param_groups"] for players in (read.players, written.players)]
+    assert groups[0] == groups[1]
+    moments, expected = (
+        players["decoder"]["state"][0] for players in (read.players, written.players)
+    )
     assert all(moments[name].equal(expected[name]) for name in ("step", "exp_avg", "exp_avg_sq"))
-    assert {path.name for path in (tmp_path / "step-1").iterdir()} == set(FILES)
+    files = [path for path in (tmp_path / "step-1").rglob("*") if path.is_file()]
+    names = {str(path.relative_to(tmp_path / "step-1")) for path in files}
+    assert names == {*FILES, "players/other.pt"}
 
 
 def test_random_states_come_back(tmp_path: Path) -> None:
@@ -92,12 +99,12 @@ def test_damaged_ones_are_named_and_passed_over(
     checkpoints = Checkpoints(tmp_path, keep=3)
     for step in (10, 20, 30):
         checkpoints.save(step, checkpoint(step))
-    (tmp_path / "step-00000030/optimizer.pt").write_bytes(b"x")
+    (tmp_path / "step-00000030/players/decoder.pt").write_bytes(b"x")
     os.truncate(tmp_path / "step-00000020/model.safetensors", 50)
     newest = checkpoints.newest_whole()
     assert newest == tmp_path / "step-00000010"
     said = capsys.readouterr().err
-    assert "step-00000030 is damaged (optimizer.pt" in said
+    assert "step-00000030 is damaged (players/decoder.pt" in said
     assert "step-00000020 is damaged (model.safetensors has 50 bytes" in said
     (newest / "state.json").unlink()
     with pytest.raises(Failure, match="every checkpoint"):
@@ -138,7 +145,7 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.parametrize("name", ["optimizer.pt", "random.pt"])
+@pytest.mark.parametrize("name", ["players/decoder.pt", "random.pt"])
 def test_no_pickle_is_executed(tmp_path: Path, name: str) -> None:
     write_checkpoint(tmp_path / "step-1", checkpoint(1))
     torch.save({"state": Bomb(tmp_path / "executed")}, tmp_path / "step-1" / name)

@@ -1,6 +1,7 @@
 """Codebooks filled with what their levels see, and codes that died revived."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ import torch.nn.functional as F
 from training import SMALL_CODEC, manifest_of, small_base
 
 from snac_model.quantizer import VectorQuantizer
-from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs, open_inputs
+from snac_train.data.reading import Segments
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
 from snac_train.distributed.processes import Processes
@@ -145,14 +146,8 @@ class Sampler:
         self.given: list[Batch] = []
 
     def __call__(self, epoch: Epoch, draws: Draws) -> Iterator[Batch]:
-        dataset = SegmentDataset(
-            self.inputs.train,
-            self.inputs.train_reference(self.recipe.augmentation, draws),
-            self.inputs.model.geometry,
-            segment_tokens=SEGMENT,
-            context=0,
-            draws=draws,
-        )
+        source = replace(self.inputs.source(self.recipe), context=0)
+        dataset = source.dataset(Segments("train", SEGMENT, draws))
         for item in range(len(dataset)):
             self.given.append(dataset.batch([item]))
             yield self.given[-1]

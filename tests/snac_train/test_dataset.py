@@ -16,10 +16,12 @@ from snac_common.errors import Failure
 from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_train.data.dataset import SegmentDataset, Utterances
-from snac_train.data.loading import load_batches
+from snac_train.data.loading import Readers
+from snac_train.data.reading import Segments, SegmentSource
 from snac_train.data.references import Targets
 from snac_train.data.segments import Batch, Segment
 from snac_train.data.slices import Draws, in_order
+from snac_train.recipe.load import load_recipe
 
 TOKEN_SAMPLES = 8 * 8 * 4  # at 24 kHz, of the small codec: encoder rates 8 and 8, stride 4
 CONTEXT = 3
@@ -35,6 +37,17 @@ def open_dataset(codes: Path, split: str, segment_tokens: int, draws: Draws) -> 
         segment_tokens=segment_tokens,
         context=CONTEXT,
         draws=draws,
+    )
+
+
+def open_source(codes: Path) -> SegmentSource:
+    stores = {split: CodeStore(codes, split) for split in ("train", "val")}
+    return SegmentSource(
+        {split: Utterances(store, store.with_target()) for split, store in stores.items()},
+        Targets(),
+        load_recipe(12).augmentation,
+        stores["train"].geometry,
+        CONTEXT,
     )
 
 
@@ -99,12 +112,11 @@ def test_every_own_sample_of_a_segment_is_the_files(positions: Path) -> None:
 
 
 def test_segments_are_the_same_whoever_reads_them(voices: Path) -> None:
-    draws = Draws.for_epoch(3, 2)
-    dataset = open_dataset(voices, "train", 20, draws)
-    batches = in_order(list(range(len(dataset))), 4)
-    for here, there in zip(
-        load_batches(dataset, batches, 0), load_batches(dataset, batches, 2), strict=True
-    ):
+    source = open_source(voices)
+    segments = Segments("train", 20, Draws.for_epoch(3, 2))
+    batches = in_order(np.arange(len(source.utterances["train"])), 4)
+    readers = [Readers(source, workers) for workers in (0, 2)]
+    for here, there in zip(*(each.read(segments, batches) for each in readers), strict=True):
         assert isinstance(here, Batch)
         assert isinstance(there, Batch)
         assert here.utterance_ids == there.utterance_ids
@@ -122,9 +134,10 @@ def one_voice(tmp_path: Path, small_codec: Path) -> Path:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_target_that_was_replaced_is_named(one_voice: Path, workers: int) -> None:
-    dataset = open_dataset(one_voice, "val", 20, Draws.for_validation(0))
+    readers = Readers(open_source(one_voice), workers)
     write_voice(one_voice.parent.parent / "in/val/0.wav", 0.25, 0)
-    failure = next(load_batches(dataset, [[0]], workers))
+    segments = Segments("val", 20, Draws.for_validation(0))
+    failure = next(readers.read(segments, [np.array([0])]))
     assert isinstance(failure, Failure)
     assert re.search(r"'in/val/0'.*12000 frames", str(failure))
     assert "Traceback" not in str(failure)

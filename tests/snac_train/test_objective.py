@@ -16,13 +16,14 @@ from snac_model.dual_head import DualHeadSNAC
 from snac_model.noise import no_noise
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.inputs import open_inputs
+from snac_train.data.loading import Readers
 from snac_train.data.references import Targets
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import Requests
 from snac_train.recipe.curriculum import StageName
-from snac_train.training.metrics import not_finite
+from snac_train.training.metrics import Blame
 from snac_train.training.objective import Objective
 from snac_train.training.optimization import freeze_all_but, parameter_groups
 from snac_train.training.validation import Validators
@@ -177,7 +178,11 @@ def test_validation_does_not_depend_on_the_batch_size_or_on_when_it_is_done(voic
     for batch_size in (1, 2, 5, 3, 1):
         recipe = small_recipe(validation__batch_size=str(batch_size))
         inputs = open_inputs(recipe, voices, manifest_of(voices))
-        validator = Validators(recipe, inputs, 0, processes, Requests()).of(0.4)
+        readers = Readers(inputs.source(recipe), 0)
+        validators = Validators(
+            recipe, inputs, readers, processes=processes, requests=Requests(), reject=print
+        )
+        validator = validators.of(0.4)
         torch.rand(batch_size)  # a generator's history must not matter
         results.append(validator.validate(objective) | validator.resampled(objective, objective))
     assert results[0] == results[-1]
@@ -189,6 +194,9 @@ def test_validation_does_not_depend_on_the_batch_size_or_on_when_it_is_done(voic
 def test_a_loss_that_is_not_finite_names_its_utterance(voices: Path) -> None:
     _, batch = read_batch(voices, 12, 3)
     losses = {"loss": torch.ones(len(batch)), "24k/l1": torch.ones(len(batch))}
-    assert not_finite(losses, batch) == []
+    blame = Blame()
+    blame.add(losses, batch)
+    assert blame.not_finite() == []
     losses["24k/l1"][2] = torch.inf
-    assert not_finite(losses, batch) == [batch.utterance_ids[2]]
+    blame.add(losses, batch)
+    assert blame.not_finite() == [batch.utterance_ids[2]]

@@ -117,7 +117,9 @@ def test_the_estimate_is_what_a_run_comes_to(
     (path,) = (tmp_path / "runs/one/checkpoints").iterdir()
     written = read_checkpoint(path)
     weights = sum(value.nbytes for value in written.model.values())
-    moments = [state[name] for state in written.optimizer["state"].values() for name in MOMENTS]
+    moments = [
+        state[name] for state in written.players["decoder"]["weights"].values() for name in MOMENTS
+    ]
     checkpoint = weights + sum(value.nbytes for value in moments)
     best = len(list((tmp_path / "runs/one").glob("best*")))
     # one checkpoint and one model more, while they are written

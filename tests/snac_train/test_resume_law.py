@@ -12,15 +12,16 @@ from whole_runs import arguments, result
 
 VALIDATIONS = 3 * 2  # batches of a validation, and of the baseline's two passes
 
+VALIDATION = "snac_train.training.validation:Validator._go_on_together"
 CHECKPOINT = "snac_train.run.checkpoints.checkpoint"
 
 MOMENTS = {
-    "before any checkpoint": Moment("snac_train.training.validation:not_finite", 2),
+    "before any checkpoint": Moment(VALIDATION, 2),
     "in warm-up": Moment("snac_train.training.stage:Stage.step", 3),
     "in main": Moment("snac_train.training.stage:Stage.step", 5),
     "at the change of segments": Moment("snac_train.training.stage:Stage.step", 7, after=False),
     "after the change": Moment("snac_train.training.stage:Stage.step", 8),
-    "in a validation": Moment("snac_train.training.validation:not_finite", VALIDATIONS + 5),
+    "in a validation": Moment(VALIDATION, VALIDATIONS + 5),
     "with a checkpoint's weights half written": Moment(f"{CHECKPOINT}:save_file", 4),
     "before a checkpoint's manifest": Moment(f"{CHECKPOINT}:_write_manifest", 4, False),
     "before a checkpoint's name": Moment(f"{CHECKPOINT}:_write_manifest", 5),
@@ -83,7 +84,7 @@ def test_a_signal_in_a_validation_stops_at_once(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any]
 ) -> None:
     log = tmp_path / "log"
-    function, call = "snac_train.training.validation:not_finite", VALIDATIONS + 2
+    function, call = VALIDATION, VALIDATIONS + 2
     moment = Moment(function, call, number=signal.SIGTERM)
     assert killing.run(arguments(tmp_path, voices), moment, log=log) == 143
     assert {line["kind"] for line in result(tmp_path)["metrics"]} == {"baseline", "train"}

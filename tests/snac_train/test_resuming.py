@@ -100,7 +100,7 @@ def test_a_stage_is_not_put_where_another_was(stopped: Path, voices: Path) -> No
     longer = ["--warmup-epochs", "3", "--allow-changed", "curriculum"]
     result = snac_train(*place(stopped, voices), *longer)
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
-    assert "saved while trunk, head_48k, head_24k were trained" in result.stderr
+    assert "main stage, after which there is no warm-up" in result.stderr
     assert "warmup stage, which trains head_48k" in result.stderr
 
 
@@ -131,10 +131,10 @@ def test_a_chosen_checkpoint_leaves_the_later_ones_aside(stopped: Path, voices: 
 
 def test_a_damaged_checkpoint_is_passed_over(stopped: Path, voices: Path) -> None:
     checkpoints = stopped / "runs/one/checkpoints"
-    os.truncate(checkpoints / "step-00000006/optimizer.pt", 100)
+    os.truncate(checkpoints / "step-00000006/players/decoder.pt", 100)
     result = snac_train(*place(stopped, voices))
     assert result.exit_code == 0, result.stderr
-    assert "step-00000006 is damaged (optimizer.pt has 100 bytes" in result.stderr
+    assert "step-00000006 is damaged (players/decoder.pt has 100 bytes" in result.stderr
     assert "going on after step 4" in result.stderr
 
 

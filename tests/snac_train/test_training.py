@@ -24,6 +24,8 @@ from snac_train.session.trainer import Trainer
 
 GROUPS = ("trunk", "head_48k", "head_24k")
 
+SPEEDS = ("samples_per_s", "waited_for_data")
+
 
 @pytest.fixture(scope="module")
 def finished(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
@@ -53,7 +55,7 @@ def test_metrics_have_the_names_of_the_design(folder: Path) -> None:
     losses = {f"{head}/{part}" for head in ("24k", "48k") for part in ("loss", "l1", "stft")}
     place = {"kind", "step", "epoch", "samples_seen", "segment_s", "batch_size", "loss"}
     steps = metrics(folder, "train")
-    own = {"stage", "grad_norm", "samples_per_s"}
+    own = {"stage", "grad_norm", "samples_per_s", "waited_for_data"}
     assert set(steps[0]) == {*losses, *place, *own, "lr/head_48k"}
     assert set(steps[-1]) == {*losses, *place, *own, *(f"lr/{group}" for group in GROUPS)}
     assert [set(entry) for entry in metrics(folder, "val")] == [{*losses, *place, "stage"}] * 4
@@ -154,7 +156,7 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not(
 
 def without_speed(folder: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{name: line[name] for name in line if name != "samples_per_s"} for line in lines]
+    return [{name: line[name] for name in line if name not in SPEEDS} for line in lines]
 
 
 def test_segments_are_decoded_in_their_context(folder: Path, voices: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import killing
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from killing import Moment
 from training import make_cache, write_voice
 from whole_runs import arguments, result, settings
 
-from snac_train.data.slices import pieces_of
+from snac_train.data.slices import micro_batches
 
 
 @given(
@@ -25,12 +26,12 @@ from snac_train.data.slices import pieces_of
 def test_processes_and_pieces_have_each_item_of_a_batch_once(
     batch: list[int], count: int, pieces: int
 ) -> None:
-    shares = [pieces_of(batch, number, count, pieces) for number in range(count)]
+    shares = [micro_batches(np.array(batch), number, count, pieces) for number in range(count)]
     counted = [piece for share in shares for piece in share if piece.counted]
     assert sorted(item for piece in counted for item in piece.positions) == sorted(batch)
     for share in shares:
         assert 1 <= len(share) <= pieces
-        assert all(piece.positions for piece in share)
+        assert all(len(piece.positions) for piece in share)
     assert all(set(piece.positions) <= set(batch) for share in shares for piece in share)
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +12,20 @@ import torch
 from step_cost import Asked, StepCost, measure
 
 from snac_cache import CodeStore
+from snac_common.errors import Failure
 from snac_model.codec import SNAC
 from snac_model.config import SNAC_24KHZ
-from snac_train.data.dataset import SegmentDataset, Utterances
+from snac_train.data.dataset import Utterances
 from snac_train.data.inputs import with_heads
-from snac_train.data.loading import load_batches
+from snac_train.data.loading import Readers
+from snac_train.data.reading import Segments, SegmentSource
 from snac_train.data.references import Targets
 from snac_train.data.segments import Batch
-from snac_train.data.slices import Draws
+from snac_train.data.slices import Draws, in_order
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Recipe
 from snac_train.training.stage import Stage
-from snac_train.training.validation import context_tokens
 
 GPU_WORKERS = 8
 
@@ -37,7 +39,7 @@ def main(asked: Asked) -> StepCost:
     processes = Processes(asked.device)
     model = with_heads(SNAC(**SNAC_24KHZ.to_dict()), recipe, "seeded").to(processes.device)
     stage = Stage(asked.stage, 1000, model, recipe, processes)
-    batches = load_batches(*read_ahead(asked, recipe), pin=asked.device == "cuda")
+    batches = read_ahead(asked, recipe)
     waits = []
 
     def step() -> None:
@@ -45,7 +47,7 @@ def main(asked: Asked) -> StepCost:
         batch = next(batches)
         waits.append(time.perf_counter() - started)
         assert isinstance(batch, Batch)
-        stage.step([batch.to(processes.device)], True, asked.batch)
+        stage.step([batch.to(processes.device)], True, asked.batch).read()
 
     started = time.perf_counter()
     cost = measure(step, asked)
@@ -53,21 +55,17 @@ def main(asked: Asked) -> StepCost:
     return replace(cost, waiting=sum(waits[1:]) / (taken - waits[0]))
 
 
-def read_ahead(asked: Asked, recipe: Recipe) -> tuple[SegmentDataset, list[list[int]], int]:
-    """Return the dataset, the rows of each step's batch, and the number of reading processes."""
+def read_ahead(asked: Asked, recipe: Recipe) -> Iterator[Batch | Failure]:
+    """Yield the batch of each step, read by processes of their own where there is a GPU."""
     store = CodeStore(Path(asked.codes), "train")
-    dataset = SegmentDataset(
-        Utterances(store, np.arange(len(store))),
-        Targets(),
-        store.geometry,
-        segment_tokens=asked.tokens,
-        context=context_tokens(store.geometry, recipe),
-        draws=Draws.for_epoch(0, 1),
-    )
-    order = torch.randperm(len(store)).repeat(2).tolist()
-    steps = range(asked.steps + 1)
-    batches = [order[asked.batch * step : asked.batch * (step + 1)] for step in steps]
-    return dataset, batches, GPU_WORKERS if asked.device == "cuda" else 0
+    geometry, on_gpu = store.geometry, asked.device == "cuda"
+    utterances = {"train": Utterances(store, np.arange(len(store)))}
+    context = geometry.context_tokens if asked.context else 0
+    source = SegmentSource(utterances, Targets(), recipe.augmentation, geometry, context)
+    order = np.tile(torch.randperm(len(store)).numpy(), 2)
+    segments = Segments("train", asked.tokens, Draws.for_epoch(0, 1))
+    batches = in_order(order, asked.batch)[: asked.steps + 1]
+    return Readers(source, GPU_WORKERS if on_gpu else 0, pin=on_gpu).read(segments, batches)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ def main() -> None:
         train(small_recipe(), Request(codes, manifest_of(codes), root / "run", "cpu"))
         for line in (root / "run/metrics.jsonl").read_text().splitlines():
             entry = json.loads(line)
-            entry.pop("samples_per_s", None)
+            for speed in ("samples_per_s", "waited_for_data"):
+                entry.pop(speed, None)
             print(json.dumps(entry))
 
 

@@ -1,5 +1,6 @@
 """Segments of utterances: codes, and exactly the audio that those codes cover."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,12 @@ from snac_cache.parquet import rows_sha256
 from snac_cache.store.code_store import CachedUtterance, CodeStore
 from snac_common.errors import Failure
 from snac_model.geometry import Geometry
-from snac_train.data.references import Reference, Rows, margin_for
-from snac_train.data.segments import Batch, Segment
+from snac_train.data.references import Reference, Rows, UnreadableAudio, margin_for
+from snac_train.data.segments import Batch, Reject, Segment
 from snac_train.data.slices import Draws, Window, window_around
+
+PAUSES_S = (0.5, 2.0)  # before a file is read again: a server of files may be busy
+MOST_IN_A_ROW = 8  # utterances that cannot be read, before it is not about utterances
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,12 @@ class SegmentDataset(Dataset):
         return len(self.utterances)
 
     def __getitem__(self, item: int) -> Segment:
-        """Read one segment; raises Failure if its codes and its audio do not fit together."""
+        """Read one segment.
+
+        Raises:
+            UnreadableAudio: if its audio cannot be read, or was replaced.
+            Failure: if its codes are not its audio's.
+        """
         row = int(self.utterances.rows[item])
         utterance = self.utterances.store[row]
         available = self._coarse_tokens(row, utterance)
@@ -94,15 +103,65 @@ class SegmentDataset(Dataset):
             valid=self._valid(utterance, start),
         )
 
-    def batch(self, items: Sequence[int]) -> Batch:
-        """Read several segments."""
+    def batch(self, items: Sequence[int] | np.ndarray) -> Batch:
+        """Read several segments; others take the place of those whose audio cannot be read.
+
+        Raises:
+            Failure: if codes and audio do not fit together, or nothing can be read.
+        """
+        rejects: list[Reject] = []
+        segments = [self._read_or_replace(int(item), rejects) for item in items]
+        return self._together(segments, rejects)
+
+    def silence(self) -> Batch:
+        """Return a batch of one segment without sound or meaning, for a rank that has no other."""
+        window = Window(0, 1, self.segment_tokens + 2 * self.context, 0)
+        rate = self.reference.rate
+        length = window.size if self.codes is None else self.segment_tokens
+        samples = self.geometry.sample_span(rate, 0, length).stop + 2 * self.margin
+        levels = range(0 if self.codes is None else self.geometry.levels)
+        spans = [self.geometry.token_span(level, 0, window.size) for level in levels]
+        codes = [torch.zeros(span.stop, dtype=torch.int64) for span in spans]
+        valid = {self.geometry.sample_rate: 1, rate: 1}
+        segment = Segment("silence", 0, codes, 1, 0, torch.zeros(samples), valid)
+        return self._together([segment], [])
+
+    def _together(self, segments: Sequence[Segment], rejects: Sequence[Reject]) -> Batch:
         return Batch.of(
-            [self[item] for item in items],
+            segments,
+            rejects,
             segment_tokens=self.segment_tokens,
             window_tokens=self.segment_tokens + 2 * self.context,
             rate=self.reference.rate,
             margin=self.margin,
         )
+
+    def _read_or_replace(self, item: int, rejects: list[Reject]) -> Segment:
+        """Read one segment, or another one that is chosen by a hash; add to the rejects."""
+        for _ in range(MOST_IN_A_ROW):
+            try:
+                return self._read_patiently(item)
+            except UnreadableAudio as failure:
+                rejects.append(failure.reject)
+                last = failure
+            if len(self) == 1:
+                break
+            share = self.draws.share("replacement", last.reject.utterance_id)
+            item = (item + 1 + int(share * (len(self) - 1))) % len(self)
+        raise Failure(
+            f"{len(rejects)} utterances in a row could not be read. Is the disk there? {last}"
+        )
+
+    def _read_patiently(self, item: int) -> Segment:
+        """Read one segment, again after a pause where that may help."""
+        for pause in PAUSES_S:
+            try:
+                return self[item]
+            except UnreadableAudio as failure:
+                if not failure.may_pass:
+                    raise
+                time.sleep(pause)
+        return self[item]
 
     def _codes(self, row: int, window: Window) -> list[torch.Tensor]:
         """Return the window's codes, padded to its full size; none where there is no cache."""

@@ -18,13 +18,12 @@ from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC, double_rate
 from snac_model.loading import load, untrained
 from snac_model.weights import weights_sha256
-from snac_train.data.augmentation import Augmented
 from snac_train.data.dataset import Utterances
 from snac_train.data.manifest_rows import ManifestRows
+from snac_train.data.reading import SegmentSource
 from snac_train.data.references import Reference, Sources, Targets
-from snac_train.data.slices import Draws
 from snac_train.recipe.heads import HEADS
-from snac_train.recipe.tables import Augmentation, Data, Recipe
+from snac_train.recipe.tables import Data, Recipe
 
 RATES = {head: rate for rate, head in HEADS.items()}
 
@@ -55,12 +54,15 @@ class Inputs:
     manifest: str
     unlisted: int
 
-    def train_reference(self, augmentation: Augmentation, draws: Draws) -> Reference:
-        """Return what an epoch's training segments are compared with, changed as it says."""
-        if augmentation.nothing:
-            return self.reference
-        return Augmented(
-            self.reference.rate, self.train.store, self.train.rows, augmentation, draws
+    def source(self, recipe: Recipe) -> SegmentSource:
+        """Return what segments are read from."""
+        geometry = self.model.geometry
+        return SegmentSource(
+            utterances={"train": self.train, "val": self.val},
+            reference=self.reference,
+            augmentation=recipe.augmentation,
+            geometry=geometry,
+            context=geometry.context_tokens if recipe.data.context else 0,
         )
 
     def counts(self) -> dict[str, int]:

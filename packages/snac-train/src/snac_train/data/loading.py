@@ -1,55 +1,107 @@
-"""Batches, read ahead by worker processes."""
+"""Batches, read ahead by worker processes that stay from epoch to epoch."""
 
+import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from multiprocessing import forkserver
+from typing import Any
 
-from torch.utils.data import DataLoader, Dataset
+import numpy as np
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from snac_common.errors import Failure
 from snac_train.data.dataset import SegmentDataset
+from snac_train.data.reading import BatchRequest, Segments, SegmentSource
 from snac_train.data.segments import Batch
+from snac_train.distributed.signals import HANDLED, signals_held_back
 
 
-def load_batches(
-    dataset: SegmentDataset, batches: list[list[int]], workers: int, *, pin: bool = False
-) -> Iterator[Batch | Failure]:
-    """Yield the batches, or what went wrong with one, read ahead by ``workers`` processes.
+class Readers:
+    """Reads batches of any segments of a source, one after another.
+
+    The workers are forked from a server that holds neither threads nor a GPU, which those of a
+    fork of the trainer would share ("NCCL is not fork safe").
 
     Args:
-        pin: leave them in memory that a GPU can fetch by itself.
+        workers: processes that read ahead; 0 reads in this one.
+        pin: leave batches in memory that a GPU can fetch by itself.
     """
-    loader: DataLoader = DataLoader(
-        _FailuresReturned(dataset, batches),
-        batch_size=None,
-        num_workers=workers,
-        pin_memory=pin,
-        worker_init_fn=_leave_signals_to_parent,
-    )
-    return iter(loader)
+
+    def __init__(self, source: SegmentSource, workers: int, *, pin: bool = False) -> None:
+        self.source = source
+        self._requests = _Requests()
+        if workers:
+            prepare_server()
+        self._loader: DataLoader = DataLoader(
+            _Reading(source),
+            batch_size=None,
+            sampler=self._requests,
+            num_workers=workers,
+            pin_memory=pin,
+            collate_fn=_as_it_is,
+            worker_init_fn=_leave_signals_to_parent,
+            multiprocessing_context=multiprocessing.get_context("forkserver") if workers else None,
+            persistent_workers=workers > 0,
+        )
+
+    def read(self, segments: Segments, batches: Sequence[np.ndarray]) -> Iterator[Batch | Failure]:
+        """Yield the batches of positions, or what went wrong with one.
+
+        What an earlier call has not been asked for yet is forgotten.
+        """
+        self._requests.current = [BatchRequest(segments, positions) for positions in batches]
+        return iter(self._loader)
 
 
-class _FailuresReturned(Dataset):
-    """Whole batches by number; a failure is returned, as raising it would wrap it in a traceback.
+def prepare_server() -> None:
+    """Start the server that workers are forked from, which a signal to the group must not end."""
+    with signals_held_back():
+        forkserver.set_forkserver_preload([__name__])
+        forkserver.ensure_running()
+
+
+class _Requests(Sampler):
+    """The batches to read, in order."""
+
+    def __init__(self) -> None:
+        self.current: list[BatchRequest] = []
+
+    def __iter__(self) -> Iterator[BatchRequest]:
+        return iter(self.current)
+
+    def __len__(self) -> int:
+        return len(self.current)
+
+
+class _Reading(Dataset):
+    """Batches by request; a failure is returned, as raising it would wrap it in a traceback.
 
     A worker process can only raise an error as text of a traceback, which is not for people.
     """
 
-    def __init__(self, dataset: SegmentDataset, batches: list[list[int]]) -> None:
-        self.dataset = dataset
-        self.batches = batches
+    def __init__(self, source: SegmentSource) -> None:
+        self.source = source
+        self._segments: Segments | None = None
+        self._dataset: SegmentDataset | None = None
 
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, number: int) -> Batch | Failure:
+    def __getitem__(self, request: BatchRequest) -> Batch | Failure:
+        if self._dataset is None or request.segments != self._segments:
+            self._segments = request.segments
+            self._dataset = self.source.dataset(request.segments)
         try:
-            return self.dataset.batch(self.batches[number])
+            return self._dataset.batch(request.positions)
         except Failure as failure:
-            return failure
+            return Failure(str(failure))
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 def _leave_signals_to_parent(worker: int) -> None:
-    """Let an interrupt reach the main process alone, which ends the workers in order."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    """Let signals reach the main process alone, which ends the workers in order.
+
+    A batch system signals all processes of a job; training saves then, and reads on until it has.
+    """
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_IGN)

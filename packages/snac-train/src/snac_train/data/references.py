@@ -1,6 +1,8 @@
 """What an output is compared with: audio at one rate, read only where a segment is."""
 
 import math
+import os
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
@@ -13,6 +15,20 @@ from snac_common.errors import Failure
 from snac_model.audio import read_with_header, resample
 from snac_model.audio_header import AudioError
 from snac_model.sinc_kernel import resample_margin
+from snac_train.data.segments import Reject
+
+
+class UnreadableAudio(Failure):
+    """One utterance's audio cannot be read, or is not what was encoded.
+
+    Attributes:
+        may_pass: whether reading it again may succeed, as on a network disk.
+    """
+
+    def __init__(self, message: str, reject: Reject, *, may_pass: bool) -> None:
+        super().__init__(message)
+        self.reject = reject
+        self.may_pass = may_pass
 
 
 class Rows(Protocol):
@@ -38,7 +54,7 @@ class Reference(Protocol):
         """Read samples ``start`` to ``stop``, silence where the file has none: ``[T]``.
 
         Raises:
-            Failure: naming the utterance whose audio cannot be read, or is not what was encoded.
+            UnreadableAudio: if it cannot be read, or is not what was encoded.
         """
         ...
 
@@ -55,8 +71,8 @@ class Targets:
     def read(self, utterance: CachedUtterance, start: int, stop: int) -> torch.Tensor:
         """Read a slice of the target file."""
         expected = (TARGET_RATE, self.frames(utterance))
-        name = f"the target of {utterance.utterance_id!r}"
-        return _read(name, str(utterance.target_path), expected, start, stop)
+        of = _File(utterance.utterance_id, str(utterance.target_path), "the target of ", expected)
+        return of.read(start, stop)
 
 
 class Sources:
@@ -86,13 +102,9 @@ def read_source(
     margin = margin_for(from_rate, to_rate) // native_step
     first = start // step - margin  # in steps, in which both rates have whole samples
     last = -(-stop // step) + margin
-    audio = _read(
-        repr(utterance.utterance_id),
-        utterance.audio_path,
-        (utterance.source_sample_rate, utterance.num_frames),
-        first * native_step,
-        last * native_step,
-    )
+    expected = (utterance.source_sample_rate, utterance.num_frames)
+    file = _File(utterance.utterance_id, utterance.audio_path, "", expected)
+    audio = file.read(first * native_step, last * native_step)
     return resample(audio, from_rate, to_rate)[start - first * step : stop - first * step]
 
 
@@ -110,23 +122,39 @@ def length_at(utterance: CachedUtterance, from_rate: int, to_rate: int) -> int:
     return -(-utterance.num_frames * to_rate // from_rate)
 
 
-def _read(name: str, path: str, expected: tuple[int, int], start: int, stop: int) -> torch.Tensor:
-    """Read a slice of a file that must have the ``expected`` sample rate and length."""
-    rate, frames = expected
-    first, last = max(start, 0), min(stop, frames)
-    if first >= last:
-        first, last = 0, 0
-    try:
-        audio, header = read_with_header(path, first, last - first)
-    except AudioError as error:
-        raise Failure(f"{name} ({path}): {error.detail}") from error
-    if (header.sample_rate, header.num_frames) != expected:
-        raise Failure(
-            f"{name} ({path}) has {header.num_frames} frames at {header.sample_rate} Hz, but "
-            f"{frames} frames at {rate} Hz belong to its codes: it is not the audio that was "
-            "encoded. Run snac-manifest, snac-upsample if there are targets, and snac-cache: they "
-            "do again what was replaced."
-        )
-    if last == 0:
-        return torch.zeros(stop - start)
-    return F.pad(audio, (first - start, stop - last))
+@dataclass(frozen=True)
+class _File:
+    """An utterance's audio file, which must have the ``expected`` sample rate and length."""
+
+    utterance_id: str
+    path: str
+    kind: str
+    expected: tuple[int, int]
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        """Read samples ``start`` to ``stop``, silence where the file has none: ``[T]``."""
+        rate, frames = self.expected
+        first, last = max(start, 0), min(stop, frames)
+        if first >= last:
+            first, last = 0, 0
+        try:
+            audio, header = read_with_header(self.path, first, last - first)
+        except AudioError as error:
+            may_pass = error.reason == "unreadable" and os.path.exists(self.path)
+            raise self._unreadable(error.reason, error.detail, may_pass) from error
+        if (header.sample_rate, header.num_frames) != self.expected:
+            raise self._unreadable(
+                "changed",
+                f"it has {header.num_frames} frames at {header.sample_rate} Hz, but {frames} "
+                f"frames at {rate} Hz belong to its codes: it is not the audio that was encoded. "
+                "Run snac-manifest, snac-upsample if there are targets, and snac-cache: they do "
+                "again what was replaced.",
+            )
+        if last == 0:
+            return torch.zeros(stop - start)
+        return F.pad(audio, (first - start, stop - last))
+
+    def _unreadable(self, reason: str, detail: str, may_pass: bool = False) -> UnreadableAudio:
+        message = f"{self.kind}{self.utterance_id!r} ({self.path}): {detail}"
+        reject = Reject(self.utterance_id, self.path, reason, detail)
+        return UnreadableAudio(message, reject, may_pass=may_pass)

@@ -31,10 +31,21 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Reject:
+    """An utterance whose audio could not be read, so that another one took its place."""
+
+    utterance_id: str
+    audio_path: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Batch:
     """Segments of equal length, with the names of ``Segment``; tensors have a batch axis first.
 
     Attributes:
+        rejects: utterances in whose place others were read.
         segment_tokens: coarse tokens in each segment.
         window_tokens: coarse tokens in each window.
         rate: of ``audio``, in Hz.
@@ -52,9 +63,10 @@ class Batch:
     window_tokens: int
     rate: int
     margin: int
+    rejects: tuple[Reject, ...] = ()
 
     @classmethod
-    def of(cls, segments: Sequence[Segment], **sizes: int) -> Self:
+    def of(cls, segments: Sequence[Segment], rejects: Sequence[Reject] = (), **sizes: int) -> Self:
         """Stack segments of equal length; ``sizes`` are the attributes named above."""
         levels = zip(*(segment.codes for segment in segments), strict=True)
         return cls(
@@ -68,6 +80,7 @@ class Batch:
                 rate: torch.tensor([segment.valid[rate] for segment in segments])
                 for rate in segments[0].valid
             },
+            rejects=tuple(rejects),
             **sizes,
         )
 

@@ -52,40 +52,40 @@ class Draws:
         return hash64(self.scope, "noise", utterance_id)
 
 
-def epoch_batches(seed: int, epoch: int, utterances: int, batch_size: int) -> list[list[int]]:
+def epoch_batches(seed: int, epoch: int, utterances: int, batch_size: int) -> list[np.ndarray]:
     """Return an epoch's global batches: each of the utterances' positions once, the last shorter.
 
     The same whatever the number of processes that share a batch.
     """
     order = np.random.default_rng(hash64("order", seed, epoch)).permutation(utterances)
-    return in_order(order.tolist(), batch_size)
+    return in_order(order, batch_size)
 
 
-def in_order(positions: list[int], batch_size: int) -> list[list[int]]:
-    """Cut positions into batches."""
+def in_order(positions: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Cut positions into batches, which are views: there may be millions of positions."""
     return [positions[start : start + batch_size] for start in range(0, len(positions), batch_size)]
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What one process decodes at once of a batch.
+class MicroBatch:
+    """What one rank decodes at once of a batch.
 
     Attributes:
         positions: of the utterances.
-        counted: whether its losses count. A process whose share of a batch is empty decodes an
+        counted: whether its losses count. A rank whose share of a batch is empty decodes an
             utterance that another one counts, because all must take part in each step.
     """
 
-    positions: list[int]
+    positions: np.ndarray
     counted: bool = True
 
 
-def pieces_of(batch: list[int], number: int, count: int, pieces: int) -> list[Piece]:
-    """Cut the share of process ``number`` of ``count`` in a batch into at most ``pieces``."""
-    share = batch[number::count]
-    if not share:
-        return [Piece(batch[:1], counted=False)]
-    return [Piece(part) for part in in_order(share, -(-len(share) // pieces))]
+def micro_batches(batch: np.ndarray, rank: int, world_size: int, pieces: int) -> list[MicroBatch]:
+    """Cut a rank's share of a batch into at most ``pieces`` micro-batches."""
+    share = batch[rank::world_size]
+    if not len(share):
+        return [MicroBatch(batch[:1], counted=False)]
+    return [MicroBatch(part) for part in in_order(share, -(-len(share) // pieces))]
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from accelerate.utils import gather_object
 from torch import nn
 
 from snac_cache.work.ranks import launcher_rank
 from snac_common.devices import choose_device, keep_freed_memory
 from snac_common.errors import BadInput, Failure
+
+PATIENCE = timedelta(hours=1)  # with a process that waits for a disk, before all are given up
 
 
 class Processes:
@@ -21,6 +24,10 @@ class Processes:
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
+
+    Attributes:
+        rank: number of this process, from 0.
+        world_size: how many there are, ``local_world_size`` of them on this machine.
     """
 
     def __init__(self, device: str) -> None:
@@ -29,34 +36,50 @@ class Processes:
             broadcast_buffers=False, gradient_as_bucket_view=True
         )
         self.accelerator = Accelerator(
-            cpu=choose_device(device) == "cpu", mixed_precision="no", kwargs_handlers=[options]
+            cpu=choose_device(device) == "cpu",
+            mixed_precision="no",
+            kwargs_handlers=[options, InitProcessGroupKwargs(timeout=PATIENCE)],
         )
         self.device: torch.device = self.accelerator.device
         if self.device.type == "cpu":
             keep_freed_memory()
-        self.number: int = self.accelerator.process_index
-        self.count: int = self.accelerator.num_processes
-        self.main: bool = self.accelerator.is_main_process
+        self.rank: int = self.accelerator.process_index
+        self.world_size: int = self.accelerator.num_processes
+        self.local_world_size: int = max(1, launcher_rank().local_world)
+        self.is_main: bool = self.accelerator.is_main_process
 
     def share(self, items: list[Any]) -> list[Any]:
         """Return this process's items; together the processes have each one once."""
-        return items[self.number :: self.count]
+        return items[self.rank :: self.world_size]
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """Return the module with its gradients averaged over the processes."""
         return self.accelerator.prepare_model(module)
 
+    def unwrap_all(self) -> None:
+        """Let go of every module that was wrapped."""
+        self.accelerator.free_memory()
+
     def largest(self, values: Sequence[int]) -> list[int]:
         """Return the largest of each value over the processes."""
-        return self._reduce(torch.tensor(values, dtype=torch.int64), torch.distributed.ReduceOp.MAX)
+        found = torch.tensor(values, dtype=torch.int64)
+        return self._reduce(found, torch.distributed.ReduceOp.MAX).tolist()
 
     def total(self, values: torch.Tensor) -> list[float]:
         """Return the sums over the processes of a vector."""
+        return self.summed(values).tolist()
+
+    def summed(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the sums over the processes of a vector, on the device: nobody waits for them."""
         return self._reduce(values, torch.distributed.ReduceOp.SUM)
 
     def gather(self, items: list[Any]) -> list[Any]:
-        """Return everybody's items, in the processes' order."""
-        return gather_object(items) if self.count > 1 else items
+        """Return everybody's items, in the order of ranks."""
+        return gather_object(items) if self.world_size > 1 else items
+
+    def from_main(self, value: Any) -> Any:
+        """Return what the main process has as ``value``, in all of them."""
+        return self.gather([value])[0]
 
     def wait(self) -> None:
         """Wait until every process is here."""
@@ -73,14 +96,14 @@ class Processes:
 
     def end(self) -> None:
         """Leave the group of processes."""
-        if self.count > 1:
+        if self.world_size > 1:
             torch.distributed.destroy_process_group()
 
-    def _reduce(self, values: torch.Tensor, operation: Any) -> list[Any]:
-        if self.count > 1:
+    def _reduce(self, values: torch.Tensor, operation: Any) -> torch.Tensor:
+        if self.world_size > 1:
             values = values.to(self.device)
             torch.distributed.all_reduce(values, operation)
-        return values.tolist()
+        return values
 
 
 def _name_slurm_rank() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,7 +13,12 @@ from snac_common.tool import Terminated
 STOPS: dict[int, type[BaseException]] = {
     signal.SIGINT: KeyboardInterrupt,
     signal.SIGTERM: Terminated,
+    signal.SIGHUP: Terminated,
 }
+HANDLED = (*STOPS, signal.SIGUSR1)
+
+# A launcher, a terminal and a batch system each signal the whole group: the same wish, twice.
+SAME_WISH_S = {signal.SIGINT: 1.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
 
 
 class Requests:
@@ -26,27 +32,41 @@ class Requests:
     def __init__(self) -> None:
         self.stop = 0
         self.save = False
+        self._stop_asked_at = 0.0
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Take signals as wishes: SIGINT and SIGTERM to stop, SIGUSR1 to save and go on.
+    def handle_signals(self) -> Iterator[None]:
+        """Take signals as wishes: SIGINT, SIGTERM, SIGHUP to stop, SIGUSR1 to save and go on.
 
-        A second SIGINT or SIGTERM is not a wish: it ends the process at once.
+        Another signal to stop, later than launchers repeat theirs, ends the process at once.
         """
-        wished = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-        before = {number: signal.signal(number, self._hear) for number in wished}
+        heard = [number for number in HANDLED if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._handle) for number in heard}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGUSR1:
             self.save = True
-        elif self.stop:
-            raise STOPS[number]
-        else:
-            self.stop = number
+        elif not self.stop:
+            self.stop, self._stop_asked_at = number, time.monotonic()
             if os.environ.get("RANK", "0") == "0":
                 note("stopping at the next step, after saving; once more to stop at once")
+        elif time.monotonic() - self._stop_asked_at > SAME_WISH_S[signal.Signals(number)]:
+            raise STOPS[number]
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Hold signals back; a process that is started within keeps them blocked for good.
+
+    A batch system signals every process of a job. Helpers that would die of it are started here.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,6 +1,7 @@
 """The models of the best validation scores."""
 
 import json
+import shutil
 from typing import Any
 
 from snac_common.artifacts import BEST_FOLDERS, SCORE
@@ -24,6 +25,25 @@ class BestModels:
             if path.is_file():
                 entry = json.loads(path.read_text(encoding="utf-8"))
                 self.scores[name] = {key: entry[key] for key in ("score", "epoch", "step")}
+
+    def set_aside(self, after_step: int, *, all_of_them: bool = False) -> None:
+        """Rename the models of a course that is left: those of later steps, or every one.
+
+        Args:
+            all_of_them: their scores cannot be compared with those to come.
+        """
+        for name, score in list(self.scores.items()):
+            if all_of_them or score["step"] > after_step:
+                del self.scores[name]
+                path = self.folder.path / BEST_FOLDERS[name]
+                if self.folder.writes and path.exists():
+                    aside = path.with_name(f"aside-{path.name}")
+                    shutil.rmtree(aside, ignore_errors=True)
+                    path.rename(aside)
+                    self.folder.say(
+                        f"{path} is of step {score['step']}, of another course; it is "
+                        f"{aside.name} now"
+                    )
 
     def consider(self, model: SNAC, scores: dict[str, float], epoch: int, step: int) -> list[str]:
         """Save the model under each name whose score it lowers; returns those names."""

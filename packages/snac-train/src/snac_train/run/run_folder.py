@@ -10,7 +10,8 @@ from typing import Any
 from snac_common.artifacts import LOG, METRICS, RECIPE, STATE
 from snac_common.console import note
 from snac_common.errors import BadInput, Failure
-from snac_common.files import TEMPORARY_SUFFIX, flush_to_disk, write_text
+from snac_common.files import TEMPORARY_SUFFIX, write_text
+from snac_train.run.appended_lines import AppendedLines
 from snac_train.run.wandb_run import WandbRun
 
 SILENT_AFTER_S = 900.0
@@ -30,6 +31,7 @@ class RunFolder:
         self.writes = writes
         self.state: dict[str, Any] = {}
         self.wandb: WandbRun | None = None
+        self.metrics = AppendedLines(path / METRICS)
 
     def check_unused(self) -> None:
         """Raise Failure if there is anything in the folder already."""
@@ -78,30 +80,9 @@ class RunFolder:
     def record(self, **fields: object) -> None:
         """Write one line of metrics."""
         if self.writes:
-            with (self.path / METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(fields, allow_nan=False) + "\n")
+            self.metrics.append(fields)
             if self.wandb:
                 self.wandb.log(fields)
-
-    def flushed_metrics(self) -> int:
-        """Have the metrics written to the disk, and return how many bytes they are."""
-        path = self.path / METRICS
-        if not path.exists():
-            return 0
-        flush_to_disk(path)
-        return path.stat().st_size
-
-    def cut_metrics(self, size: int) -> None:
-        """Remove the lines that were written after a checkpoint: their steps come again."""
-        path = self.path / METRICS
-        present = path.stat().st_size if path.exists() else 0
-        if present < size:
-            raise Failure(
-                f"{path} has {present} bytes, fewer than the {size} that it had at the checkpoint. "
-                "Put the file back, or start a new run from the checkpoint's model."
-            )
-        if present:
-            os.truncate(path, size)
 
     def update(self, **fields: Any) -> None:
         """Change what ``run.json`` says."""

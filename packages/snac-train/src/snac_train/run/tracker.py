@@ -10,18 +10,29 @@ import torch
 from snac_model.geometry import Geometry
 from snac_train.recipe.curriculum import Epoch
 from snac_train.run.run_folder import RunFolder
-from snac_train.training.metrics import Means
+from snac_train.training.metrics import LossMeans
 from snac_train.training.stage import Step
 from snac_train.training.validation import Validator
 
 
 @dataclass
 class Position:
-    """How far a run is: its epoch, counted from 1, and the steps and segments behind it."""
+    """How far a run is.
+
+    Attributes:
+        step: steps behind it.
+        epoch: counted from 1.
+        samples_seen: segments behind it.
+        epoch_step: steps behind it in this epoch.
+        stage: that the epoch belongs to, and in ``stage_step`` the steps behind it in that.
+    """
 
     step: int = 0
     epoch: int = 0
     samples_seen: int = 0
+    epoch_step: int = 0
+    stage: str = ""
+    stage_step: int = 0
 
 
 class Tracker:
@@ -32,10 +43,11 @@ class Tracker:
         self.geometry = geometry
         self.log_every = log_every
         self.position = Position()
-        self._means = Means()
+        self._means = LossMeans()
         self._steps = 0
         self._samples_timed = 0
         self._started = time.monotonic()
+        self._waited_s = 0.0
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: the position, and the line that is being summed up."""
@@ -47,21 +59,32 @@ class Tracker:
         self.position = Position(**state["position"])
         line = dict(state["line"])
         self._steps = line.pop("steps")
-        self._means = Means(**line)
+        self._means = LossMeans(**line)
 
     def begin_epoch(self, epoch: Epoch) -> None:
         """Say which epoch the steps to come are of."""
+        position = self.position
         self.epoch = epoch
-        self.position.epoch = epoch.number
+        if position.epoch != epoch.number:
+            position.epoch, position.epoch_step = epoch.number, 0
+        if position.stage != epoch.stage:
+            position.stage, position.stage_step = epoch.stage, 0
         self._samples_timed = 0
+        self._waited_s = 0.0
         self._started = time.monotonic()
+
+    def waited_for_data(self, seconds: float) -> None:
+        """Count time in which a step waited for the readers."""
+        self._waited_s += seconds
 
     def add_step(self, step: Step) -> None:
         """Count a step; of its figures a line has the last step's."""
         self.position.step += 1
+        self.position.epoch_step += 1
+        self.position.stage_step += 1
         self.position.samples_seen += step.samples
         self._samples_timed += step.samples
-        if not step.not_finite:
+        if not step.skipped:
             self._means.add(step.sums, step.samples)
         self._steps += 1
         if self._steps == self.log_every or self.epoch_done():
@@ -69,7 +92,7 @@ class Tracker:
 
     def epoch_done(self) -> bool:
         """Say whether the epoch's last step has been taken."""
-        return self.position.step == self.epoch.first_step + self.epoch.steps
+        return self.position.epoch_step == self.epoch.steps
 
     def add_validation(self, kind: str, losses: dict[str, float], validator: Validator) -> None:
         """Write a ``val`` line of the epoch that ended, or one of another kind without a stage."""
@@ -79,6 +102,7 @@ class Tracker:
 
     def _write_line(self, figures: dict[str, float]) -> None:
         means = self._means.take() if self._means.count else {}
+        elapsed = time.monotonic() - self._started
         self._record(
             "train",
             self.epoch.segment_tokens,
@@ -86,15 +110,23 @@ class Tracker:
             stage=self.epoch.stage,
             **means,
             **{name: value for name, value in figures.items() if math.isfinite(value)},
-            samples_per_s=self._samples_timed / (time.monotonic() - self._started),
+            samples_per_s=self._samples_timed / elapsed,
+            waited_for_data=self._waited_s / elapsed,
             **_gpu_memory(),
         )
-        self._means, self._steps, self._samples_timed = Means(), 0, 0
+        self._means, self._steps = LossMeans(), 0
+        self._samples_timed, self._waited_s = 0, 0.0
         self._started = time.monotonic()
 
     def _record(self, kind: str, segment_tokens: int, batch_size: int, **fields: object) -> None:
         segment_s = self.geometry.seconds(segment_tokens)
-        place = {"kind": kind, **asdict(self.position)}
+        at = self.position
+        place = {
+            "kind": kind,
+            "step": at.step,
+            "epoch": at.epoch,
+            "samples_seen": at.samples_seen,
+        }
         self.folder.record(**place, segment_s=segment_s, batch_size=batch_size, **fields)
 
 

@@ -49,7 +49,7 @@ class Measures:
         """
 
         def check() -> None:
-            found = check_alignment(self.recipe, self.inputs, self.trainer.validator.segments)
+            found = check_alignment(self.recipe, self.inputs, self.trainer.validator.dataset)
             self.folder.say(f"codes and audio: {found}")
 
         self._prove(check)
@@ -57,7 +57,7 @@ class Measures:
     def _prove(self, check: Callable[[], None]) -> None:
         """Check cached codes in the main process, and fail in all."""
         failure = None
-        if self.inputs.cache and self.trainer.processes.main:
+        if self.inputs.cache and self.trainer.processes.is_main:
             try:
                 check()
             except Failure as error:

@@ -1,5 +1,6 @@
 """The first acts of a run: its folder, where it goes on from, and what it says about itself."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,9 +14,11 @@ from snac_train.data.inputs import Inputs
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.curriculum import Epoch, describe, segment_in_words
 from snac_train.recipe.tables import Recipe
+from snac_train.run.best_models import BestModels
 from snac_train.run.checkpoints.checkpoint import Checkpoint, check_whole, read_checkpoint
 from snac_train.run.checkpoints.compatibility import check_unchanged, merged
 from snac_train.run.checkpoints.rotation import Checkpoints
+from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder, now, process_started
 from snac_train.run.wandb_run import WandbRun
 
@@ -43,7 +46,7 @@ class Start:
 def open_folder(folder: RunFolder, start: Start, processes: Processes) -> None:
     """Make or reopen a run's folder, once for all processes; raises Failure in all of them."""
     failure = None
-    if processes.main:
+    if processes.is_main:
         try:
             if start.resume:
                 folder.reopen()
@@ -63,7 +66,7 @@ def find_checkpoint(
         Failure: if it is damaged, or if the run has changed since.
     """
     failure, path = None, None
-    if start.resume and processes.main:
+    if start.resume and processes.is_main:
         try:
             named, checkpoints = start.checkpoint, _checkpoints(folder, recipe)
             path = check_whole(named) if named else checkpoints.newest_whole()
@@ -83,16 +86,30 @@ def _checkpoints(folder: RunFolder, recipe: Recipe) -> Checkpoints:
     return Checkpoints(folder.path / "checkpoints", recipe.checkpoint.keep)
 
 
-def rewind(folder: RunFolder, checkpoint: Checkpoint | None, recipe: Recipe) -> None:
-    """Take back what the run wrote after the checkpoint, all of it if there is none."""
-    if not folder.writes:
-        return
-    step, size = -1, 0
-    if checkpoint:
-        size = checkpoint.state["metrics_bytes"]
-        step = checkpoint.state["tracker"]["position"]["step"]
-    folder.cut_metrics(size)
-    _checkpoints(folder, recipe).set_aside(step)
+def rewind(
+    folder: RunFolder,
+    checkpoint: Checkpoint | None,
+    recipe: Recipe,
+    best: BestModels,
+    rejects: Rejects,
+) -> None:
+    """Take back what the run wrote after the checkpoint, all of it if there is none.
+
+    Best models of later steps are set aside, and all of them if they were chosen by other scores.
+    """
+    state: dict[str, Any] = checkpoint.state if checkpoint else {}
+    step = state["tracker"]["position"]["step"] if state else -1
+    best.set_aside(step, all_of_them=bool(state) and _scores_otherwise(state, recipe))
+    if folder.writes:
+        folder.metrics.cut(state.get("metrics_bytes", 0))
+        rejects.lines.cut(state["rejects"]["bytes"] if state else 0)
+        _checkpoints(folder, recipe).set_aside(step)
+
+
+def _scores_otherwise(state: dict[str, Any], recipe: Recipe) -> bool:
+    """Say whether validation measures something else than when a checkpoint was written."""
+    now = json.loads(json.dumps(asdict(recipe)))
+    return any(state["recipe"][table] != now[table] for table in ("validation", "loss"))
 
 
 def introduce(
@@ -112,7 +129,7 @@ def introduce(
         process_started=process_started(os.getpid()),
         host=os.uname().nodename,
         started=now(),
-        processes=processes.count,
+        processes=processes.world_size,
         device=str(processes.device),
         base=inputs.base,
         base_sha256=facts["base"]["sha256"],
@@ -128,7 +145,7 @@ def introduce(
         },
         versions={library: import_module(library).__version__ for library in LIBRARIES},
     )
-    plural = f"{processes.count} processes" if processes.count > 1 else "1 process"
+    plural = f"{processes.world_size} processes" if processes.world_size > 1 else "1 process"
     folder.say(f"run {folder.path}, from {inputs.base}, on {processes.device.type}, {plural}")
     _say_counts(folder, inputs)
     geometry = inputs.model.geometry

@@ -10,12 +10,14 @@ from snac_common.devices import available_cores
 from snac_common.tool import Terminated
 from snac_model.weights import weights_sha256
 from snac_train.data.inputs import Inputs, open_inputs
+from snac_train.data.loading import Readers
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import Requests
 from snac_train.recipe.curriculum import plan_epochs
 from snac_train.recipe.tables import Recipe
 from snac_train.run.best_models import SCORES
 from snac_train.run.checkpoints.saving import Saver
+from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder
 from snac_train.session.measures import Measures, improvement
 from snac_train.session.run_setup import (
@@ -43,6 +45,7 @@ class Request:
         workers: processes that read ahead; None for 0 on a CPU and up to 8 beside a GPU.
         start: whether the run is new.
         skip_non_finite: steps that may be left out because a loss is not finite.
+        max_reject_rate: share of utterances that may be unreadable, in an epoch or a validation.
     """
 
     codes: Path
@@ -52,6 +55,7 @@ class Request:
     workers: int | None = None
     start: Start = field(default_factory=Start)
     skip_non_finite: int = 0
+    max_reject_rate: float = 0.05
 
 
 def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
@@ -65,16 +69,16 @@ def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
         KeyboardInterrupt, Terminated: if a signal asked to stop.
     """
     processes = Processes(request.device)
-    folder = RunFolder(request.run, writes=processes.main)
+    folder = RunFolder(request.run, writes=processes.is_main)
     requests = Requests()
     try:
-        with requests.heard():
+        with requests.handle_signals():
             summary = _Run(recipe, request, processes, folder, requests).to_its_end()
     except BaseException as error:
         _end_early(folder, error)
         raise
     processes.end()
-    return summary if processes.main else None
+    return summary if processes.is_main else None
 
 
 class _Run:
@@ -98,27 +102,41 @@ class _Run:
         }
         open_folder(folder, request.start, processes)
         self.checkpoint = find_checkpoint(folder, request.start, recipe, facts, processes)
-        self.finished = self._is_at_its_end()
+        self.finished = processes.from_main(self._is_at_its_end())
         inputs.model.to(processes.device)
         inputs.base_model.to(processes.device)
         if recipe.model.compile:
             compile_decoder(inputs.model)
-        workers = _choose_workers(request.workers, processes)
-        validators = Validators(recipe, inputs, workers, processes, requests)
+        readers = Readers(
+            inputs.source(recipe),
+            _choose_workers(request.workers, processes),
+            pin=processes.device.type == "cuda",
+        )
+        utterances = {"train": len(inputs.train), "val": len(inputs.val)}
+        self.rejects = rejects = Rejects(folder, utterances, request.max_reject_rate)
+        validators = Validators(
+            recipe,
+            inputs,
+            readers,
+            processes=processes,
+            requests=requests,
+            reject=rejects.add_validation,
+        )
         self.trainer = Trainer(
             recipe,
             inputs,
             validator=validators.of(recipe.validation.segment_s),
+            readers=readers,
+            rejects=rejects,
             saver=Saver(recipe, facts, folder, processes, requests),
             folder=folder,
             processes=processes,
             requests=requests,
-            workers=workers,
-            skip_non_finite=request.skip_non_finite,
+            may_skip=request.skip_non_finite,
         )
         self.measures = Measures(recipe, inputs, validators, self.trainer, folder)
         if not self.finished:
-            rewind(folder, self.checkpoint, recipe)
+            rewind(folder, self.checkpoint, recipe, self.trainer.best, rejects)
             introduce(folder, recipe, inputs, epochs=self.epochs, processes=processes, facts=facts)
             start_wandb(folder, recipe, request.start.wandb)
 
@@ -160,6 +178,7 @@ class _Run:
             "epochs": position.epoch,
             "steps": position.step,
             "skipped": self.trainer.skipped,
+            "rejects": self.rejects.totals,
             **self.inputs.counts(),
             "baseline": baseline,
             "best": best,
@@ -183,7 +202,9 @@ def _facts_of(inputs: Inputs) -> dict[str, Any]:
 def _choose_workers(asked: int | None, processes: Processes) -> int:
     if asked is not None:
         return asked
-    return 0 if processes.device.type == "cpu" else min(8, available_cores())
+    if processes.device.type == "cpu":
+        return 0
+    return max(1, min(8, available_cores() // processes.local_world_size))
 
 
 def _end_early(folder: RunFolder, error: BaseException) -> None:

@@ -1,38 +1,50 @@
 """The loop: stages, epochs, steps, and when to save."""
 
-from collections.abc import Iterator, Sequence
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice
+
+import numpy as np
 
 from snac_common.errors import Failure
 from snac_common.progress import progress
-from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs
-from snac_train.data.loading import load_batches
-from snac_train.data.segments import Batch
-from snac_train.data.slices import Draws, Piece, epoch_batches, pieces_of
+from snac_train.data.loading import Readers
+from snac_train.data.reading import Segments
+from snac_train.data.segments import Batch, Reject
+from snac_train.data.slices import Draws, epoch_batches, micro_batches
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import STOPS, Requests
-from snac_train.recipe.curriculum import Epoch, StageName, stage_steps
+from snac_train.recipe.curriculum import Epoch, StageName
 from snac_train.recipe.tables import Recipe
 from snac_train.run.best_models import BestModels
 from snac_train.run.checkpoints.checkpoint import Checkpoint
 from snac_train.run.checkpoints.random_state import restore_random_state
 from snac_train.run.checkpoints.saving import Saver
+from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder
 from snac_train.run.tracker import Tracker
+from snac_train.session.plan import Remaining, remaining_of
+from snac_train.session.share import Share
 from snac_train.training.codebooks import CodebookKeeper
 from snac_train.training.objective import Objective
-from snac_train.training.stage import Stage, Step
-from snac_train.training.validation import Validator, context_tokens
+from snac_train.training.stage import PendingStep, Stage, Step
+from snac_train.training.validation import Validator
+
+# Steps that a device is asked for before the figures of the one before them are read, so that it
+# need not wait for this process.
+STEPS_AHEAD = {"cpu": 0, "cuda": 1}
 
 
 class Trainer:
     """Trains a model through the epochs of a plan.
 
     Args:
-        workers: processes that read ahead; 0 reads in this one.
-        skip_non_finite: steps whose loss or gradient is not finite that are left out, before one
-            stops the run.
+        may_skip: steps whose loss or gradient is not finite that are left out, before one stops
+            the run.
     """
 
     def __init__(
@@ -41,23 +53,25 @@ class Trainer:
         inputs: Inputs,
         *,
         validator: Validator,
+        readers: Readers,
+        rejects: Rejects,
         saver: Saver,
         folder: RunFolder,
         processes: Processes,
         requests: Requests,
-        workers: int,
-        skip_non_finite: int,
+        may_skip: int,
     ) -> None:
         self.recipe = recipe
         self.inputs = inputs
         self.model = inputs.model
         self.validator = validator
+        self.readers = readers
+        self.rejects = rejects
         self.saver = saver
         self.folder = folder
         self.processes = processes
         self.requests = requests
-        self.workers = workers
-        self.skip_non_finite = skip_non_finite
+        self.may_skip = may_skip
         self.skipped = 0
         self.objective = Objective(self.model, recipe).to(processes.device)  # outside of DDP
         self.best = BestModels(folder, recipe.checkpoint.best)
@@ -76,6 +90,7 @@ class Trainer:
         """Go on from a checkpoint."""
         self.model.load_state_dict(checkpoint.model)
         self.tracker.restore(checkpoint.state["tracker"])
+        self.rejects.restore(checkpoint.state["rejects"])
         self.skipped = checkpoint.state["skipped"]
         self.saver.saved_step = self.tracker.position.step
         self.restored = checkpoint
@@ -84,25 +99,30 @@ class Trainer:
         """Train and validate epoch by epoch, from where the run is.
 
         Raises:
-            Failure: if a loss or gradient is not finite, or data cannot be used.
+            Failure: if a loss or gradient is not finite, data cannot be used, or the plan does not
+                go on from where the run is.
             KeyboardInterrupt, Terminated: if a signal asked to stop; a checkpoint is written then.
         """
-        remaining = epochs[max(0, self.tracker.position.epoch - 1) :]
-        for name, members in groupby(remaining, key=lambda epoch: epoch.stage):
-            first_step = min(epoch.first_step for epoch in epochs if epoch.stage == name)
-            self.stage = self._begin_stage(name, first_step, stage_steps(epochs, name))
-            for epoch in members:
-                self._train_epoch(epoch)
+        position, checkpoint = self.tracker.position, self.restored
+        remaining = remaining_of(epochs, position, checkpoint.state if checkpoint else None)
+        for name, members in groupby(remaining, key=lambda part: part.epoch.stage):
+            parts = list(members)
+            self.stage = self._begin_stage(name, parts)
+            for part in parts:
+                self._train_epoch(part)
                 self._save()
                 self._validate()
+            self.processes.unwrap_all()
 
-    def _begin_stage(self, name: StageName, first_step: int, steps: int) -> Stage:
-        optimizer_state = self.restored.optimizer if self.restored else None
-        if self.restored:
-            number = min(self.processes.number, len(self.restored.random) - 1)
-            restore_random_state(self.restored.random[number])
-        self.restored = None
-        done = self.tracker.position.step - first_step
+    def _begin_stage(self, name: StageName, parts: Sequence[Remaining]) -> Stage:
+        checkpoint, self.restored = self.restored, None
+        position = self.tracker.position
+        goes_on = checkpoint is not None and position.stage == name
+        done = position.stage_step if goes_on else 0
+        steps = done + sum(part.steps for part in parts)
+        if checkpoint:
+            rank = min(self.processes.rank, len(checkpoint.random) - 1)
+            restore_random_state(checkpoint.random[rank])
         stage = Stage(
             name,
             steps,
@@ -110,98 +130,144 @@ class Trainer:
             self.recipe,
             self.processes,
             done=done,
-            optimizer_state=optimizer_state,
+            state=checkpoint.players if checkpoint and goes_on else None,
+            may_skip=self.may_skip - self.skipped,
         )
         rates = ", ".join(f"{group} at up to {rate:g}" for group, rate in stage.peaks.items())
         self.folder.say(f"{name}: {steps - done} of {steps} steps to do, training {rates}")
+        if checkpoint and goes_on and checkpoint.state["stage_steps"] != steps:
+            self._say_that_plan_changed(checkpoint.state["stage_steps"], stage)
         return stage
 
-    def _train_epoch(self, epoch: Epoch) -> None:
-        """Take the steps of an epoch that have not been taken yet."""
-        begun = self.tracker.position.epoch == epoch.number  # before it was saved and stopped
-        self.tracker.begin_epoch(epoch)
-        done = self.tracker.position.step - epoch.first_step
-        if not begun:
-            self.codebooks.before(epoch)
-        batches = self._batches_of(epoch)[done:]
-        label = f"epoch {epoch.number} ({epoch.stage})"
-        with progress(len(batches), label, "steps", shown=self.processes.main) as advance:
-            for pieces, samples in self._shares(epoch, batches):
-                self._agree(pieces)
-                loss = self._step(pieces, samples)
-                advance(1, loss=f"{loss:.4f}")
-
-    def _shares(
-        self, epoch: Epoch, batches: list[list[int]]
-    ) -> Iterator[tuple[list[tuple[Batch | Failure, Piece]], int]]:
-        """Yield this process's share of each batch in pieces, and the size of the whole batch."""
-        dataset = self._segments(epoch, Draws.for_epoch(self.recipe.data.seed, epoch.number))
-        number, count = self.processes.number, self.processes.count
-        pieces_at_once = self.recipe.optimizer.accumulate
-        shares = [pieces_of(batch, number, count, pieces_at_once) for batch in batches]
-        positions = [piece.positions for share in shares for piece in share]
-        on_gpu = self.processes.device.type == "cuda"
-        loaded = load_batches(dataset, positions, self.workers, pin=on_gpu)
-        for share, batch in zip(shares, batches, strict=True):
-            yield list(zip(islice(loaded, len(share)), share, strict=True)), len(batch)
-
-    def _segments(self, epoch: Epoch, draws: Draws) -> SegmentDataset:
-        return SegmentDataset(
-            self.inputs.train,
-            self.inputs.train_reference(self.recipe.augmentation, draws),
-            self.model.geometry,
-            segment_tokens=epoch.segment_tokens,
-            context=context_tokens(self.model.geometry, self.recipe),
-            draws=draws,
+    def _say_that_plan_changed(self, steps: int, stage: Stage) -> None:
+        now = ", ".join(f"{name} {rate:.3g}" for name, rate in stage.decoder.rates().items())
+        self.folder.say(
+            f"{stage.name} was planned with {steps} steps and has {stage.steps} now: its rates are "
+            f"those that the new plan has at this step, {now}"
         )
 
-    def _batches_of(self, epoch: Epoch) -> list[list[int]]:
+    def _train_epoch(self, part: Remaining) -> None:
+        """Take the steps of an epoch that have not been taken yet."""
+        epoch = part.epoch
+        begun = self.tracker.position.epoch == epoch.number  # before it was saved and stopped
+        self.tracker.begin_epoch(epoch)
+        if not begun:
+            self.rejects.begin_epoch()
+            self.codebooks.before(epoch)
+        if not part.steps:
+            return
+        batches = self._batches_of(epoch)[-part.steps :]
+        label = f"epoch {epoch.number} ({epoch.stage})"
+        ahead = STEPS_AHEAD[self.processes.device.type]
+        asked: deque[Asked] = deque()
+        with progress(len(batches), label, "steps", shown=self.processes.is_main) as advance:
+            for share in self._shares(epoch, batches):
+                asked.append(self._ask(share, self.tracker.position.step + len(asked) + 1))
+                exactly = self.saver.is_due_after(asked[-1].number)
+                self._settle(asked, advance, ahead=0 if exactly else ahead)
+            self._settle(asked, advance, ahead=0)
+
+    def _shares(self, epoch: Epoch, batches: list[np.ndarray]) -> Iterator[Share]:
+        """Yield this rank's share of each batch."""
+        segments = self._segments(epoch, Draws.for_epoch(self.recipe.data.seed, epoch.number))
+        rank, world_size = self.processes.rank, self.processes.world_size
+        pieces = self.recipe.optimizer.accumulate
+        shares = [micro_batches(batch, rank, world_size, pieces) for batch in batches]
+        positions = [micro_batch.positions for share in shares for micro_batch in share]
+        loaded = self.readers.read(segments, positions)
+        silence = self.readers.source.dataset(segments).silence
+        for micro, batch in zip(shares, batches, strict=True):
+            before = time.monotonic()
+            read = list(islice(loaded, len(micro)))
+            self.tracker.waited_for_data(time.monotonic() - before)
+            yield Share.of(read, micro, len(batch), silence)
+
+    def _segments(self, epoch: Epoch, draws: Draws) -> Segments:
+        return Segments("train", epoch.segment_tokens, draws)
+
+    def _batches_of(self, epoch: Epoch) -> list[np.ndarray]:
         seed, utterances = self.recipe.data.seed, len(self.inputs.train)
         return epoch_batches(seed, epoch.number, utterances, epoch.batch_size)
 
     def _sample(self, epoch: Epoch, draws: Draws) -> Iterator[Batch | Failure]:
         """Yield segments of all training utterances by other draws than the epoch's own."""
-        return load_batches(self._segments(epoch, draws), self._batches_of(epoch), self.workers)
+        return self.readers.read(self._segments(epoch, draws), self._batches_of(epoch))
 
-    def _agree(self, pieces: list[tuple[Batch | Failure, Piece]]) -> None:
-        """Do what any process was asked to do before the next step, all at once."""
-        failures = [batch for batch, _ in pieces if isinstance(batch, Failure)]
-        due = self.saver.is_due(self.tracker.position.step)
-        wishes = [self.requests.stop, due, bool(failures)]
-        stop, save, failed = self.processes.largest(wishes)
-        if failed or stop or save:
+    def _ask(self, share: Share, number: int) -> "Asked":
+        """Ask the device for one step, and the other processes for what they wish beside it."""
+        batches = [batch.to(self.processes.device) for batch in share.batches]
+        wishes = [
+            self.requests.stop == signal.SIGINT,
+            self.requests.stop not in (0, signal.SIGINT),
+            self.saver.is_due(),
+            len(share.rejects),
+        ]
+        pending = self.stage.step(
+            batches,
+            share.counted,
+            share.samples,
+            list(map(int, wishes)),
+            cannot=share.failure is not None,
+        )
+        return Asked(number, pending, share.rejects, share.failure)
+
+    def _settle(self, asked: "deque[Asked]", advance: Callable[..., object], *, ahead: int) -> None:
+        """Read what came of all steps but the last ``ahead``; of those too, if a wish is to be met.
+
+        Raises:
+            Failure: if a step went wrong, or too much could not be read.
+            KeyboardInterrupt, Terminated: if a signal asked to stop.
+        """
+        wishes = self._own_wishes() if self.processes.world_size == 1 else Wishes()
+        while len(asked) > (0 if wishes else ahead):
+            step = self._account_for(asked.popleft(), wishes)
+            advance(1, loss=f"{step.sums['loss'] / step.samples:.4f}")
+        if wishes or (not asked and self.saver.is_due_after(self.tracker.position.step)):
             self._save()
-        if failed:
-            self.processes.fail_together(failures[0] if failures else None)
-        if stop:
-            raise STOPS[stop]
+        if wishes.failure:
+            raise wishes.failure
+        if wishes.stop:
+            raise STOPS[wishes.stop]
 
-    def _step(self, pieces: list[tuple[Batch | Failure, Piece]], samples: int) -> float:
-        """Take one step and return the batch's loss."""
-        device = self.processes.device
-        batches = [batch.to(device) for batch, _ in pieces if isinstance(batch, Batch)]
-        step = self.stage.step(batches, pieces[0][1].counted, samples)
-        if step.not_finite:
-            self._skip_or_stop(step)
+    def _own_wishes(self) -> "Wishes":
+        return Wishes(stop=self.requests.stop, save=self.saver.is_due())
+
+    def _account_for(self, asked: "Asked", wishes: "Wishes") -> Step:
+        """Count a step, and add what it asks for to the wishes."""
+        step = asked.step.read()
+        if step.halted:
+            self._halt(asked)
         self.tracker.add_step(step)
-        return step.sums["loss"] / step.samples
+        if step.skipped:
+            self.skipped += 1
+            named = ", ".join(self.stage.to_blame(asked.step))
+            self.folder.say(f"step {asked.number} is skipped: not finite for {named}")
+        interrupts, terminations, saves, rejected = step.wishes
+        wishes.stop = (
+            wishes.stop or (interrupts and signal.SIGINT) or (terminations and signal.SIGTERM)
+        )
+        wishes.save = wishes.save or saves > 0
+        if rejected:
+            try:
+                everybodys = self.processes.gather(asked.rejects)
+                self.rejects.add_training(everybodys, step=asked.number)
+            except Failure as failure:
+                wishes.failure = failure
+        return step
 
-    def _skip_or_stop(self, step: Step) -> None:
-        """Tolerate a step that is not finite, or save what was before it and stop."""
-        number = self.tracker.position.step + 1
-        named = ", ".join(step.not_finite)
-        if self.skipped == self.skip_non_finite:
-            self._save()
-            raise Failure(
-                f"the loss or its gradient is not finite in step {number}, for {named}; no weight "
-                "was changed by it. Look at these files, lower the learning rate, or go on with "
-                f"--resume --skip-non-finite {self.skipped + 1}."
-            )
-        self.skipped += 1
-        self.folder.say(f"step {number} is skipped: not finite for {named}")
+    def _halt(self, asked: "Asked") -> None:
+        """Save what was before a step that has changed nothing, and stop."""
+        self._save()
+        self.processes.fail_together(asked.failure)
+        named = ", ".join(self.stage.to_blame(asked.step))
+        raise Failure(
+            f"the loss or its gradient is not finite in step {asked.number}, for {named}; no "
+            "weight was changed by it. Look at these files, lower the learning rate, or go on with "
+            f"--resume --skip-non-finite {self.skipped + 1}."
+        )
 
     def _save(self) -> None:
-        self.saver.save(self.model, self.stage, self.tracker, self.skipped)
+        self.saver.save(self.model, self.stage, self.tracker, self.rejects, self.skipped)
 
     def _validate(self) -> None:
         """Validate after an epoch, and keep the model where it is the best so far."""
@@ -209,12 +275,35 @@ class Trainer:
         position = self.tracker.position
         self.tracker.add_validation("val", losses, self.validator)
         lowered = self.best.consider(self.model, losses, position.epoch, position.step)
+        self.processes.wait()  # until it can be read by all
         self.folder.update(
             epoch=position.epoch, step=position.step, val=losses, best=self.best.scores
         )
         self.folder.say(f"epoch {position.epoch}, val: {in_words(losses)}")
         if lowered:
             self.folder.say(f"epoch {position.epoch} is the best so far: {', '.join(lowered)}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A step that the device was asked for, and what this rank could not read for it."""
+
+    number: int
+    step: PendingStep
+    rejects: list[Reject]
+    failure: Failure | None
+
+
+@dataclass
+class Wishes:
+    """What is to be done when every step that was asked for has been counted."""
+
+    stop: int = 0
+    save: bool = False
+    failure: Failure | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.stop or self.save or self.failure)
 
 
 def in_words(losses: dict[str, float]) -> str:

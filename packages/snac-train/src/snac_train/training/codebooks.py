@@ -70,13 +70,13 @@ class CodebookKeeper:
         """Change every level in the main process, and have the others take it over."""
         failure = None
         quantizer = self.objective.model.quantizer
-        if self.processes.main:
+        if self.processes.is_main:
             try:
                 self._change_levels(epoch, change)
             except Failure as error:
                 failure = error
         self.processes.fail_together(failure)
-        if self.processes.count > 1:
+        if self.processes.world_size > 1:
             state = {name: value.cpu() for name, value in quantizer.state_dict().items()}
             quantizer.load_state_dict(self.processes.gather([state])[0])
 

@@ -1,6 +1,5 @@
-"""Means of losses over the items of many batches."""
+"""Sums and means of losses over the items of many batches."""
 
-import math
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +10,7 @@ from snac_train.training.objective import Losses
 
 
 @dataclass
-class Means:
+class LossMeans:
     """Sums of losses, and how many items they are of."""
 
     sums: dict[str, float] = field(default_factory=dict)
@@ -28,8 +27,12 @@ class Means:
         return {name: value / self.count for name, value in self.sums.items()}
 
 
-class Sums:
-    """Sums of losses ``[B]`` on the device, so that it need not wait; then over all processes."""
+class LossSums:
+    """Sums of losses ``[B]`` on the device, so that nobody waits for them.
+
+    Attributes:
+        names: of the losses.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -45,22 +48,57 @@ class Sums:
             self._values = sums if self._values is None else self._values + sums
             self._items += len(next(iter(losses.values())))
 
+    def values(self) -> torch.Tensor:
+        """Return the sum of each loss, float64 ``[names]``."""
+        zeros = torch.zeros(len(self.names), dtype=torch.float64, device=self.device)
+        return zeros if self._values is None else self._values
+
     def over(self, processes: Processes) -> tuple[dict[str, float], int]:
         """Return the sums over every process's items, and how many items those are."""
-        values = self._values if self._values is not None else torch.zeros(len(self.names))
-        values = values.to(self.device).double()
         items = torch.tensor([self._items], dtype=torch.float64, device=self.device)
-        *sums, count = processes.total(torch.cat([values, items]))
+        *sums, count = processes.total(torch.cat([self.values(), items]))
         return dict(zip(self.names, sums, strict=True)), round(count)
 
 
-def not_finite(losses: Losses, batch: Batch) -> list[str]:
-    """Return the utterances of a batch whose loss is not a finite number."""
-    finite = torch.stack(list(losses.values())).isfinite().all(0).tolist()
-    pairs = zip(batch.utterance_ids, finite, strict=True)
-    return [utterance_id for utterance_id, fine in pairs if not fine]
+class OnItsWay:
+    """A vector that is being copied from the device, and can be read a step later."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self._event: torch.cuda.Event | None = None
+        self._copy = values
+        if values.device.type == "cuda":
+            self._copy = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+            self._copy.copy_(values, non_blocking=True)
+            self._event = torch.cuda.Event()
+            self._event.record()
+
+    def read(self) -> list[float]:
+        """Return the numbers; waits for them alone, not for what was asked of the device since."""
+        if self._event is not None:
+            self._event.synchronize()
+        return self._copy.tolist()
 
 
-def all_finite(values: dict[str, float]) -> bool:
-    """Say whether every value is a finite number."""
-    return all(map(math.isfinite, values.values()))
+class Blame:
+    """Finds which utterances have a loss that is not a finite number; looked up only at the end."""
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._finite: list[torch.Tensor] = []
+
+    def add(self, losses: Losses, batch: Batch) -> None:
+        """Remember a batch's utterances, and on the device whether their losses are finite."""
+        self._ids += batch.utterance_ids
+        values = torch.stack([value.detach() for value in losses.values()])
+        self._finite.append(values.isfinite().all(0))
+
+    def everybody(self) -> list[str]:
+        """Return all utterances that were added."""
+        return self._ids
+
+    def not_finite(self) -> list[str]:
+        """Return those whose loss is not finite."""
+        if not self._ids:
+            return []
+        finite = torch.cat(self._finite).tolist()
+        return [name for name, fine in zip(self._ids, finite, strict=True) if not fine]

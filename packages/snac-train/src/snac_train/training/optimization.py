@@ -105,8 +105,3 @@ def make_schedule(
 def _cosine(share: float, floor: float) -> float:
     """Fall from 1 to ``floor`` over shares 0 to 1 of the stage."""
     return floor + (1 - floor) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
-
-
-def current_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """Return each group's learning rate as ``lr/<group>``."""
-    return {f"lr/{group['name']}": group["lr"] for group in optimizer.param_groups}

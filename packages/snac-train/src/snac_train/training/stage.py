@@ -1,33 +1,30 @@
 """A stage of a run: what it trains, and one step of it."""
 
-import math
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from snac_common.errors import Failure
 from snac_model.codec import SNAC
 from snac_train.data.segments import Batch
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.curriculum import StageName
 from snac_train.recipe.tables import Recipe
-from snac_train.training.metrics import Sums, all_finite, not_finite
+from snac_train.training.arithmetic import tf32
+from snac_train.training.metrics import Blame, LossSums, OnItsWay
 from snac_train.training.objective import Losses, Objective
 from snac_train.training.optimization import (
-    current_rates,
     freeze_all_but,
     make_optimizer,
     make_schedule,
     parameter_groups,
     peak_rates,
 )
+from snac_train.training.player import Player
 
-# a step that is skipped moves the schedule all the same, so that it spans its stage
-warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before")
+DECODER = "decoder"
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,42 @@ class Step:
         sums: of each loss over the batch's items.
         samples: items in the batch.
         figures: the gradient's norm and each group's learning rate.
-        not_finite: utterances whose loss is not finite, or all if only the gradient is not; if
-            there are any, no weight was changed.
+        wishes: what the processes asked for beside it, each summed over them.
+        skipped: whether no weight was changed, as a loss or the gradient was not finite.
+        halted: whether that was once too often, or a process could not read its share: neither
+            this step nor a later one has changed anything.
     """
 
     sums: dict[str, float]
     samples: int
     figures: dict[str, float]
-    not_finite: list[str]
+    wishes: list[int]
+    skipped: bool = False
+    halted: bool = False
+
+
+@dataclass(frozen=True)
+class PendingStep:
+    """A step that was asked of the device; its figures may be read when the next one has been."""
+
+    names: list[str]
+    vector: OnItsWay
+    rates: dict[str, float]
+    samples: int
+    blame: Blame
+
+    def read(self) -> Step:
+        """Wait for the step and return what came of it."""
+        norm, skipped, halted, *values = self.vector.read()
+        sums = dict(zip(self.names, values, strict=False))
+        return Step(
+            sums,
+            self.samples,
+            {"grad_norm": norm, **self.rates},
+            [round(value) for value in values[len(self.names) :]],
+            skipped=bool(skipped),
+            halted=bool(halted),
+        )
 
 
 class Stage:
@@ -53,10 +78,11 @@ class Stage:
 
     Args:
         done: steps of the stage that an earlier process has taken.
-        optimizer_state: what its optimizer held, if any were taken.
+        state: of each player by name, if any steps were taken.
+        may_skip: steps that are not finite that may be left out before the stage halts.
 
     Raises:
-        Failure: if that is the state of another stage's optimizer.
+        Failure: if that is the state of another stage's players.
     """
 
     def __init__(
@@ -68,68 +94,93 @@ class Stage:
         processes: Processes,
         *,
         done: int = 0,
-        optimizer_state: dict[str, Any] | None = None,
+        state: Mapping[str, Mapping[str, Any]] | None = None,
+        may_skip: int = 0,
     ) -> None:
         groups = parameter_groups(model, recipe.model)
+        self.name = name
+        self.steps = steps
         self.peaks = peak_rates(name, groups, recipe)
-        self.parameters = [weight for group in self.peaks for weight in groups[group]]
-        freeze_all_but(model, self.parameters)
+        parameters = [weight for group in self.peaks for weight in groups[group]]
+        freeze_all_but(model, parameters)
         self.processes = processes
-        self.largest_norm = recipe.optimizer.clip or math.inf
+        self.allows_tf32 = recipe.optimizer.precision == "tf32"
         quantized = not (name == "warmup" and recipe.model.weights == "random")
-        self.objective = processes.wrap(Objective(model, recipe, quantized=quantized))
-        self.optimizer = make_optimizer(groups, self.peaks, recipe.optimizer)
-        self.schedule = make_schedule(name, self.optimizer, steps, recipe.schedule)
-        if optimizer_state is not None:
-            self._restore(optimizer_state, name)
-            self.schedule.last_epoch = done
+        optimizer = make_optimizer(groups, self.peaks, recipe.optimizer)
+        self.decoder = Player(
+            DECODER,
+            Objective(model, recipe, quantized=quantized),
+            parameters,
+            optimizer,
+            make_schedule(name, optimizer, steps, recipe.schedule),
+            processes=processes,
+            clip=recipe.optimizer.clip,
+        )
+        self.players = {DECODER: self.decoder}
+        if state is not None:
+            for player in self.players.values():
+                player.restore(state[player.name], done)
+        self._may_skip = may_skip
+        self._skipped = torch.zeros((), device=processes.device)
+        self._halted = torch.zeros((), device=processes.device)
 
-    def _restore(self, state: dict[str, Any], name: StageName) -> None:
-        saved = [group["name"] for group in state["param_groups"]]
-        if saved != list(self.peaks):
-            raise Failure(
-                f"the checkpoint was saved while {', '.join(saved)} were trained, but there the "
-                f"recipe now has the {name} stage, which trains {', '.join(self.peaks)}. Stages "
-                "can be moved only from where both have the same: leave curriculum.warmup_epochs "
-                "as it was, or go on from an earlier checkpoint."
-            )
-        self.optimizer.load_state_dict(state)
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Return what a checkpoint keeps of each player."""
+        return {name: player.state() for name, player in self.players.items()}
 
-    def step(self, batches: Sequence[Batch], counted: bool, samples: int) -> Step:
+    def step(
+        self,
+        batches: Sequence[Batch],
+        counted: bool,
+        samples: int,
+        wishes: Sequence[int] = (),
+        *,
+        cannot: bool = False,
+    ) -> PendingStep:
         """Take one step on this process's share of a batch of ``samples`` items.
 
+        Nothing here waits for the device.
+
         Args:
-            batches: the pieces of the share.
+            batches: the micro-batches of the share.
             counted: whether their losses count.
+            wishes: numbers that come back summed over the processes.
+            cannot: whether this process has no share, so that the stage must halt.
         """
-        losses = [
-            self._backward(batch, counted, samples, last=number == len(batches))
-            for number, batch in enumerate(batches, start=1)
-        ]
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.largest_norm)
-        totals = Sums(self.processes.device)
-        for part in losses:
-            totals.add(part, counted=counted)
-        sums, _ = totals.over(self.processes)
-        figures = {"grad_norm": norm.item(), **current_rates(self.optimizer)}
-        fine = all_finite(sums) and math.isfinite(figures["grad_norm"])
-        if fine:
-            self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.schedule.step()
-        return Step(sums, samples, figures, [] if fine else self._to_blame(batches, losses))
+        totals, blame = LossSums(self.processes.device), Blame()
+        with tf32(self.allows_tf32):
+            for number, batch in enumerate(batches, start=1):
+                losses = self._backward(batch, counted, samples, last=number == len(batches))
+                totals.add(losses, counted=counted)
+                blame.add(losses, batch)
+        norm = self.decoder.clip()
+        extra = torch.tensor([*wishes, int(cannot)], dtype=torch.float64)
+        own = torch.cat([totals.values(), extra.to(self.processes.device, non_blocking=True)])
+        summed = self.processes.summed(own)
+        flags = self._flags(summed[: len(totals.names)], norm, summed[-1])
+        rates = self.decoder.rates()
+        self.decoder.update(left_out=flags.max())
+        vector = torch.cat([torch.stack([norm.double(), *flags.double()]), summed[:-1]])
+        return PendingStep(totals.names, OnItsWay(vector), rates, samples, blame)
+
+    def _flags(self, sums: torch.Tensor, norm: torch.Tensor, cannot: torch.Tensor) -> torch.Tensor:
+        """Say whether the step is skipped and whether the stage has halted: float32 ``[2]``."""
+        skipped = 1 - (sums.isfinite().all() & norm.isfinite()).float()
+        self._skipped = self._skipped + skipped
+        over = (self._skipped > self._may_skip) | (cannot > 0)
+        self._halted = torch.maximum(self._halted, over.float())
+        return torch.stack([skipped, self._halted])
 
     def _backward(self, batch: Batch, counted: bool, samples: int, *, last: bool) -> Losses:
-        """Add a piece's gradient to what the whole batch's mean loss has."""
+        """Add a micro-batch's gradient to what the whole batch's mean loss has."""
         accelerator = self.processes.accelerator
-        with nullcontext() if last else accelerator.no_sync(self.objective):
-            losses = self.objective(batch)
-            mean = losses["loss"].sum() * (counted * self.processes.count / samples)
+        with nullcontext() if last else accelerator.no_sync(self.decoder.module):
+            losses = self.decoder.module(batch)
+            mean = losses["loss"].sum() * (counted * self.processes.world_size / samples)
             mean.backward()
         return losses
 
-    def _to_blame(self, batches: Sequence[Batch], losses: Sequence[Losses]) -> list[str]:
-        pairs = list(zip(losses, batches, strict=True))
-        own = [name for part, batch in pairs for name in not_finite(part, batch)]
-        everybody = [name for _, batch in pairs for name in batch.utterance_ids]
-        return sorted({*self.processes.gather(own)} or {*self.processes.gather(everybody)})
+    def to_blame(self, step: PendingStep) -> list[str]:
+        """Return every process's utterances whose loss is not finite; all, if only the gradient."""
+        own = self.processes.gather(step.blame.not_finite())
+        return sorted({*own} or {*self.processes.gather(step.blame.everybody())})

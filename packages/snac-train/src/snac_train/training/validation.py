@@ -3,44 +3,57 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+import numpy as np
 import torch
 
 from snac_common.errors import Failure
-from snac_model.geometry import Geometry
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs
-from snac_train.data.loading import load_batches
-from snac_train.data.segments import Batch
+from snac_train.data.loading import Readers
+from snac_train.data.reading import Segments
+from snac_train.data.segments import Batch, Reject
 from snac_train.data.slices import Draws, in_order
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import STOPS, Requests
 from snac_train.recipe.tables import Recipe
+from snac_train.training.arithmetic import tf32
 from snac_train.training.codebook_use import CodebookUse
-from snac_train.training.metrics import Sums, not_finite
+from snac_train.training.metrics import Blame, LossSums
 from snac_train.training.objective import Losses, Objective, resampled_losses
+
+BATCHES_BETWEEN_WISHES = 8  # to ask the others is to wait for the device
 
 
 class Validator:
-    """Measures objectives on the same segments each time.
+    """Measures objectives on the same segments each time, in float32 whatever trains.
 
     Args:
         segments: those of ``Draws.for_validation``.
-        workers: processes that read ahead.
+        reject: is told in every process of the utterances that none could read, in whose place
+            others were measured.
     """
 
     def __init__(
         self,
-        segments: SegmentDataset,
+        segments: Segments,
+        readers: Readers,
         batch_size: int,
-        workers: int,
+        *,
         processes: Processes,
         requests: Requests,
+        reject: Callable[[list[Reject]], None],
     ) -> None:
         self.segments = segments
+        self.readers = readers
         self.batch_size = batch_size
-        self.workers = workers
         self.processes = processes
         self.requests = requests
+        self.reject = reject
+
+    @property
+    def dataset(self) -> SegmentDataset:
+        """The segments themselves."""
+        return self.readers.source.dataset(self.segments)
 
     def validate(self, objective: Objective) -> dict[str, float]:
         """Return the mean over utterances of every loss.
@@ -48,7 +61,7 @@ class Validator:
         With a tokenizer that is being trained also the use of its codebooks.
 
         Raises:
-            Failure: if an utterance's loss is not finite, or its audio cannot be read.
+            Failure: if an utterance's loss is not finite, or too much audio cannot be read.
             KeyboardInterrupt, Terminated: if a signal asked to stop.
         """
         use = CodebookUse(objective.model) if objective.trains_tokenizer else None
@@ -67,78 +80,94 @@ class Validator:
 
     @torch.no_grad()
     def _measure(self, losses_of: Callable[[Batch], Losses]) -> dict[str, float]:
-        sums = Sums(self.processes.device)
-        blamed: list[str] = []
-        for batch, counted in self._batches():
-            losses = losses_of(batch)
-            sums.add(losses, counted=counted)
-            blamed += not_finite(losses, batch)
-        if blamed := self.processes.gather(blamed):
+        sums, blame = LossSums(self.processes.device), Blame()
+        rejects: list[Reject] = []
+        with tf32(False):
+            for batch, counted in self._batches():
+                losses = losses_of(batch)
+                sums.add(losses, counted=counted)
+                blame.add(losses, batch)
+                rejects += batch.rejects if counted else []
+        if blamed := self.processes.gather(blame.not_finite()):
             raise Failure(
                 f"the loss is not finite in validation for {', '.join(sorted(set(blamed)))}. "
                 "Look at these files, or lower the learning rate."
             )
+        self.reject(self.processes.gather(rejects))
         totals, count = sums.over(self.processes)
         return {name: value / count for name, value in totals.items()}
 
     def _batches(self) -> Iterator[tuple[Batch, bool]]:
         """Yield this process's batches, equally many in each: what fills up does not count."""
-        batches = in_order(list(range(len(self.segments))), self.batch_size)
-        rounds = -(-len(batches) // self.processes.count)
+        positions = np.arange(len(self.readers.source.utterances[self.segments.split]))
+        batches = in_order(positions, self.batch_size)
+        rounds = -(-len(batches) // self.processes.world_size)
         share = self.processes.share(batches)
-        counted = [True] * len(share) + [False] * (rounds - len(share))
-        loaded = load_batches(self.segments, (share + batches[:1])[:rounds], self.workers)
-        for batch, counts in zip(islice(loaded, rounds), counted, strict=True):
-            self._go_on_together(batch)
-            if isinstance(batch, Batch):
-                yield batch.to(self.processes.device), counts
+        loaded = self.readers.read(self.segments, (share + batches[:1])[:rounds])
+        failure: Failure | None = None
+        alone = self.processes.world_size == 1
+        for number, read in enumerate(islice(loaded, rounds)):
+            batch, counted = read, number < len(share)
+            if isinstance(batch, Failure):  # the others know nothing of it yet
+                failure, batch, counted = failure or batch, self.dataset.silence(), False
+            if alone or number % BATCHES_BETWEEN_WISHES == 0 or number == rounds - 1:
+                self._go_on_together(failure)
+            yield batch.to(self.processes.device), counted
 
-    def _go_on_together(self, batch: Batch | Failure) -> None:
-        self.processes.fail_together(batch if isinstance(batch, Failure) else None)
-        if stop := self.processes.largest([self.requests.stop])[0]:
+    def _go_on_together(self, failure: Failure | None) -> None:
+        failed, stop = self.processes.largest([failure is not None, self.requests.stop])
+        if failed:
+            self.processes.fail_together(failure)
+        if stop:
             raise STOPS[stop]
 
 
 class Validators:
-    """Makes validators of one run's utterances for any segment length."""
+    """Makes validators of one run's utterances for any segment length.
+
+    Args:
+        reject: as for Validator.
+    """
 
     def __init__(
         self,
         recipe: Recipe,
         inputs: Inputs,
-        workers: int,
+        readers: Readers,
+        *,
         processes: Processes,
         requests: Requests,
+        reject: Callable[[list[Reject]], None],
     ) -> None:
         self.recipe = recipe
         self.inputs = inputs
-        self.workers = workers
+        self.readers = readers
         self.processes = processes
         self.requests = requests
+        self.reject = reject
 
     def of(self, segment_s: float) -> Validator:
         """Return the validator with segments of about ``segment_s`` seconds.
 
         Its segments depend on utterances and validation settings alone.
         """
-        segments = validation_segments(self.recipe, self.inputs, segment_s)
-        size = self.recipe.validation.batch_size
-        return Validator(segments, size, self.workers, self.processes, self.requests)
+        return Validator(
+            segments_to_validate(self.recipe, self.inputs, segment_s),
+            self.readers,
+            self.recipe.validation.batch_size,
+            processes=self.processes,
+            requests=self.requests,
+            reject=self.reject,
+        )
+
+
+def segments_to_validate(recipe: Recipe, inputs: Inputs, segment_s: float) -> Segments:
+    """Return segments of about ``segment_s`` seconds of the val split, the same in every run."""
+    tokens = inputs.model.geometry.coarse_tokens(segment_s)
+    return Segments("val", tokens, Draws.for_validation(recipe.validation.seed))
 
 
 def validation_segments(recipe: Recipe, inputs: Inputs, segment_s: float) -> SegmentDataset:
-    """Return segments of about ``segment_s`` seconds of the val split, the same in every run."""
-    geometry = inputs.model.geometry
-    return SegmentDataset(
-        inputs.val,
-        inputs.reference,
-        geometry,
-        segment_tokens=geometry.coarse_tokens(segment_s),
-        context=context_tokens(geometry, recipe),
-        draws=Draws.for_validation(recipe.validation.seed),
-    )
-
-
-def context_tokens(geometry: Geometry, recipe: Recipe) -> int:
-    """Return the coarse tokens that are decoded on each side of a segment."""
-    return geometry.context_tokens if recipe.data.context else 0
+    """Return those segments, ready to be read."""
+    segments = segments_to_validate(recipe, inputs, segment_s)
+    return inputs.source(recipe).dataset(segments)

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -17,9 +18,10 @@ from snac_common.errors import Failure
 from snac_common.files import TEMPORARY_SUFFIX, flush_to_disk
 
 MODEL, CONFIG = "model.safetensors", "config.json"
-OPTIMIZER, RANDOM, STATE = "optimizer.pt", "random.pt", "state.json"
+RANDOM, STATE = "random.pt", "state.json"
 # the first two are a model folder, which every command takes that takes a model
-FILES = (MODEL, CONFIG, OPTIMIZER, RANDOM, STATE)
+FILES = (MODEL, CONFIG, RANDOM, STATE)
+PLAYERS = "players"
 MANIFEST = "manifest.json"
 
 Tensors = dict[str, torch.Tensor]
@@ -32,14 +34,14 @@ class Checkpoint:
     Attributes:
         model: the model's state dict.
         config: the model's ``config.json``.
-        optimizer: the optimizer's state dict.
+        players: what each module that is trained goes on from, by its name.
         random: states of the random generators, one entry a process.
         state: the rest, as JSON has it.
     """
 
     model: Tensors
     config: dict[str, Any]
-    optimizer: dict[str, Any]
+    players: dict[str, dict[str, Any]]
     random: list[dict[str, Any]]
     state: dict[str, Any]
 
@@ -53,7 +55,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     temporary = folder.with_name(folder.name + TEMPORARY_SUFFIX)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
+        (temporary / PLAYERS).mkdir(parents=True)
         for name, write in _writers(checkpoint).items():
             write(temporary / name)
             flush_to_disk(temporary / name)
@@ -74,7 +76,10 @@ def _writers(checkpoint: Checkpoint) -> dict[str, Callable[[Path], object]]:
     return {
         MODEL: lambda path: save_file(weights, path),
         CONFIG: lambda path: path.write_text(json.dumps(checkpoint.config, indent=2) + "\n"),
-        OPTIMIZER: lambda path: torch.save(checkpoint.optimizer, path),
+        **{
+            f"{PLAYERS}/{name}.pt": partial(torch.save, state)
+            for name, state in checkpoint.players.items()
+        },
         RANDOM: lambda path: torch.save(checkpoint.random, path),
         STATE: lambda path: path.write_text(json.dumps(checkpoint.state, indent=1) + "\n"),
     }
@@ -93,7 +98,8 @@ class _File:
 
 
 def _write_manifest(folder: Path) -> None:
-    files = {path.name: asdict(_File.of(path)) for path in sorted(folder.iterdir())}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {str(path.relative_to(folder)): asdict(_File.of(path)) for path in paths}
     manifest = folder / MANIFEST
     manifest.write_text(json.dumps(files, indent=1) + "\n")
     flush_to_disk(manifest)
@@ -104,7 +110,7 @@ def damage(folder: Path) -> str | None:
     """Say what is wrong with a checkpoint's files, by their sizes and hashes; None if nothing."""
     try:
         recorded = json.loads((folder / MANIFEST).read_text())
-        for name in FILES:
+        for name in {**dict.fromkeys(FILES), **recorded}:
             expected = _File(**recorded[name])
             size = os.path.getsize(folder / name)
             if size != expected.size:
@@ -112,7 +118,7 @@ def damage(folder: Path) -> str | None:
             if _File.of(folder / name) != expected:
                 return f"the content of {name} has changed"
     except FileNotFoundError as error:
-        return f"{Path(str(error.filename)).name} is missing"
+        return f"{Path(str(error.filename)).relative_to(folder)} is missing"
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{MANIFEST} cannot be used: {error!r}"
     return None
@@ -137,9 +143,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         return Checkpoint(
             model=load_file(folder / MODEL),
             config=json.loads((folder / CONFIG).read_text()),
-            optimizer=torch.load(folder / OPTIMIZER, map_location="cpu", weights_only=True),
-            random=torch.load(folder / RANDOM, map_location="cpu", weights_only=True),
+            players={path.stem: _load(path) for path in sorted((folder / PLAYERS).glob("*.pt"))},
+            random=_load(folder / RANDOM),
             state=json.loads((folder / STATE).read_text()),
         )
     except (OSError, ValueError, RuntimeError, UnpicklingError) as error:
         raise Failure(f"the checkpoint {folder} cannot be read: {type(error).__name__}") from error
+
+
+def _load(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)

@@ -11,6 +11,7 @@ from snac_train.recipe.tables import Recipe
 from snac_train.run.checkpoints.checkpoint import Checkpoint
 from snac_train.run.checkpoints.random_state import random_state
 from snac_train.run.checkpoints.rotation import Checkpoints
+from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder
 from snac_train.run.tracker import Tracker
 from snac_train.training.stage import Stage
@@ -40,35 +41,49 @@ class Saver:
         self.saved_at = time.monotonic()
         self.saved_step: int | None = None
 
-    def is_due(self, step: int) -> bool:
-        """Say whether a signal, the clock or the number of steps asks for a checkpoint."""
-        settings = self.recipe.checkpoint
+    def is_due(self) -> bool:
+        """Say whether a signal or the clock asks this process for a checkpoint."""
+        every = self.recipe.checkpoint.every_minutes
         minutes = (time.monotonic() - self.saved_at) / 60
-        by_clock = self.processes.main and 0 < settings.every_minutes <= minutes
-        by_steps = settings.every_steps and step and step % settings.every_steps == 0
-        return bool(self.requests.save or by_clock or by_steps)
+        return self.requests.save or (self.processes.is_main and 0 < every <= minutes)
 
-    def save(self, model: SNAC, stage: Stage, tracker: Tracker, skipped: int) -> None:
-        """Write a checkpoint, unless this step has one."""
+    def is_due_after(self, step: int) -> bool:
+        """Say whether the recipe wants a checkpoint after this step."""
+        every = self.recipe.checkpoint.every_steps
+        return every > 0 and step > 0 and step % every == 0
+
+    def save(
+        self,
+        model: SNAC,
+        stage: Stage,
+        tracker: Tracker,
+        rejects: Rejects,
+        skipped: int,
+    ) -> None:
+        """Write a checkpoint, unless this step has one; return in all ranks when it is there."""
         step = tracker.position.step
         if step != self.saved_step:
             random = self.processes.gather([random_state()])
-            if self.processes.main:
+            if self.processes.is_main:
                 state = {
                     "facts": self.facts,
                     "recipe": asdict(self.recipe),
                     "tracker": tracker.state(),
-                    "metrics_bytes": self.folder.flushed_metrics(),
+                    "epoch": asdict(tracker.epoch),
+                    "stage_steps": stage.steps,
+                    "metrics_bytes": self.folder.metrics.flushed(),
+                    "rejects": rejects.state(),
                     "skipped": skipped,
                 }
                 checkpoint = Checkpoint(
                     model=model.state_dict(),
                     config=model.config.to_dict(),
-                    optimizer=stage.optimizer.state_dict(),
+                    players=stage.state(),
                     random=random,
                     state=state,
                 )
                 path = self.checkpoints.save(step, checkpoint)
                 self.folder.say(f"saved {path}")
+            self.processes.wait()  # who ends first would have the others ended too
         self.requests.save = False
         self.saved_at, self.saved_step = time.monotonic(), step
