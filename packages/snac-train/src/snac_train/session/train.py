@@ -165,7 +165,12 @@ class _Run:
         """Say whether the run has been finished, and nothing has been added to its plan."""
         if not self.checkpoint or self.folder.state.get("state") != "finished":
             return False
-        return self.checkpoint.state["tracker"]["position"]["epoch"] == len(self.epochs)
+        position, epoch = (
+            self.checkpoint.state["tracker"]["position"],
+            self.checkpoint.state["epoch"],
+        )
+        taken = position["epoch_step"] == epoch["steps"]
+        return taken and position["epoch"] == len(self.epochs)
 
     def _summary(self) -> dict[str, Any]:
         """Say how far each best score lies under the untouched model's."""
