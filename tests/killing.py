@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -112,8 +113,20 @@ def workers(command: ForkServerProcess) -> list[int]:
 
 def run_two(arguments: Sequence[object], moment: Moment | None = None, *, log: Path) -> list[int]:
     """Run ``snac-train`` as two processes; where the first one is killed, the second one is too."""
+    first, second = start_two(arguments, moment, log=log)
+    first.join()
+    if first.exitcode == -signal.SIGKILL:
+        second.kill()
+    second.join()
+    return [int(process.exitcode or 0) for process in (first, second)]
+
+
+def start_two(
+    arguments: Sequence[object], moment: Moment | None = None, *, log: Path
+) -> list[ForkServerProcess]:
+    """Start ``snac-train`` as two processes; the moment is the first one's."""
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
-    first, second = (
+    return [
         start(
             TRAIN,
             arguments,
@@ -122,12 +135,15 @@ def run_two(arguments: Sequence[object], moment: Moment | None = None, *, log: P
             surroundings=Surroundings({**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}),
         )
         for rank in range(2)
-    )
-    first.join()
-    if first.exitcode == -signal.SIGKILL:
-        second.kill()
-    second.join()
-    return [int(process.exitcode or 0) for process in (first, second)]
+    ]
+
+
+def wait_until_stopped(process: ForkServerProcess) -> None:
+    """Return when a moment's SIGSTOP has halted a process, or it has ended."""
+    while process.exitcode is None:
+        if Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+            return
+        time.sleep(0.05)
 
 
 def _command(

@@ -1,8 +1,10 @@
 """Two processes share every batch, and come to what one comes to."""
 
 import json
+import os
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,65 @@ def test_a_damaged_checkpoint_that_was_asked_for_stops_both(
     assert codes == [1, 1], log.read_text()
     assert log.read_text().count("state.json has 2 bytes") == 2
     assert "Traceback" not in log.read_text()
+
+
+def test_a_finished_run_is_resumed_by_both(voices: Path, root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    log = tmp_path / "resumed"
+    codes = killing.run_two(arguments(tmp_path, voices, *ODD, "--resume"), log=log)
+    assert codes == [0, 0], log.read_text()
+    assert result(tmp_path) == result(root)
+
+
+def run_with_a_pause(
+    root: Path, line: list[object], moment: str, *, told: int | None = None
+) -> list[int | None]:
+    """Run two processes, the first of which halts for a while before it calls a function.
+
+    Args:
+        told: a signal that both get as soon as they train.
+    """
+    halt = Moment(moment, 1, after=False, number=signal.SIGSTOP)
+    first, second = killing.start_two(line, halt, log=root / "log")
+    if told:
+        while '"train"' not in lines_of(root) and first.exitcode is None:
+            time.sleep(0.05)
+        for process in (first, second):
+            os.kill(int(process.pid or 0), told)
+    killing.wait_until_stopped(first)
+    time.sleep(1)
+    assert second.exitcode is None, "it did not wait for the first"
+    os.kill(int(first.pid or 0), signal.SIGCONT)
+    first.join()
+    second.join()
+    return [first.exitcode, second.exitcode]
+
+
+def lines_of(root: Path) -> str:
+    path = root / "runs/one/metrics.jsonl"
+    return path.read_text() if path.exists() else ""
+
+
+def test_all_measure_the_best_model_that_was_written(voices: Path, tmp_path: Path) -> None:
+    """The end of a run of one epoch does not race the writer of its best model."""
+    short = {"curriculum.epochs": "1", "curriculum.epoch_ranges": "1"}
+    short |= {"curriculum.segment_s": "0.2", "curriculum.batch_multiplier": "1"}
+    short["validation.curriculum"] = "true"
+    line = arguments(tmp_path, voices, *settings(short))
+    codes = run_with_a_pause(tmp_path, line, "snac_train.run.best_models:save")
+    assert codes == [0, 0], (tmp_path / "log").read_text()
+    assert state(tmp_path)["after"].keys() == {"0.2"}
+
+
+def test_nobody_leaves_while_the_main_process_saves(voices: Path, tmp_path: Path) -> None:
+    long = settings({"curriculum.epochs": "50", "curriculum.epoch_ranges": "1-2,3-50"})
+    never = settings({"checkpoint.every_steps": "0"})
+    moment = "snac_train.run.checkpoints.checkpoint:_write_manifest"
+    line = arguments(tmp_path, voices, *long, *never)
+    codes = run_with_a_pause(tmp_path, line, moment, told=signal.SIGTERM)
+    assert codes == [143, 143], (tmp_path / "log").read_text()
+    assert state(tmp_path)["state"] == "stopped"
+    assert len(list(tmp_path.glob("runs/one/checkpoints/step-*"))) == 1
 
 
 def state(root: Path) -> dict[str, Any]:

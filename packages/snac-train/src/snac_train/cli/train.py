@@ -9,7 +9,13 @@ import click
 
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
-from snac_common.options import artifacts_option, codes_option, device_option, manifest_option
+from snac_common.options import (
+    artifacts_option,
+    codes_option,
+    device_option,
+    manifest_option,
+    max_reject_rate_option,
+)
 from snac_common.tool import Tool
 from snac_train.cli.options import recipe_options, recipe_overrides
 
@@ -66,6 +72,7 @@ snac-train --phase base --base builtin:speech-small --run small
     metavar="N",
     help="Leave out up to N steps whose loss is not finite.",
 )
+@max_reject_rate_option
 @click.option(
     "--wandb",
     type=click.Choice(["online", "offline", "disabled"]),
@@ -97,6 +104,7 @@ def main(
     device: str,
     workers: int | None,
     skip_non_finite: int,
+    max_reject_rate: float,
     wandb: str,
     settings: tuple[str, ...],
     show_recipe: bool,
@@ -149,6 +157,7 @@ def main(
         workers=earlier.workers if workers is None else workers,
         start=Start(resume is not None, _checkpoint(resume), allow_changed, wandb),
         skip_non_finite=skip_non_finite,
+        max_reject_rate=max_reject_rate,
     )
     if preflight:
         print_summary(**check_before(recipe, request, gpus))

@@ -52,6 +52,16 @@ class Readers:
         self._requests.current = [BatchRequest(segments, positions) for positions in batches]
         return iter(self._loader)
 
+    def close(self) -> None:
+        """End the workers; they ignore what would end them otherwise."""
+        iterator = self._loader._iterator
+        if iterator is None:
+            return
+        iterator._shutdown_workers()  # type: ignore[attr-defined]
+        for worker in iterator._workers:  # type: ignore[attr-defined]
+            worker.kill()
+        self._loader._iterator = None
+
 
 def prepare_server() -> None:
     """Start the server that workers are forked from, which a signal to the group must not end."""

@@ -38,15 +38,17 @@ class Requests:
     def handle_signals(self) -> Iterator[None]:
         """Take signals as wishes: SIGINT, SIGTERM, SIGHUP to stop, SIGUSR1 to save and go on.
 
-        Another signal to stop, later than launchers repeat theirs, ends the process at once.
+        Another signal to stop, later than launchers repeat theirs, ends the process at once. When
+        one that was asked to stop has done so, no signal disturbs its end.
         """
-        heard = [number for number in HANDLED if signal.getsignal(number) != signal.SIG_IGN]
+        hangup_counts = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN  # not under nohup
+        heard = [number for number in HANDLED if number != signal.SIGHUP or hangup_counts]
         before = {number: signal.signal(number, self._handle) for number in heard}
         try:
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if self.stop else handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGUSR1:

@@ -1,5 +1,6 @@
 """One run from its inputs to its summary."""
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,14 @@ def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
     processes = Processes(request.device)
     folder = RunFolder(request.run, writes=processes.is_main)
     requests = Requests()
-    try:
-        with requests.handle_signals():
-            summary = _Run(recipe, request, processes, folder, requests).to_its_end()
-    except BaseException as error:
-        _end_early(folder, error)
-        raise
+    with requests.handle_signals():
+        try:
+            run = _Run(recipe, request, processes, folder, requests)
+            with closing(run.readers):
+                summary = run.to_its_end()
+        except BaseException as error:
+            _end_early(folder, error)
+            raise
     processes.end()
     return summary if processes.is_main else None
 
@@ -107,7 +110,7 @@ class _Run:
         inputs.base_model.to(processes.device)
         if recipe.model.compile:
             compile_decoder(inputs.model)
-        readers = Readers(
+        self.readers = readers = Readers(
             inputs.source(recipe),
             _choose_workers(request.workers, processes),
             pin=processes.device.type == "cuda",

@@ -111,6 +111,7 @@ class Trainer:
             for part in parts:
                 self._train_epoch(part)
                 self._save()
+                self.rejects.judge_epoch()
                 self._validate()
             self.processes.unwrap_all()
 
