@@ -77,7 +77,10 @@ class Stage:
         self.processes = processes
         self.largest_norm = recipe.optimizer.clip or math.inf
         quantized = not (name == "warmup" and recipe.model.weights == "random")
-        self.objective = processes.wrap(Objective(model, recipe, quantized=quantized))
+        precision = recipe.optimizer.precision
+        self.objective = processes.wrap(
+            Objective(model, recipe, quantized=quantized, precision=precision)
+        )
         self.optimizer = make_optimizer(groups, self.peaks, recipe.optimizer)
         self.schedule = make_schedule(name, self.optimizer, steps, recipe.schedule)
         if optimizer_state is not None:
