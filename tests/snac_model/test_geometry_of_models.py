@@ -37,8 +37,7 @@ def frames_that_matter(model: SNAC, output: int) -> tuple[int, int]:
     frame, frames = 30, 61
     z = torch.randn(1, model.config.latent_channels, frames, dtype=torch.float64)
     z.requires_grad_()
-    outputs = model.decode_latents(z, no_noise)
-    signal = (outputs if isinstance(outputs, tuple) else (outputs,))[output]
+    signal = list(model.decode_latents(z, no_noise).values())[output]
     per_frame = signal.shape[-1] // frames
     weights = torch.rand(per_frame, dtype=torch.float64) + 0.5
     (signal[0, 0, frame * per_frame : (frame + 1) * per_frame] * weights).sum().backward()

@@ -1,5 +1,6 @@
 """Noise that is a pure function of seed, block and position."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from models import NARROW, codes, seeded
 
 from snac_model.dual_head import DualHeadSNAC
-from snac_model.noise import RandomNoise, SeededNoise, no_noise
+from snac_model.noise import RandomNoise, SeededNoise, no_noise, seed_tensor
 
 seeds = st.integers(-(2**63), 2**64 - 1)
 blocks = st.integers(0, 5)
@@ -30,6 +31,25 @@ def test_noise_does_not_depend_on_batch_length_channels_or_order(
     for seed, item in zip(batch, together[:, 0], strict=True):
         longer = draw(seed, block, length + other_length, channels=7)
         assert torch.equal(item, longer[:length])
+
+
+@given(st.lists(seeds, min_size=1, max_size=4), blocks, st.integers(0, 2**40))
+def test_seeds_are_the_same_as_a_tensor(batch: list[int], block: int, start: int) -> None:
+    features = torch.zeros(len(batch), 2, 30)
+    wrapped = np.array([seed % 2**64 for seed in batch], np.uint64).view(np.int64)
+    tensors = SeededNoise(torch.from_numpy(wrapped)), SeededNoise(seed_tensor(batch))
+    for source in tensors:
+        assert source(features, block, start).equal(SeededNoise(batch)(features, block, start))
+
+
+def test_no_tensor_is_made_of_python_numbers_while_decoding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a GPU each would wait for all that was asked of it before."""
+    source, features = SeededNoise([1, 2]), torch.zeros(2, 2, 30)
+    source(features, 0)
+    monkeypatch.setattr(torch, "tensor", lambda *_, **__: pytest.fail("a tensor was made"))
+    source(features, 1)
 
 
 def test_one_seed_serves_a_whole_batch() -> None:

@@ -47,6 +47,14 @@ class Encoder(nn.Module):
         return audio
 
 
+class FinalLayers(nn.Sequential):
+    """A head at the trunk's own rate: features ``[B, C, T]`` to audio ``[B, 1, T]``."""
+
+    def forward(self, features: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
+        """Apply Snake, convolution and tanh, none of which takes noise."""
+        return super().forward(features)
+
+
 class Decoder(nn.Module):
     """Latents ``[B, C, T]`` to audio ``[B, 1, T * prod(decoder_rates)]``.
 
@@ -77,9 +85,9 @@ class Decoder(nn.Module):
         return nn.Sequential(*list(self.model)[:-3])
 
     @property
-    def head(self) -> nn.Sequential:
+    def head(self) -> FinalLayers:
         """Snake, final convolution and tanh."""
-        return nn.Sequential(*list(self.model)[-3:])
+        return FinalLayers(*list(self.model)[-3:])
 
     @property
     def blocks(self) -> list[DecoderBlock]:
@@ -99,7 +107,7 @@ class Decoder(nn.Module):
 
     def forward(self, z: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
         """Map latents ``[B, C, T]`` to audio ``[B, 1, T * prod(rates)]``."""
-        return self.head(self.features(z, noise))
+        return self.head(self.features(z, noise), noise)
 
 
 class SNAC(nn.Module):
@@ -199,24 +207,36 @@ class SNAC(nn.Module):
     ) -> Any:  # the dual head returns a pair
         """Return the audio ``[B, 1, T]`` of codes ``[B, tokens]``, whole coarse tokens long.
 
+        ``decode_by_rate`` returns the same as a dict, whatever the number of heads.
+
         Args:
             codes: int64, one tensor a level, coarsest first.
             noise: where the noise blocks get their noise; torch's global generator by default.
         """
-        return self.decode_latents(self.quantizer.from_codes(codes), noise)
+        return _official(self.decode_by_rate(codes, noise))
 
-    def decode_latents(self, z: torch.Tensor, noise: NoiseSource | None = None) -> Any:
-        """Return the audio ``[B, 1, T]`` of quantized latents ``[B, C, frames]``."""
-        return self.decoder(z, noise or RandomNoise())
+    def decode_latents(
+        self, z: torch.Tensor, noise: NoiseSource | None = None
+    ) -> dict[int, torch.Tensor]:
+        """Return the audio ``[B, 1, T]`` of quantized latents ``[B, C, frames]`` by rate in Hz.
+
+        Autocast, if it is on, reaches the trunk alone: heads compute in float32, as half precision
+        would round the audio to 8 bits, which is as loud as speech is at 10 kHz.
+        """
+        noise = noise or RandomNoise()
+        features = self.decoder.features(z, noise)
+        if not torch.is_autocast_enabled(z.device.type):
+            return {rate: head(features, noise) for rate, head in self.heads.items()}
+        with torch.autocast(z.device.type, enabled=False):
+            features = features.float()
+            return {rate: head(features, noise) for rate, head in self.heads.items()}
 
     def forward(
         self, audio: torch.Tensor, noise: NoiseSource | None = None
     ) -> tuple[Any, list[torch.Tensor]]:
         """Encode and decode ``[B, 1, T]``; what comes out is trimmed to the input's own length."""
         z_q, codes = self.quantizer(self.encoder(self.preprocess(audio)))
-        trimmed = self.trim(self._by_rate(self.decode_latents(z_q, noise)), audio.shape[-1])
-        outputs = tuple(trimmed.values())
-        return outputs if len(outputs) > 1 else outputs[0], codes
+        return _official(self.trim(self.decode_latents(z_q, noise), audio.shape[-1])), codes
 
     @property
     def device(self) -> torch.device:
@@ -232,12 +252,7 @@ class SNAC(nn.Module):
         self, codes: Sequence[torch.Tensor], noise: NoiseSource | None = None
     ) -> dict[int, torch.Tensor]:
         """Decode, with each output under its rate in Hz, whatever the number of heads."""
-        return self._by_rate(self.decode(codes, noise))
-
-    def _by_rate(self, outputs: Any) -> dict[int, torch.Tensor]:
-        """Name the outputs of ``decode_latents`` by their rates."""
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        return dict(zip(self.geometry.output_rates, outputs, strict=True))
+        return self.decode_latents(self.quantizer.from_codes(codes), noise)
 
     def trim(self, outputs: dict[int, torch.Tensor], num_samples: int) -> dict[int, torch.Tensor]:
         """Cut outputs to an utterance of ``num_samples`` samples at the codec's rate."""
@@ -259,3 +274,9 @@ class SNAC(nn.Module):
     def tokenizer_modules(self) -> tuple[nn.Module, nn.Module]:
         """Return what decides the codes, encoder and quantizer; training a decoder freezes it."""
         return self.encoder, self.quantizer
+
+
+def _official(outputs: dict[int, torch.Tensor]) -> Any:
+    """Return outputs as the official interface has them: audio, or a pair, lower rate first."""
+    audio = tuple(outputs.values())
+    return audio if len(audio) > 1 else audio[0]

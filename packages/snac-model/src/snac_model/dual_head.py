@@ -14,7 +14,7 @@ from torch import nn
 from snac_model.codec import SNAC
 from snac_model.config import CodecConfig
 from snac_model.layers import DecoderBlock, Snake, conv
-from snac_model.noise import NoiseSource, RandomNoise
+from snac_model.noise import NoiseSource
 
 
 class DoubleRateHead(nn.Module):
@@ -73,14 +73,6 @@ class DualHeadSNAC(SNAC):
         names = model.state_dict().keys()
         model.load_state_dict({n: value for n, value in self.state_dict().items() if n in names})
         return model.train(self.training)
-
-    def decode_latents(
-        self, z: torch.Tensor, noise: NoiseSource | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return ``(audio_24k [B, 1, T], audio_48k [B, 1, 2T])`` of latents ``[B, C, frames]``."""
-        noise = noise or RandomNoise()
-        features = self.decoder.features(z, noise)
-        return self.decoder.head(features), self.head_48k(features, noise)
 
 
 def double_rate(base: SNAC, *, copied: bool = True) -> SNAC:

@@ -56,21 +56,28 @@ class SeededNoise:
     differ from one machine to the next.
 
     Args:
-        seeds: one seed for each item of the batch, or one for all.
+        seeds: one seed for each item of the batch, or one for all; of any 64 bits, signed or not.
+            As an int64 tensor ``[B]`` where the features are, they are used without the GPU being
+            waited for.
     """
 
-    def __init__(self, seeds: int | Sequence[int]) -> None:
-        self.seeds = [seeds] if isinstance(seeds, int) else list(seeds)
+    def __init__(self, seeds: int | Sequence[int] | torch.Tensor) -> None:
+        self.seeds = seeds if isinstance(seeds, torch.Tensor) else seed_tensor(seeds)
 
     def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor:
         """Look up ``[B, 1, T]`` for positions from ``start`` on."""
         device = features.device
-        seeds = torch.tensor([_signed(seed) for seed in self.seeds], device=device)
+        seeds = self.seeds = self.seeds.to(device)  # moved once, where it must be
         position = torch.arange(start, start + features.shape[-1], device=device)
         stream = _mix(seeds + _signed((block + 1) * _GOLDEN))
         quantile = _mix(stream[:, None] + position * _signed(_GOLDEN)) & 0xFFFF
         noise = _normal_quantiles(device)[quantile].to(features.dtype)
         return noise[:, None].expand(features.shape[0], 1, -1)
+
+
+def seed_tensor(seeds: int | Sequence[int]) -> torch.Tensor:
+    """Return seeds as int64 ``[B]``: their 64 bits, whose highest may then be a sign."""
+    return torch.tensor([_signed(seed) for seed in ([seeds] if isinstance(seeds, int) else seeds)])
 
 
 _GOLDEN = 0x9E3779B97F4A7C15

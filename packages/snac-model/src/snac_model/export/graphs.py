@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from snac_model.codec import SNAC
-from snac_model.dual_head import DoubleRateHead
 from snac_model.noise import NoiseSource, RandomNoise
 
 OPSET = 18
@@ -73,9 +72,7 @@ class DecoderGraph(nn.Module):
     def decode(self, codes: Sequence[torch.Tensor], noise: NoiseSource) -> torch.Tensor:
         """Return the audio of one head."""
         features = self.decoder.features(self.quantizer.from_codes(codes), noise)
-        if isinstance(self.head, DoubleRateHead):
-            return self.head(features, noise)
-        return self.head(features)
+        return self.head(features, noise)
 
 
 def write_graph(

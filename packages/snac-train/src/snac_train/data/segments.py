@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import torch
 
+from snac_model.noise import seed_tensor
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -46,6 +48,7 @@ class Batch:
 
     Attributes:
         rejects: utterances in whose place others were read.
+        noise_seeds: int64, see ``seed_tensor``.
         segment_tokens: coarse tokens in each segment.
         window_tokens: coarse tokens in each window.
         rate: of ``audio``, in Hz.
@@ -53,10 +56,10 @@ class Batch:
     """
 
     utterance_ids: list[str]
-    noise_seeds: list[int]
+    noise_seeds: torch.Tensor
     codes: list[torch.Tensor]
     tokens: torch.Tensor
-    offsets: list[int]
+    offsets: torch.Tensor
     audio: torch.Tensor
     valid: dict[int, torch.Tensor]
     segment_tokens: int
@@ -71,10 +74,10 @@ class Batch:
         levels = zip(*(segment.codes for segment in segments), strict=True)
         return cls(
             utterance_ids=[segment.utterance_id for segment in segments],
-            noise_seeds=[segment.noise_seed for segment in segments],
+            noise_seeds=seed_tensor([segment.noise_seed for segment in segments]),
             codes=[torch.stack(level) for level in levels],
             tokens=torch.tensor([segment.tokens for segment in segments]),
-            offsets=[segment.offset for segment in segments],
+            offsets=torch.tensor([segment.offset for segment in segments]),
             audio=torch.stack([segment.audio for segment in segments]),
             valid={
                 rate: torch.tensor([segment.valid[rate] for segment in segments])

@@ -25,14 +25,18 @@ class Objective(nn.Module):
     Args:
         quantized: whether a tokenizer that is trained chooses codes; without, its projections
             stand for them.
+        precision: of what is trained, ``fp32`` or ``bf16``: the trunk's and the encoder's, never
+            that of heads and losses. What only measures a model leaves it at float32.
     """
 
-    def __init__(self, model: SNAC, recipe: Recipe, *, quantized: bool = True) -> None:
+    def __init__(
+        self, model: SNAC, recipe: Recipe, *, quantized: bool = True, precision: str = "fp32"
+    ) -> None:
         super().__init__()
         self.quantized = quantized
         self.model = model
         self.heads = {HEADS[rate]: rate for rate in model.geometry.output_rates}
-        self.precision = recipe.optimizer.precision
+        self.precision = precision
         self.trains_tokenizer = not (recipe.model.freeze_encoder and recipe.model.freeze_vq)
         loss = recipe.loss
         self.weights = {"24k": loss.weight_24k, "48k": loss.weight_48k}
@@ -92,10 +96,9 @@ class Objective(nn.Module):
 
     def decode(self, latents: torch.Tensor, batch: Batch) -> Losses:
         """Decode the windows: each head's audio ``[B, T]`` in float32, context included."""
-        with self._autocast(latents.device):
+        with self._autocast(latents.device):  # which heads leave
             outputs = self.model.decode_latents(latents, SeededNoise(batch.noise_seeds))
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        return {head: audio[:, 0].float() for head, audio in zip(self.heads, outputs, strict=True)}
+        return {head: outputs[rate][:, 0] for head, rate in self.heads.items()}
 
     def references(self, batch: Batch) -> Losses:
         """Return what each head's segments are compared with, ``[B, T]``."""
@@ -131,13 +134,10 @@ class Objective(nn.Module):
 
     def cut(self, audio: torch.Tensor, rate: int, batch: Batch) -> torch.Tensor:
         """Cut each item's segment out of its window, ``[B, T]`` to ``[B, t]``."""
-        geometry, length = self.model.geometry, batch.segment_tokens
-        return torch.stack(
-            [
-                window[geometry.sample_span(rate, offset, length)]
-                for window, offset in zip(audio, batch.offsets, strict=True)
-            ]
-        )
+        geometry = self.model.geometry
+        length = geometry.sample_span(rate, 0, batch.segment_tokens).stop
+        starts = batch.offsets * geometry.coarse_samples(rate)
+        return audio.gather(1, starts[:, None] + torch.arange(length, device=audio.device))
 
     def _autocast(self, device: torch.device) -> torch.autocast | nullcontext:
         if self.precision == "bf16":

@@ -109,7 +109,7 @@ class Stage:
         optimizer = make_optimizer(groups, self.peaks, recipe.optimizer)
         self.decoder = Player(
             DECODER,
-            Objective(model, recipe, quantized=quantized),
+            Objective(model, recipe, quantized=quantized, precision=recipe.optimizer.precision),
             parameters,
             optimizer,
             make_schedule(name, optimizer, steps, recipe.schedule),
