@@ -113,9 +113,11 @@ def main(
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
     from snac_train.commands.resolve import choose_recipe, choose_run
+    from snac_train.distributed.visible_gpus import number_as_nvidia_smi
     from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe.load import split_setting
 
+    number_as_nvidia_smi()
     places = Artifacts.at(artifacts)
     earlier = read_config(config) if config else NO_CONFIG
     folder = choose_run(places, run or earlier.run, resume is not None, _checkpoint(resume))
