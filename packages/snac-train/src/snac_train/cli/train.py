@@ -135,6 +135,7 @@ def main(
     from snac_train.commands.preflight import check_before
     from snac_train.distributed.launch import end_with_launcher, launch
     from snac_train.legacy.audio import check_audio
+    from snac_train.run.run_lock import inherited_lock, lock_file
     from snac_train.session.run_setup import Start
     from snac_train.session.train import Request, train
 
@@ -156,12 +157,16 @@ def main(
         print_summary(**check_before(recipe, request, gpus))
         return
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
-    arguments += ["--run", folder.name, "--manifest", manifest]
+    arguments += ["--manifest", manifest]
+    if run or _checkpoint(resume) is None:  # else the checkpoint says which run it is
+        arguments += ["--run", folder.name]
     if detach:
         print_summary(**check_and_start(arguments, recipe, request, gpus))
         return
     if gpus is not None and "RANK" not in os.environ:
-        raise SystemExit(launch(arguments, parse_gpus(gpus)))
+        lock = inherited_lock(lock_file(folder))
+        handed_on = [] if lock is None else [lock]
+        raise SystemExit(launch(arguments, parse_gpus(gpus), handed_on))
     end_with_launcher()
     summary = train(recipe, request)
     if summary is not None:
