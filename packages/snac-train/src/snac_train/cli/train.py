@@ -2,7 +2,6 @@
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -29,6 +28,14 @@ snac-train --phase base --base builtin:speech-small --run small
     "codec from nothing. [a resumed run has its own]",
 )
 @click.option(
+    "--recipe",
+    "recipe_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="A recipe of your own, or another run's recipe.toml, in place of a phase's. "
+    'It may say extends = "12" and the fields that differ.',
+)
+@click.option(
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE.json",
@@ -37,7 +44,7 @@ snac-train --phase base --base builtin:speech-small --run small
 @artifacts_option
 @codes_option
 @manifest_option
-@click.option("--run", metavar="NAME", help="Name of the run. [default: phase and time]")
+@click.option("--run", metavar="NAME", help="Name of the run. [default: recipe and time]")
 @click.option(
     "--resume",
     is_flag=False,
@@ -86,6 +93,7 @@ snac-train --phase base --base builtin:speech-small --run small
 def main(
     *,
     phase: str | None,
+    recipe_file: Path | None,
     config: Path | None,
     artifacts: Path | None,
     codes: Path | None,
@@ -112,7 +120,7 @@ def main(
     ARTIFACTS/runs/NAME/best, best_24k and best_48k. Checkpoints are written at each epoch's end,
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
-    from snac_train.commands.resolve import choose_recipe, choose_run
+    from snac_train.commands.resolve import choose_recipe, choose_run, name_by_time
     from snac_train.distributed.visible_gpus import number_as_nvidia_smi
     from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe.load import split_setting
@@ -122,13 +130,13 @@ def main(
     earlier = read_config(config) if config else NO_CONFIG
     folder = choose_run(places, run or earlier.run, resume is not None, _checkpoint(resume))
     overrides = [*recipe_overrides(options), *map(split_setting, settings)]
-    recipe = choose_recipe(phase, folder if resume else None, overrides, earlier)
+    recipe = choose_recipe(phase, recipe_file, folder if resume else None, overrides, earlier)
     for line in earlier.notes:
         note(line)
     if show_recipe:
         click.echo(recipe.to_toml(), nl=False)
         return
-    folder = folder or places.run(f"phase-{phase}-{datetime.now():%Y%m%d-%H%M%S}")
+    folder = folder or places.run(name_by_time(phase, recipe_file))
     from snac_cache.manifests.stated import manifest_of_codes
     from snac_common.devices import parse_gpus
     from snac_train.commands.detach import check_and_start
