@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from training import SMALL_RECIPE
 from whole_runs import settings
 from workplace import run, succeed
 
-from snac_train.commands.detach import pid_file
+from snac_train.run.run_lock import lock_file
 
 LONG = SMALL_RECIPE | {"curriculum.epochs": "5000", "curriculum.epoch_ranges": "1-2,3-5000"}
 
@@ -38,6 +39,15 @@ class Place:
 
     def start(self, *options: object) -> subprocess.CompletedProcess[str]:
         return self.tool("train.sh", 12, *self.options(), *settings(LONG), *options)
+
+    def go_on_from(self, checkpoint: str) -> None:
+        """Resume from a folder that is named with neither --run nor --artifacts."""
+        line = [sys.executable, "-m", "snac_train", "--resume", checkpoint, "--detach"]
+        line += [str(word) for word in ("--codes", self.codes, "--device", "cpu")]
+        done = subprocess.run(
+            line, cwd=self.root, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
 
     def options(self) -> list[object]:
         return ["--codes", self.codes, "--run", "one", "--device", "cpu"]
@@ -78,7 +88,7 @@ def test_a_run_from_its_start_to_its_end(place: Place) -> None:
     assert "snac-status --run one" in started.stderr
     assert f"tail -f {place.root}/runs/one.log" in started.stderr
     pid = json.loads(started.stdout.splitlines()[-1])["pid"]
-    assert pid_file(place.run).read_text() == f"{pid}\n"
+    assert lock_file(place.run).read_text() == f"{pid}\n"
     assert os.getsid(pid) == pid, "it would end with the terminal"
 
     seen = place.wait_for(lambda status: status["epoch"] and status["checkpoint"])
@@ -94,7 +104,7 @@ def test_a_run_from_its_start_to_its_end(place: Place) -> None:
     assert (said["state"], place.status()["state"]) == ("stopped", "stopped")
     assert said["checkpoint"].endswith(f"step-{said['step']:08d}")
 
-    assert place.start("--resume").returncode == 0
+    place.go_on_from(said["checkpoint"])
     resumed = place.wait_for(lambda status: status["step"] > said["step"])
     assert resumed["pid"] != pid
     os.kill(resumed["pid"], signal.SIGKILL)

@@ -22,7 +22,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 SMI = """#!/bin/sh
 case "$*" in
 *compute-apps*) echo "4242, /usr/bin/python3" ;;
-*"-i 7"*) echo "No devices were found"; exit 6 ;;
+*"-i 7"*|*"-i MIG"*) echo "No devices were found"; exit 6 ;;
 *"-i 1"*) echo "1000, 80000" ;;
 *"-i 2"*) echo "[N/A], [N/A]" ;;
 *) echo "60000, 80000" ;;
@@ -127,13 +127,18 @@ def test_the_estimate_is_what_a_run_comes_to(
     assert bytes_to_write(recipe, with_heads(load(small_codec), recipe, "small")) == expected
 
 
-def test_gpus_in_use_are_named_with_their_processes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with GPUs in use and free ones, as far as nvidia-smi has it."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     (tmp_path / "nvidia-smi").write_text(SMI)
     (tmp_path / "nvidia-smi").chmod(0o755)
+
+
+def test_gpus_in_use_are_named_with_their_processes(
+    nvidia_smi: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert check_gpus([1, 2]) == "1, 2: free"
     with pytest.raises(Failure, match=r"GPU 0 has 60000 of 80000 MiB in use, by 4242.*--gpus"):
         check_gpus([0, 1])
@@ -141,5 +146,28 @@ def test_gpus_in_use_are_named_with_their_processes(
         check_gpus(None)
     with pytest.raises(Failure, match="No devices"):
         check_gpus([7])
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
+
+
+def test_those_gpus_are_asked_about_that_will_be_used(
+    nvidia_smi: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0,GPU-8932f937")
     assert check_gpus(None) == "1: free"
+    assert check_gpus([0]) == "1: free"
+    with pytest.raises(Failure, match="GPU 0 has 60000"):
+        check_gpus([1])
+    with pytest.raises(Failure, match="GPU GPU-8932f937 has 60000"):
+        check_gpus([2])
+
+
+def test_a_part_of_a_gpu_is_not_asked_about(
+    nvidia_smi: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-1,1")
+    assert check_gpus([0, 1]) == "1: free; nvidia-smi does not say it of MIG-1"
+
+
+def test_cuda_counts_gpus_as_nvidia_smi_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    assert run("snac_train.cli.train", "--phase", 12, "--show-recipe").exit_code == 0
+    assert os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"

@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import asdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snac_common.errors import BadInput
@@ -109,3 +109,26 @@ def test_any_setting_is_understood_or_refused(setting: str) -> None:
         load_recipe(12, [split_setting(setting)])
     except BadInput:
         return
+
+
+FIELDS = [*fields_of(Recipe), FIRST_RATE]
+VALUES = (
+    st.text()
+    | st.integers().map(str)
+    | st.floats().map(str)
+    | st.lists(st.integers() | st.floats() | st.text() | st.lists(st.integers())).map(str)
+    | st.sampled_from(["true", "[]", "{a = 1}", "2020-01-01", "''", "24k", "1e400", "0x10", "1_0"])
+)
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(FIELDS), VALUES)
+def test_any_value_of_any_field_is_understood_or_refused(name: str, text: str) -> None:
+    """What is understood is of the field's type, and reads back from the run's own file."""
+    try:
+        recipe = load_recipe(12, [(name, text)])
+    except BadInput as error:
+        assert str(error)
+        return
+    assert build(Recipe, tomllib.loads(recipe.to_toml())) == recipe
+    hash(recipe)  # lists have become tuples

@@ -161,6 +161,29 @@ def test_a_run_that_is_being_trained_is_left_alone(stopped: Path, voices: Path) 
     assert snac_train(*place(stopped, voices)).exit_code == 0
 
 
+def test_a_damaged_state_is_refused_and_may_be_removed(stopped: Path, voices: Path) -> None:
+    path = stopped / "runs/one/run.json"
+    path.write_text('{"state": "running"}')
+    result = snac_train(*place(stopped, voices))
+    assert result.exit_code == 1
+    assert f"{path} is damaged: it has no 'pid'" in result.stderr
+    assert "remove the file" in result.stderr
+    path.unlink()
+    result = snac_train(*place(stopped, voices))
+    assert result.exit_code == 0, result.stderr
+    assert state(stopped)["state"] == "finished"
+
+
+@pytest.mark.parametrize("text", ["", "[data]\nseed = 0\n", "data = 3", "\xff\x00"])
+def test_a_damaged_recipe_is_refused(stopped: Path, voices: Path, text: str) -> None:
+    path = stopped / "runs/one/recipe.toml"
+    path.write_bytes(text.encode("latin-1"))
+    result = snac_train(*place(stopped, voices))
+    assert result.exit_code == 2
+    assert str(path) in result.stderr
+    assert "--show-recipe" in result.stderr
+
+
 def test_metrics_that_have_shrunk_are_not_added_to(stopped: Path, voices: Path) -> None:
     os.truncate(stopped / "runs/one/metrics.jsonl", 10)
     result = snac_train(*place(stopped, voices))

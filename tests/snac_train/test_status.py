@@ -136,17 +136,10 @@ def test_it_answers_without_torch(tmp_path: Path) -> None:
     call = "import sys\nfrom snac_train.cli.{} import main\n"
     call += "try: main(sys.argv[1:])\n"
     call += "finally: assert not {{'torch', 'pyarrow', 'numpy', 'wandb'}} & set(sys.modules)"
-    for name, arguments in {"status": ["--log"], "stop": ["two"]}.items():
-        command = [
-            sys.executable,
-            "-c",
-            call.format(name),
-            *arguments,
-            "--artifacts",
-            str(tmp_path),
-        ]
+    for name, argument, code in (("status", "--log", 0), ("stop", "two", 2)):
+        command = [sys.executable, "-c", call.format(name), argument, "--artifacts", str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert "AssertionError" not in done.stderr
+        assert done.returncode == code, done.stderr
 
 
 @given(st.integers(1, 200), st.integers(0, 10**9), st.text("ab-1", min_size=1, max_size=12))
@@ -206,6 +199,21 @@ def test_the_command_shows_all_runs_one_or_lines_for_programs(tmp_path: Path) ->
     assert "epoch 2 is the best so far" in detailed
     missing = run("snac_train.cli.status", "--run", "three", *art)
     assert (missing.exit_code, "three" in missing.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"state": 1}', '{"state": "running"}'])
+def test_a_damaged_state_is_named_and_stops_no_overview(tmp_path: Path, text: str) -> None:
+    write_run(tmp_path / "runs/one")
+    write_run(tmp_path / "runs/two")
+    path = tmp_path / "runs/one" / STATE
+    path.write_text(text)
+    art = ("--artifacts", tmp_path)
+    assert succeed("snac_train.cli.status", *art)["states"] == {"unknown": 1, "running": 1}
+    assert str(path) in run("snac_train.cli.status", "--run", "one", *art).stdout
+    stopped = run("snac_train.cli.stop", "one", *art)
+    assert stopped.exit_code == 1
+    assert str(path) in stopped.stderr
+    assert "remove the file" in stopped.stderr
 
 
 def test_what_does_not_run_cannot_be_stopped(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -35,6 +34,14 @@ snac-train --phase base --base builtin:speech-small --run small
     "codec from nothing. [a resumed run has its own]",
 )
 @click.option(
+    "--recipe",
+    "recipe_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="A recipe of your own, or another run's recipe.toml, in place of a phase's. "
+    'It may say extends = "12" and the fields that differ.',
+)
+@click.option(
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE.json",
@@ -43,7 +50,7 @@ snac-train --phase base --base builtin:speech-small --run small
 @artifacts_option
 @codes_option
 @manifest_option
-@click.option("--run", metavar="NAME", help="Name of the run. [default: phase and time]")
+@click.option("--run", metavar="NAME", help="Name of the run. [default: recipe and time]")
 @click.option(
     "--resume",
     is_flag=False,
@@ -93,6 +100,7 @@ snac-train --phase base --base builtin:speech-small --run small
 def main(
     *,
     phase: str | None,
+    recipe_file: Path | None,
     config: Path | None,
     artifacts: Path | None,
     codes: Path | None,
@@ -120,27 +128,30 @@ def main(
     ARTIFACTS/runs/NAME/best, best_24k and best_48k. Checkpoints are written at each epoch's end,
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
-    from snac_train.commands.resolve import choose_recipe, choose_run
+    from snac_train.commands.resolve import choose_recipe, choose_run, name_by_time
+    from snac_train.distributed.visible_gpus import number_as_nvidia_smi
     from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe.load import split_setting
 
+    number_as_nvidia_smi()
     places = Artifacts.at(artifacts)
     earlier = read_config(config) if config else NO_CONFIG
     folder = choose_run(places, run or earlier.run, resume is not None, _checkpoint(resume))
     overrides = [*recipe_overrides(options), *map(split_setting, settings)]
-    recipe = choose_recipe(phase, folder if resume else None, overrides, earlier)
+    recipe = choose_recipe(phase, recipe_file, folder if resume else None, overrides, earlier)
     for line in earlier.notes:
         note(line)
     if show_recipe:
         click.echo(recipe.to_toml(), nl=False)
         return
-    folder = folder or places.run(f"phase-{phase}-{datetime.now():%Y%m%d-%H%M%S}")
+    folder = folder or places.run(name_by_time(phase, recipe_file))
     from snac_cache.manifests.stated import manifest_of_codes
     from snac_common.devices import parse_gpus
     from snac_train.commands.detach import check_and_start
     from snac_train.commands.preflight import check_before
     from snac_train.distributed.launch import end_with_launcher, launch
     from snac_train.legacy.audio import check_audio
+    from snac_train.run.run_lock import inherited_lock, lock_file
     from snac_train.session.run_setup import Start
     from snac_train.session.train import Request, train
 
@@ -163,12 +174,16 @@ def main(
         print_summary(**check_before(recipe, request, gpus))
         return
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
-    arguments += ["--run", folder.name, "--manifest", manifest]
+    arguments += ["--manifest", manifest]
+    if run or _checkpoint(resume) is None:  # else the checkpoint says which run it is
+        arguments += ["--run", folder.name]
     if detach:
         print_summary(**check_and_start(arguments, recipe, request, gpus))
         return
     if gpus is not None and "RANK" not in os.environ:
-        raise SystemExit(launch(arguments, parse_gpus(gpus)))
+        lock = inherited_lock(lock_file(folder))
+        handed_on = [] if lock is None else [lock]
+        raise SystemExit(launch(arguments, parse_gpus(gpus), handed_on))
     end_with_launcher()
     summary = train(recipe, request)
     if summary is not None:

@@ -1,35 +1,36 @@
 """Whether GPUs are free, as nvidia-smi has it."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 
 from snac_common.errors import Failure
+from snac_train.distributed.visible_gpus import visible_gpus
 
 FREE_BELOW = 0.1  # of a GPU's memory: a screen may be on it, but no other training
+PART_OF_GPU = "MIG-"  # nvidia-smi tells of a whole GPU's memory alone
 
 
 def check_gpus(numbers: Sequence[int] | None) -> str:
     """Say that GPUs are free.
 
     Args:
-        numbers: as nvidia-smi counts them; None for the first that this process sees.
+        numbers: counted among those that this process was given; None for the first.
 
     Raises:
         Failure: naming those that are in use, and the processes on them.
     """
     if shutil.which("nvidia-smi") is None:
         return "there is no nvidia-smi to ask whether it is free"
-    names = list(map(str, numbers)) if numbers else [_first_visible()]
-    busy = [text for name in names if (text := _use_of(name))]
+    names = visible_gpus(numbers)
+    parts = [name for name in names if name.startswith(PART_OF_GPU)]
+    whole = [name for name in names if name not in parts]
+    busy = [text for name in whole if (text := _use_of(name))]
     if busy:
         raise Failure(f"{'; '.join(busy)}. Take others with --gpus, or wait.")
-    return f"{', '.join(names)}: free"
-
-
-def _first_visible() -> str:
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    free = [f"{', '.join(whole)}: free"] if whole else []
+    unknown = [f"nvidia-smi does not say it of {', '.join(parts)}"] if parts else []
+    return "; ".join(free + unknown)
 
 
 def _use_of(name: str) -> str | None:

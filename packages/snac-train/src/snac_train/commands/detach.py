@@ -1,15 +1,13 @@
 """Starting a run that outlives the terminal."""
 
-import fcntl
 import os
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from snac_common.artifacts import Artifacts
 from snac_common.console import note
@@ -18,15 +16,11 @@ from snac_train.commands.preflight import check_before
 from snac_train.commands.status import detached_log, log_tail, read_state
 from snac_train.recipe.tables import Recipe
 from snac_train.run.run_folder import is_running
+from snac_train.run.run_lock import INHERITED, RunLock, lock_file
 from snac_train.session.train import Request
 
 SECONDS_BETWEEN_LOOKS = 0.2
 LINES_SHOWN = 15
-
-
-def pid_file(run: Path) -> Path:
-    """Return where the number of a detached run's process is; locked for as long as it lives."""
-    return run.with_name(f"{run.name}.pid")
 
 
 def check_and_start(
@@ -46,40 +40,23 @@ def check_and_start(
     Raises:
         Failure: if the run should not be started, has been, or ends before it trains.
     """
-    with _claimed(request.run) as claim:
+    lock = RunLock.take(request.run)
+    try:
         check_before(recipe, request, gpus)
-        process = _start(arguments, request.run, claim)
+        process = _start(arguments, request.run, lock)
+    finally:
+        lock.release()
     _say_how_to_watch(request.run)
     return {
         "run": str(request.run),
         "pid": process.pid,
-        "pid_file": str(pid_file(request.run)),
+        "pid_file": str(lock_file(request.run)),
         "log": str(detached_log(request.run)),
     }
 
 
-@contextmanager
-def _claimed(run: Path) -> Iterator[IO[str]]:
-    """Yield the run's pid file, locked; processes that inherit it hold the lock until they end.
-
-    Raises:
-        Failure: if the process of another start holds it.
-    """
-    path = pid_file(run)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Failure(
-                f"{run.name} has been started already, as {path} says; stop it first "
-                f"(tools/stop.sh {run.name})"
-            ) from None
-        yield file
-
-
-def _start(arguments: Sequence[str], run: Path, claim: IO[str]) -> subprocess.Popen:
-    """Start the process in a session of its own, and wait until it trains.
+def _start(arguments: Sequence[str], run: Path, lock: RunLock) -> subprocess.Popen:
+    """Start the process in a session of its own, hand it the lock, and wait until it trains.
 
     Raises:
         Failure: if it ends before; with the end of its log.
@@ -91,11 +68,10 @@ def _start(arguments: Sequence[str], run: Path, claim: IO[str]) -> subprocess.Po
             stdout=output,
             stderr=output,
             start_new_session=True,
-            pass_fds=[claim.fileno()],
+            pass_fds=[lock.descriptor],
+            env=os.environ | {INHERITED: str(lock.descriptor)},
         )
-    claim.truncate(0)
-    claim.write(f"{process.pid}\n")
-    claim.flush()
+    lock.say_who(process.pid)
     try:
         _wait_until_it_trains(process, run)
     except BaseException:
@@ -105,7 +81,7 @@ def _start(arguments: Sequence[str], run: Path, claim: IO[str]) -> subprocess.Po
 
 
 def _wait_until_it_trains(process: subprocess.Popen, run: Path) -> None:
-    while process.poll() is None and not is_running(run, read_state(run)):
+    while process.poll() is None and not is_running(run, read_state(run)[0]):
         time.sleep(SECONDS_BETWEEN_LOOKS)
     if process.returncode:
         lines = "\n".join(log_tail(run, LINES_SHOWN))

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from snac_common.artifacts import RECIPE, Artifacts
 from snac_common.errors import BadInput
 from snac_train.legacy.config import NO_CONFIG, LegacyConfig
-from snac_train.recipe.load import Phase, packaged_tables, read_recipe, recipe_of
+from snac_train.recipe.files import Phase, Tables, file_tables, packaged_tables
+from snac_train.recipe.load import recipe_of
 from snac_train.recipe.tables import Recipe
 from snac_train.run.run_folder import last_written
 
@@ -38,21 +40,47 @@ def choose_run(
 
 def choose_recipe(
     phase: Phase | None,
+    file: Path | None,
     resumed: Path | None,
     overrides: Sequence[tuple[str, str]],
     config: LegacyConfig = NO_CONFIG,
 ) -> Recipe:
-    """Return the phase's recipe, or that of the run that is resumed, with overrides applied.
+    """Return the recipe of a phase, of a file, or of the run that is resumed, with overrides.
 
     An earlier configuration comes before the overrides.
 
     Raises:
-        BadInput: if neither is given, or the run has no readable recipe.
+        BadInput: if none is given, or two are, or the run has no readable recipe.
     """
     if resumed is not None:
-        if config.values:
-            raise BadInput("--config is for a new run: one that is resumed has its own recipe")
-        return recipe_of(read_recipe(resumed / RECIPE), overrides)
+        if config.values or file:
+            option = "--recipe" if file else "--config"
+            raise BadInput(f"{option} is for a new run: one that is resumed has its own recipe")
+        return recipe_of(_tables_of_run(resumed / RECIPE), overrides)
+    if file is not None:
+        if phase is not None:
+            raise BadInput("give --phase or --recipe; a recipe may extend a phase")
+        return recipe_of(config.over(file_tables(file)), overrides)
     if phase is None:
-        raise BadInput("give --phase 10, 11, 12 or base; or --resume to go on with a run")
+        raise BadInput(
+            "give --phase 10, 11, 12 or base; --recipe FILE; or --resume to go on with a run"
+        )
     return recipe_of(config.over(packaged_tables(phase)), overrides)
+
+
+def name_by_time(phase: Phase | None, file: Path | None) -> str:
+    """Return a name for a run that was given none: after its recipe, and the time."""
+    recipe = f"phase-{phase}"
+    if file is not None:
+        recipe = file.resolve().parent.name if file.name == RECIPE else file.stem
+    return f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _tables_of_run(path: Path) -> Tables:
+    try:
+        return file_tables(path)
+    except BadInput as error:
+        raise BadInput(
+            f"{error}. To go on with this run, write its whole recipe anew: snac-train --phase ... "
+            f"--set ... --show-recipe > {path}"
+        ) from error

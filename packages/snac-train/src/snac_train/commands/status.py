@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from snac_common.artifacts import LOG, METRICS, RECIPE, STATE
-from snac_train.run.run_folder import is_running, last_written
+from snac_common.errors import Failure
+from snac_common.run_files import RunState
+from snac_train.run.run_folder import DEAD, is_running, last_written
 
 TAIL_BYTES = 64 * 1024
 HOLDS_A_RUN = (STATE, RECIPE, METRICS)
-IDENTIFIES_PROCESS = {"host", "pid", "process_started"}
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Status:
     Attributes:
         state: ``running``, ``finished``, ``stopped``, ``failed``; ``dead`` if ``run.json`` says
             running but the process is gone; ``unknown`` if it cannot be read.
-        message: why it failed.
+        message: why it failed, or what is wrong with ``run.json``.
         epochs: of the whole plan, as ``steps`` and ``samples``.
         samples: segments, as ``samples_seen``.
         seconds_left: of a running one, at the speed of the last training line.
@@ -70,11 +72,11 @@ def find_runs(folder: Path) -> list[Path]:
 
 def read_status(run: Path) -> Status:
     """Return how a run stands; reads only the end of its metrics."""
-    state = read_state(run)
+    state, damage = read_state(run)
     lines = list(_last_metrics(run / METRICS))
     last = _last(lines)
     train = _last([line for line in lines if line.get("kind") == "train"])
-    plan = _table(state.get("plan"))
+    plan = state.plan or {}
     saved = _newest_checkpoint(run)
     name = _state(run, state)
     seen, samples = _whole(last.get("samples_seen")), _whole(plan.get("samples"))
@@ -83,13 +85,13 @@ def read_status(run: Path) -> Status:
         run=run.name,
         folder=str(run),
         state=name,
-        message=_text(state.get("message")) if name == "failed" else None,
-        pid=_whole(state.get("pid")),
-        host=_text(state.get("host")),
-        device=_text(state.get("device")),
-        processes=_whole(state.get("processes")),
-        base=_text(state.get("base")),
-        started=_text(state.get("started")),
+        message=state.message if name == "failed" else damage,
+        pid=state.pid,
+        host=state.host,
+        device=state.device,
+        processes=state.processes,
+        base=state.base,
+        started=state.started,
         written_seconds_ago=_age(last_written(run)),
         stage=_text(train.get("stage")),
         epoch=_whole(last.get("epoch")),
@@ -101,21 +103,21 @@ def read_status(run: Path) -> Status:
         samples_per_s=speed,
         seconds_left=_seconds_left(samples, seen, speed) if name == "running" else None,
         loss=_number(train.get("loss")),
-        val=_numbers(state.get("val")),
-        baseline=_numbers(state.get("baseline")),
-        best={score: _numbers(entry) for score, entry in _table(state.get("best")).items()},
+        val=_numbers(state.val),
+        baseline=_numbers(state.baseline),
+        best={score: _numbers(entry) for score, entry in (state.best or {}).items()},
         gpu_memory_gb=_number(train.get("gpu_memory_gb")),
         checkpoint=str(saved) if saved else None,
         checkpoint_seconds_ago=_age(saved.stat().st_mtime) if saved else None,
     )
 
 
-def read_state(run: Path) -> dict[str, Any]:
-    """Return what ``run.json`` says; nothing if it is not there or damaged."""
+def read_state(run: Path) -> tuple[RunState, str | None]:
+    """Return what ``run.json`` says, and what is wrong with it; ``unknown`` if it is not there."""
     try:
-        return _table(json.loads((run / STATE).read_bytes()))
-    except (OSError, ValueError):
-        return {}
+        return RunState.read(run / STATE), None
+    except Failure as failure:
+        return RunState(UNKNOWN), str(failure) if (run / STATE).exists() else None
 
 
 def log_tail(run: Path, count: int) -> list[str]:
@@ -156,13 +158,9 @@ def _tail(path: Path) -> bytes:
         return b""
 
 
-def _state(run: Path, state: dict[str, Any]) -> str:
-    name = _text(state.get("state"))
-    if name != "running":
-        return name or "unknown"
-    if not state.keys() >= IDENTIFIES_PROCESS:
-        return "unknown"
-    return "running" if is_running(run, state) else "dead"
+def _state(run: Path, state: RunState) -> str:
+    dead = state.state == "running" and not is_running(run, state)
+    return DEAD if dead else state.state
 
 
 def _newest_checkpoint(run: Path) -> Path | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from snac_common.errors import BadInput, Failure
-from snac_train.commands.status import Status, read_state, read_status
+from snac_train.commands.status import UNKNOWN, Status, read_state, read_status
 from snac_train.run.run_folder import process_started
 
 # signals, and the seconds that each is given to end the process
@@ -28,24 +28,27 @@ def stop(run: Path, say: Callable[[str], object], *, at_once: bool = False) -> S
 
     Raises:
         BadInput: if there is no such run.
-        Failure: if it is trained on another machine.
+        Failure: if it is trained on another machine, or ``run.json`` is damaged.
     """
     if not run.is_dir():
         raise BadInput(f"there is no run {run}; snac-status shows which there are")
     status = read_status(run)
+    if status.state == UNKNOWN and status.message:
+        raise Failure(f"it cannot be told whether {run.name} runs: {status.message}")
     if status.state != "running":
         say(f"{run.name} is not running: it is {status.state}")
         return status
     if status.host != os.uname().nodename:
         raise Failure(f"{run.name} is trained on {status.host}: stop it there")
     say(f"asking process {status.pid} to {'end' if at_once else 'save and end'}")
-    state = read_state(run)
-    end_process(state["pid"], state["process_started"], AT_ONCE if at_once else GENTLY)
+    state, _ = read_state(run)
+    if state.pid is not None and state.process_started is not None:
+        end_process(state.pid, state.process_started, AT_ONCE if at_once else GENTLY)
     return _say_how_it_ended(read_status(run), say)
 
 
 def end_process(pid: int, started: int, signals: Signals) -> None:
-    """Send signals one after the other until a process has ended.
+    """Send signals one after another until a process has ended.
 
     The handle is of one process for good: what gets its number later cannot be hit.
 

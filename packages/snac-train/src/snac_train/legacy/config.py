@@ -11,7 +11,7 @@ from typing import Any
 
 from snac_common.errors import BadInput
 from snac_train.legacy.curriculum import check_curriculum, read_entries
-from snac_train.recipe.load import Tables
+from snac_train.recipe.files import Tables
 from snac_train.recipe.settings import build, fields_of, parse_value, unknown
 from snac_train.recipe.tables import Recipe
 

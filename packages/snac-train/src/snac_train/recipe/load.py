@@ -1,18 +1,13 @@
-"""Reading a recipe: a phase's own, or a file's, with what the command line changes."""
+"""From the tables of a recipe to the recipe, with what the command line changes."""
 
-import tomllib
 from collections.abc import Iterable
-from importlib import resources
-from pathlib import Path
-from typing import Any
 
 from snac_common.errors import BadInput
 from snac_train.recipe.consistency import check_consistent
+from snac_train.recipe.files import Phase, Tables, packaged_tables
 from snac_train.recipe.settings import build, override
 from snac_train.recipe.tables import Recipe
 
-Tables = dict[str, dict[str, Any]]
-Phase = int | str
 Overrides = Iterable[tuple[str, str]]
 
 FIRST_RATE = "optimizer.lr"  # the rate of the first stage: warm-up's, or main's where there is none
@@ -49,22 +44,3 @@ def split_setting(setting: str) -> tuple[str, str]:
     if not equals:
         raise BadInput(f"--set {setting}: write it as table.field=value, loss.stft_weight=2")
     return name.strip(), text.strip()
-
-
-def read_recipe(path: Path) -> Tables:
-    """Read a recipe's TOML tables; raises BadInput if the file holds none."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"cannot read the recipe {path}: {error}") from error
-
-
-def packaged_tables(phase: Phase) -> Tables:
-    """Return the tables of a phase's recipe; raises BadInput if there is no such phase."""
-    folder = resources.files("snac_train.recipe") / "phases"
-    recipe = folder / f"{phase}.toml"
-    if not recipe.is_file():
-        present = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
-        phases = ", ".join(name.removesuffix(".toml") for name in present)
-        raise BadInput(f"--phase {phase}: there is no recipe for it; there is one for {phases}")
-    return tomllib.loads(recipe.read_text(encoding="utf-8"))

@@ -72,8 +72,10 @@ def build(kind: type[Settings], tables: Mapping[str, Any]) -> Settings:
     known = fields_of(kind)
     table_kinds = get_type_hints(kind)
     for table, values in tables.items():
-        if table not in table_kinds or not isinstance(values, Mapping):
+        if table not in table_kinds:
             raise BadInput(unknown("the recipe", "table", table, table_kinds))
+        if not isinstance(values, Mapping):
+            raise BadInput(f"{table} must be a table of settings, not {values!r}")
         for field in values:
             if f"{table}.{field}" not in known:
                 raise BadInput(unknown("the recipe", "field", f"{table}.{field}", known))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snac_common.errors import Failure
 from snac_common.files import flush_to_disk
+from snac_common.full_disk import told_when_full
 
 
 class AppendedLines:
@@ -16,7 +17,7 @@ class AppendedLines:
 
     def append(self, fields: dict[str, object]) -> None:
         """Add a line."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with told_when_full(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n")
 
     def flushed(self) -> int:

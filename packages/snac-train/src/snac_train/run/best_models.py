@@ -1,11 +1,10 @@
 """The models of the best validation scores."""
 
-import json
 import shutil
 from typing import Any
 
 from snac_common.artifacts import BEST_FOLDERS, SCORE
-from snac_common.files import write_text
+from snac_common.run_files import Score
 from snac_model.codec import SNAC
 from snac_model.weights import save
 from snac_train.run.run_folder import RunFolder
@@ -23,8 +22,12 @@ class BestModels:
         for name in kept:
             path = folder.path / BEST_FOLDERS[name] / SCORE
             if path.is_file():
-                entry = json.loads(path.read_text(encoding="utf-8"))
-                self.scores[name] = {key: entry[key] for key in ("score", "epoch", "step")}
+                found = Score.read(path)
+                self.scores[name] = {
+                    "score": found.score,
+                    "epoch": found.epoch,
+                    "step": found.step,
+                }
 
     def set_aside(self, after_step: int, *, all_of_them: bool = False) -> None:
         """Rename the models of a course that is left: those of later steps, or every one.
@@ -63,5 +66,4 @@ class BestModels:
             path = self.folder.path / BEST_FOLDERS[name]
             (path / SCORE).unlink(missing_ok=True)
             save(model, path)
-            entry = {**self.scores[name], "metrics": scores}
-            write_text(path / SCORE, json.dumps(entry, indent=2) + "\n")
+            Score(**self.scores[name], metrics=scores).write(path / SCORE)

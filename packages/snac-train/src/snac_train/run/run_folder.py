@@ -1,8 +1,8 @@
 """The folder of a run: recipe, metrics, log, state."""
 
-import json
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,14 @@ from snac_common.artifacts import LOG, METRICS, RECIPE, STATE
 from snac_common.console import note
 from snac_common.errors import BadInput, Failure
 from snac_common.files import TEMPORARY_SUFFIX, write_text
+from snac_common.full_disk import told_when_full
+from snac_common.run_files import RunState
 from snac_train.run.appended_lines import AppendedLines
+from snac_train.run.run_lock import RunLock
 from snac_train.run.wandb_run import WandbRun
 
 SILENT_AFTER_S = 900.0
+DEAD = "dead"  # it should run, but its process is gone
 
 
 class RunFolder:
@@ -23,6 +27,9 @@ class RunFolder:
     Args:
         path: the folder.
         writes: whether this process is the one that writes; the others are silent.
+
+    Attributes:
+        state: what ``run.json`` says.
         wandb: gets the same metrics, if there is one.
     """
 
@@ -32,40 +39,73 @@ class RunFolder:
         self.state: dict[str, Any] = {}
         self.wandb: WandbRun | None = None
         self.metrics = AppendedLines(path / METRICS)
+        self._lock: RunLock | None = None
 
     def check_unused(self) -> None:
-        """Raise Failure if there is anything in the folder already."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        """Raise Failure if there is anything in the folder but what a killed start left."""
+        if self.path.exists() and not (self.path.is_dir() and not self._content()):
             raise Failure(
                 f"{self.path} already holds a run, which is never overwritten: "
                 "go on with it with --resume, or give --run NAME"
             )
 
     def create(self) -> None:
-        """Start a run's folder; raises Failure if there is anything in it already."""
-        self.check_unused()
+        """Start a run's folder, and hold it until ``release``, or this process's end.
+
+        Raises:
+            Failure: if there is anything in it already, or another process starts a run in it.
+        """
+        self._hold(self.check_unused)
         self.path.mkdir(parents=True, exist_ok=True)
+        self._remove_leftovers()
 
     def check_resumable(self) -> None:
         """Read how the run stands that is to go on.
 
         Raises:
             BadInput: if there is no run in it.
-            Failure: if another process is training in it.
+            Failure: if another process is training in it, or ``run.json`` is damaged.
         """
         if not (self.path / RECIPE).is_file():
             raise BadInput(f"there is no run in {self.path} that --resume could go on with")
-        if (self.path / STATE).is_file():
-            self.state = json.loads((self.path / STATE).read_text(encoding="utf-8"))
-        if is_running(self.path, self.state):
+        if not (self.path / STATE).is_file():
+            return
+        state = RunState.read(self.path / STATE)
+        if is_running(self.path, state):
             raise Failure(
-                f"process {self.state['pid']} is training in {self.path}: stop it first "
-                f"(tools/stop.sh {self.path.name})"
+                f"process {state.pid} is training in {self.path}: stop it first "
+                f"(snac-stop {self.path.name})"
             )
+        # It was killed, and does not run before this process has begun.
+        self.state = state.fields() | ({"state": DEAD} if state.state == "running" else {})
 
     def reopen(self) -> None:
-        """Go on in a run's folder; raises as ``check_resumable`` does."""
-        self.check_resumable()
+        """Go on in a run's folder, and hold it until ``release``, or this process's end.
+
+        Raises:
+            Failure: as ``check_resumable`` does, or if another process goes on with it.
+        """
+        self._hold(self.check_resumable)
+        self._remove_leftovers()
+
+    def release(self) -> None:
+        """Let another process go on with the run."""
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    def _hold(self, check: Callable[[], None]) -> None:
+        self._lock = RunLock.take(self.path)
+        try:
+            check()
+        except Failure:
+            self.release()
+            raise
+
+    def _content(self) -> list[Path]:
+        return [path for path in self.path.iterdir() if path.suffix != TEMPORARY_SUFFIX]
+
+    def _remove_leftovers(self) -> None:
         for leftover in self.path.glob(f"**/*{TEMPORARY_SUFFIX}"):
             if leftover.is_file():
                 leftover.unlink()
@@ -74,7 +114,8 @@ class RunFolder:
         """Tell the person, and the log."""
         if self.writes:
             note(message)
-            with (self.path / LOG).open("a", encoding="utf-8") as log:
+            path = self.path / LOG
+            with told_when_full(path), path.open("a", encoding="utf-8") as log:
                 log.write(f"{now()} {message}\n")
 
     def record(self, **fields: object) -> None:
@@ -85,20 +126,20 @@ class RunFolder:
                 self.wandb.log(fields)
 
     def update(self, **fields: Any) -> None:
-        """Change what ``run.json`` says."""
+        """Change fields of ``run.json``, those of ``RunState``."""
         if self.writes:
             self.state |= {**fields, "updated": now()}
-            text = json.dumps(self.state, indent=2, ensure_ascii=False)
-            write_text(self.path / STATE, text + "\n")
+            RunState(**self.state).write(self.path / STATE)
 
     def end(self, state: str, **fields: Any) -> None:
-        """Write down that the run has ended, in ``state``, and close its W&B run."""
+        """Write down that the run has ended, in ``state``, close its W&B run, and let it go."""
         self.update(state=state, ended=now(), **fields)
         if self.wandb:
             best = self.state.get("best", {})
             self.wandb.summarise({f"best/{name}": entry["score"] for name, entry in best.items()})
             self.wandb.finish(failed=state == "failed")
             self.wandb = None
+        self.release()
 
     def write_recipe(self, toml: str) -> None:
         """Write the resolved recipe."""
@@ -106,15 +147,15 @@ class RunFolder:
             write_text(self.path / RECIPE, toml)
 
 
-def is_running(path: Path, state: dict[str, Any]) -> bool:
-    """Say whether the run in ``path``, whose ``run.json`` holds ``state``, is being trained.
+def is_running(path: Path, state: RunState) -> bool:
+    """Say whether the run in ``path``, of which ``run.json`` says ``state``, is being trained.
 
     What another machine trains is taken to run while it writes.
     """
-    if state.get("state") != "running":
+    if state.state != "running" or state.pid is None:
         return False
-    if state.get("host") == os.uname().nodename:
-        return process_started(state["pid"]) == state.get("process_started")
+    if state.host == os.uname().nodename:
+        return process_started(state.pid) == state.process_started
     return time.time() - last_written(path) < SILENT_AFTER_S
 
 
