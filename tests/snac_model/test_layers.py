@@ -5,8 +5,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snac_model.layers import DecoderBlock, DilatedDepthwise, EncoderBlock, snake
+from snac_model.layers import (
+    DecoderBlock,
+    DilatedDepthwise,
+    EncoderBlock,
+    NoiseBlock,
+    ResidualUnit,
+    Snake,
+    snake,
+)
 from snac_model.noise import no_noise
+
+CHANNELS = 6
 
 
 def plain_snake(x: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
@@ -100,3 +110,29 @@ def test_blocks_change_lengths_by_exactly_their_stride(
     assert down.shape == (1, 4, frames)
     up = DecoderBlock(4, 2, stride, True, depthwise)(down, no_noise, 0)
     assert up.shape == (1, 2, frames * stride)
+
+
+@pytest.mark.parametrize("block", ["snake", "unit", "dilated unit", "noise"])
+def test_compiled_blocks_have_the_gradients_of_plain_ones(block: str) -> None:
+    """With what torch traces run as it is: the traps are in the tracing."""
+    torch.manual_seed(0)
+    layer: torch.nn.Module = {
+        "snake": Snake(CHANNELS),
+        "unit": ResidualUnit(CHANNELS, 1, 1),
+        "dilated unit": ResidualUnit(CHANNELS, 3, CHANNELS),
+        "noise": NoiseBlock(CHANNELS),
+    }[block]
+    audio, noise = torch.randn(2, CHANNELS, 40), torch.randn(2, 1, 40)
+    found = []
+    for compiled in (False, True):
+        if compiled:
+            layer.compile(backend="aot_eager")
+        x = audio.clone().requires_grad_()
+        inputs = (x * 1.5, noise) if block == "noise" else (x * 1.5,)
+        outputs = layer(*inputs)
+        found.append(
+            [outputs, *torch.autograd.grad(outputs.pow(2).sum(), [x, *layer.parameters()])]
+        )
+    for plain, traced in zip(*found, strict=True):
+        assert plain.any()
+        torch.testing.assert_close(traced, plain)

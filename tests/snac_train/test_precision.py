@@ -1,16 +1,21 @@
 """Half precision and compiled blocks change the speed, not what is learnt."""
 
 import json
+from collections.abc import Callable
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch._dynamo.backends.debugging import aot_eager
 from training import manifest_of, small_recipe
 
+from snac_common.errors import Failure
 from snac_model import load
 from snac_train.session.train import Request, train
+from snac_train.training import compilation
+from snac_train.training.stage import PendingStep, Stage
 
 
 def validation(folder: Path) -> list[dict[str, Any]]:
@@ -39,14 +44,52 @@ def test_bf16_learns_the_same_with_weights_and_losses_in_float32(
     assert {weight.dtype for weight in weights} == {torch.float32}
 
 
-def test_compiled_blocks_learn_the_same_under_the_same_names(
+def test_every_block_runs_compiled_in_every_stage(
     voices: Path, tmp_path: Path, plain: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With what torch traces run as it is: to generate C++ for it would take minutes here."""
-    traced = partialmethod(torch.nn.Module.compile, backend="aot_eager")
-    monkeypatch.setattr(torch.nn.Module, "compile", traced)
+    runs = 0
+
+    def counted(graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
+        compiled = aot_eager(graph, inputs)
+
+        def run(*arguments: Any) -> Any:
+            nonlocal runs
+            runs += 1
+            return compiled(*arguments)
+
+        return run
+
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend=counted)
+    )
+    per_step: dict[str, set[int]] = {"warmup": set(), "main": set()}
+    step = Stage.step
+
+    def observed(self: Stage, *arguments: Any, **options: Any) -> PendingStep:
+        before = runs
+        pending = step(self, *arguments, **options)
+        per_step[self.name].add(runs - before)
+        return pending
+
+    monkeypatch.setattr(Stage, "step", observed)
     recipe = small_recipe(curriculum__epochs="2", model__compile="true")
     train(recipe, Request(voices, manifest_of(voices), tmp_path / "run", "cpu"))
+    blocks = 3  # two of the trunk, one of the 48 kHz head
+    assert per_step == {stage: {blocks * (3 + 1)} for stage in per_step}  # units, and the noise
     for ours, theirs in zip(validation(tmp_path / "run"), plain, strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
     load(tmp_path / "run/best")
+
+
+def test_what_cannot_be_compiled_is_said(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager = partialmethod(torch.nn.Module.compile, backend="aot_eager")
+    monkeypatch.setattr(torch.nn.Module, "compile", eager)
+    monkeypatch.setattr(compilation, "MOST_GRAPHS_OF_ONE_CODE", 2)
+    with pytest.raises(Failure, match=r"cannot compile the decoder.*model\.compile=false"):
+        train(
+            small_recipe(model__compile="true"),
+            Request(voices, manifest_of(voices), tmp_path / "run", "cpu"),
+        )

@@ -26,6 +26,8 @@ class SnakeFunction(torch.autograd.Function):
         """Map ``[B, C, T]`` to the same shape."""
         ctx.save_for_backward(x, alpha)
         scale = (alpha + 1e-9).reciprocal()
+        if torch.compiler.is_compiling():  # what it returns changed in place gets no gradient there
+            return torch.sin(alpha * x).pow(2) * scale + x
         return (alpha * x).sin_().pow_(2).mul_(scale).add_(x)
 
     @staticmethod

@@ -30,7 +30,7 @@ from snac_train.session.run_setup import (
     start_wandb,
 )
 from snac_train.session.trainer import Trainer
-from snac_train.training.compilation import compile_decoder
+from snac_train.training.compilation import compile_decoder, say_what_cannot_be_compiled
 from snac_train.training.validation import Validators
 
 
@@ -75,7 +75,7 @@ def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
     with requests.handle_signals():
         try:
             run = _Run(recipe, request, processes, folder, requests)
-            with closing(run.readers):
+            with closing(run.readers), say_what_cannot_be_compiled():
                 summary = run.to_its_end()
         except BaseException as error:
             _end_early(folder, error)

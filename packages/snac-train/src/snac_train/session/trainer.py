@@ -30,6 +30,7 @@ from snac_train.run.tracker import Tracker
 from snac_train.session.plan import Remaining, remaining_of
 from snac_train.session.share import Share
 from snac_train.training.codebooks import CodebookKeeper
+from snac_train.training.compilation import graphs_compiled
 from snac_train.training.objective import Objective
 from snac_train.training.stage import PendingStep, Stage, Step
 from snac_train.training.validation import Validator
@@ -110,6 +111,8 @@ class Trainer:
             self.stage = self._begin_stage(name, parts)
             for part in parts:
                 self._train_epoch(part)
+                if self.recipe.model.compile and part is parts[0]:
+                    self.folder.say(f"{name}: torch has compiled {graphs_compiled()} graphs")
                 self._save()
                 self.rejects.judge_epoch()
                 self._validate()
