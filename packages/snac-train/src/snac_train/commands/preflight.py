@@ -16,6 +16,7 @@ from snac_model.codec import SNAC
 from snac_train.commands.busy_gpus import check_gpus
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.unchanged_audio import check_unchanged
+from snac_train.recipe.curriculum import plan_epochs
 from snac_train.recipe.tables import Recipe
 from snac_train.run.run_folder import RunFolder
 from snac_train.session.train import Request
@@ -110,8 +111,9 @@ def _check_codes(codes: Path, manifest: Path) -> str:
 
 
 def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
-    """Open what training would open, and leave it in ``opened``."""
+    """Open what training would open, leave it in ``opened``, and plan the epochs."""
     inputs = open_inputs(recipe, request.codes, request.manifest)
+    plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train), recipe.schedule)
     opened.append(inputs)
     left_out = sum(inputs.left_out.values())
     without = f"; {left_out} have no 48 kHz target and are left out" if left_out else ""
