@@ -63,20 +63,20 @@ def check_before(recipe: Recipe, request: Request, gpus: str | None) -> dict[str
 
 
 def _findings(recipe: Recipe, request: Request, gpus: Sequence[int] | None) -> Iterator[Finding]:
-    yield _find("folder", lambda: _check_folder(request))
-    yield _find("GPU", lambda: _check_device(request.device, gpus))
+    yield _run_check("folder", lambda: _check_folder(request))
+    yield _run_check("GPU", lambda: _check_device(request.device, gpus))
     if recipe.data.codes == "cached":
-        yield _find("codes", lambda: _check_codes(request.codes, Path(request.manifest)))
+        yield _run_check("codes", lambda: _check_codes(request.codes, Path(request.manifest)))
     opened: list[Inputs] = []
-    yield _find("data", lambda: _check_data(recipe, request, opened))
+    yield _run_check("data", lambda: _check_data(recipe, request, opened))
     if opened and recipe.data.codes == "cached":
-        yield _find("sound", lambda: _check_sound(recipe, opened[0]))
+        yield _run_check("sound", lambda: _check_sound(recipe, opened[0]))
     if opened:
         needed = bytes_to_write(recipe, opened[0].model)
-        yield _find("disk", lambda: check_disk(request.run, needed))
+        yield _run_check("disk", lambda: check_disk(request.run, needed))
 
 
-def _find(check: str, look: Callable[[], str]) -> Finding:
+def _run_check(check: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, look())
     except Failure as failure:
