@@ -112,7 +112,7 @@ def workers(command: ForkServerProcess) -> list[int]:
 
 def run_two(arguments: Sequence[object], moment: Moment | None = None, *, log: Path) -> list[int]:
     """Run ``snac-train`` as two processes; where the first one is killed, the second one is too."""
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     first, second = (
         start(
             TRAIN,
@@ -199,7 +199,7 @@ def _arm(moment: Moment) -> None:
     setattr(owner, name, counted)
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
