@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from training import SMALL_CODEC
 
@@ -12,9 +13,12 @@ from snac_common.errors import BadInput
 from snac_model.geometry import Geometry
 from snac_train.recipe.curriculum import describe, parse_ranges, plan_epochs, stage_steps
 from snac_train.recipe.load import load_recipe
+from snac_train.recipe.tables import Schedule
+from snac_train.training.optimization import make_schedule
 
 PHASE_12 = load_recipe(12).curriculum
 GEOMETRY = replace(SMALL_CODEC().geometry, hop_length=512, output_rates=(24_000, 48_000))
+SHARES = st.builds(lambda steps: 1 / steps, st.integers(1, 60))
 
 
 def test_phase_12_resolves_to_whole_coarse_tokens() -> None:
@@ -85,3 +89,75 @@ def test_a_segment_is_the_nearest_whole_number_of_tokens(seconds: float) -> None
     token_s = geometry.seconds(1)
     assert tokens >= 1
     assert tokens == 1 or abs(geometry.seconds(tokens) - seconds) <= token_s / 2 + 1e-9
+
+
+@settings(max_examples=300, deadline=None)  # the first one imports half of torch
+@given(
+    st.integers(1, 60),
+    st.floats(0, 1) | st.sampled_from([0.05, 0.1, 0.3, 0.5, 1.0, 1 / 3]) | SHARES,
+)
+def test_a_cycle_that_is_planned_works_in_every_step(steps: int, pct_start: float) -> None:
+    one_step_an_epoch = replace(
+        PHASE_12,
+        epochs=steps,
+        warmup_epochs=0,
+        epoch_ranges=(f"1-{steps}",),
+        segment_s=(1.0,),
+        batch_multiplier=(1.0,),
+    )
+    schedule = replace(load_recipe(12).schedule, pct_start=pct_start)
+    try:
+        plan_epochs(one_step_an_epoch, GEOMETRY, 1, schedule)
+    except BadInput as error:
+        refusal = str(error)
+    else:
+        take_all_steps(schedule, steps)
+        return
+    assert "schedule.pct_start" in refusal
+    with pytest.raises(ZeroDivisionError):
+        take_all_steps(schedule, steps)
+
+
+def take_all_steps(schedule: Schedule, steps: int) -> None:
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    rates = make_schedule("main", optimizer, steps, schedule)
+    for _ in range(steps):
+        optimizer.step()
+        rates.step()
+
+
+@pytest.mark.parametrize(("utterances", "refused"), [(1, True), (97, False)])
+def test_a_plan_for_the_steps_there_are_is_checked(utterances: int, refused: bool) -> None:
+    """One utterance is one step an epoch: ten in the main stage, of which a tenth rises."""
+    schedule = replace(load_recipe(12).schedule, pct_start=0.1)
+    shorter = replace(PHASE_12, epochs=11)
+    if not refused:
+        assert plan_epochs(shorter, GEOMETRY, utterances, schedule)
+        return
+    with pytest.raises(BadInput, match=r"schedule\.pct_start"):
+        plan_epochs(shorter, GEOMETRY, utterances, schedule)
+    cosine = replace(schedule, shape="cosine")
+    assert plan_epochs(shorter, GEOMETRY, utterances, cosine)
+
+
+@pytest.mark.parametrize(
+    ("phase", "overrides", "refused"),
+    [
+        (10, {}, True),
+        (12, {"model.heads": "24k", "checkpoint.best": "combined"}, True),
+        (11, {}, False),
+        (12, {}, False),
+        ("base", {}, False),
+        ("base", {"model.weights": "pretrained"}, True),
+    ],
+)
+def test_a_warm_up_needs_new_layers(
+    phase: int | str, overrides: dict[str, str], refused: bool
+) -> None:
+    settings = (overrides | {"curriculum.warmup_epochs": "1"}).items()
+    if not refused:
+        load_recipe(phase, settings)
+        return
+    with pytest.raises(BadInput, match=r"curriculum\.warmup_epochs"):
+        load_recipe(phase, settings)
+    load_recipe(phase, (overrides | {"curriculum.warmup_epochs": "0"}).items())

@@ -75,6 +75,21 @@ def test_without_targets_it_says_what_makes_them(small_codec: Path, tmp_path: Pa
     assert "snac-upsample" in said
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("curriculum.epoch_ranges=1-2,4-5", "must begin at 3"),
+        ("schedule.pct_start=0.1", "schedule.pct_start"),  # of 10 steps: 2 * 3 and 2 * 2
+    ],
+)
+def test_a_plan_that_cannot_work_is_refused(
+    voices: Path, tmp_path: Path, setting: str, message: str
+) -> None:
+    place = ("--codes", voices, "--artifacts", tmp_path, "--warmup-epochs", 0)
+    code, said = preflight(*place, "--set", setting)
+    assert (code, "FAIL  data" in said, message in said) == (1, True, True), said
+
+
 def test_a_run_in_the_folder_is_in_the_way(voices: Path, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "runs/one")
     folder.create()

@@ -127,8 +127,7 @@ def test_any_value_of_any_field_is_understood_or_refused(name: str, text: str) -
     """What is understood is of the field's type, and reads back from the run's own file."""
     try:
         recipe = load_recipe(12, [(name, text)])
-    except BadInput as error:
-        assert str(error)
+    except BadInput:
         return
     assert build(Recipe, tomllib.loads(recipe.to_toml())) == recipe
     hash(recipe)  # lists have become tuples

@@ -96,6 +96,7 @@ def test_of_two_that_resume_at_once_one_trains(voices: Path, tmp_path: Path) -> 
         assert killing.run(resumed, log=tmp_path / "second") == 1
         assert "started already" in (tmp_path / "second").read_text()
         assert (tmp_path / "runs/one/run.json").read_bytes() == state
+        assert first.pid is not None
         os.kill(first.pid, signal.SIGCONT)
         first.join()
         assert first.exitcode == 0, log.read_text()

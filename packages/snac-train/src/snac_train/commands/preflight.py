@@ -16,6 +16,7 @@ from snac_model.codec import SNAC
 from snac_train.commands.busy_gpus import check_gpus
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.unchanged_audio import check_unchanged
+from snac_train.recipe.curriculum import plan_epochs
 from snac_train.recipe.tables import Recipe
 from snac_train.run.run_folder import RunFolder
 from snac_train.session.train import Request
@@ -62,20 +63,20 @@ def check_before(recipe: Recipe, request: Request, gpus: str | None) -> dict[str
 
 
 def _findings(recipe: Recipe, request: Request, gpus: Sequence[int] | None) -> Iterator[Finding]:
-    yield _find("folder", lambda: _check_folder(request))
-    yield _find("GPU", lambda: _check_device(request.device, gpus))
+    yield _run_check("folder", lambda: _check_folder(request))
+    yield _run_check("GPU", lambda: _check_device(request.device, gpus))
     if recipe.data.codes == "cached":
-        yield _find("codes", lambda: _check_codes(request.codes, Path(request.manifest)))
+        yield _run_check("codes", lambda: _check_codes(request.codes, Path(request.manifest)))
     opened: list[Inputs] = []
-    yield _find("data", lambda: _check_data(recipe, request, opened))
+    yield _run_check("data", lambda: _check_data(recipe, request, opened))
     if opened and recipe.data.codes == "cached":
-        yield _find("sound", lambda: _check_sound(recipe, opened[0]))
+        yield _run_check("sound", lambda: _check_sound(recipe, opened[0]))
     if opened:
         needed = bytes_to_write(recipe, opened[0].model)
-        yield _find("disk", lambda: check_disk(request.run, needed))
+        yield _run_check("disk", lambda: check_disk(request.run, needed))
 
 
-def _find(check: str, look: Callable[[], str]) -> Finding:
+def _run_check(check: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, look())
     except Failure as failure:
@@ -110,8 +111,9 @@ def _check_codes(codes: Path, manifest: Path) -> str:
 
 
 def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
-    """Open what training would open, and leave it in ``opened``."""
+    """Open what training would open, leave it in ``opened``, and plan the epochs."""
     inputs = open_inputs(recipe, request.codes, request.manifest)
+    plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train), recipe.schedule)
     opened.append(inputs)
     left_out = sum(inputs.left_out.values())
     without = f"; {left_out} have no 48 kHz target and are left out" if left_out else ""

@@ -9,6 +9,7 @@ def check_consistent(recipe: Recipe) -> None:
     _check_tokenizer(recipe)
     _check_augmentation(recipe)
     _check_heads(recipe)
+    _check_warmup(recipe)
 
 
 def _check_tokenizer(recipe: Recipe) -> None:
@@ -52,4 +53,13 @@ def _check_heads(recipe: Recipe) -> None:
         raise BadInput(
             f"checkpoint.best names {unscored.pop()}, which is not among model.heads "
             f"({', '.join(recipe.model.heads)})"
+        )
+
+
+def _check_warmup(recipe: Recipe) -> None:
+    new = recipe.model.weights == "random" or "48k" in recipe.model.heads
+    if recipe.curriculum.warmup_epochs and not new:
+        raise BadInput(
+            "warm-up trains new layers alone, and this recipe has none: set "
+            "curriculum.warmup_epochs=0 (--warmup-epochs 0)"
         )

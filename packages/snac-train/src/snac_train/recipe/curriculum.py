@@ -9,7 +9,7 @@ from typing import Literal
 
 from snac_common.errors import BadInput
 from snac_model.geometry import Geometry
-from snac_train.recipe.tables import Curriculum
+from snac_train.recipe.tables import Curriculum, Schedule
 
 StageName = Literal["warmup", "main"]
 
@@ -30,12 +30,28 @@ class Epoch:
     steps: int
 
 
-def plan_epochs(curriculum: Curriculum, geometry: Geometry, utterances: int) -> list[Epoch]:
+def plan_epochs(
+    curriculum: Curriculum,
+    geometry: Geometry,
+    utterances: int,
+    schedule: Schedule | None = None,
+) -> list[Epoch]:
     """Return every epoch of a run over ``utterances`` utterances.
 
+    Args:
+        schedule: that the main stage's steps are to be fit for.
+
     Raises:
-        BadInput: if the curriculum's lists do not fit together or do not cover its epochs.
+        BadInput: if the curriculum's lists do not fit together or do not cover its epochs, or the
+            schedule cannot span its steps.
     """
+    epochs = _epochs(curriculum, geometry, utterances)
+    if schedule is not None:
+        _check_cycle(schedule, stage_steps(epochs, "main"))
+    return epochs
+
+
+def _epochs(curriculum: Curriculum, geometry: Geometry, utterances: int) -> list[Epoch]:
     counts = {len(curriculum.epoch_ranges), len(curriculum.segment_s)}
     if counts != {len(curriculum.batch_multiplier)}:
         raise BadInput(
@@ -64,6 +80,21 @@ def plan_epochs(curriculum: Curriculum, geometry: Geometry, utterances: int) -> 
             )
             first_step += steps
     return epochs
+
+
+def _check_cycle(schedule: Schedule, steps: int) -> None:
+    """Raise BadInput if OneCycleLR would divide by the length of a part that has none.
+
+    It rises in the first ``pct_start * steps`` steps and falls in the others, and counts either
+    part from its first step to its last: a rise of one step, or a fall of none, is 0 long.
+    """
+    last_of_rise = schedule.pct_start * steps - 1
+    if schedule.shape == "onecycle" and steps and last_of_rise in (0, steps - 1):
+        raise BadInput(
+            f"schedule.pct_start={schedule.pct_start:g} of {steps} main steps leaves the cycle "
+            f"{'one step to rise in' if last_of_rise == 0 else 'none to fall in'}: set another "
+            "share, or schedule.shape=cosine"
+        )
 
 
 def parse_ranges(texts: Sequence[str], epochs: int) -> list[range]:

@@ -18,7 +18,7 @@ EXTENDS = "extends"  # names a phase, or a file beside the one that says so
 
 
 def packaged_tables(phase: Phase) -> Tables:
-    """Return the tables of a phase's recipe, resolved; raises BadInput if there is no such phase."""
+    """Return the resolved tables of a phase's recipe; raises BadInput if there is no such phase."""
     phases = _phases()
     if str(phase) not in phases:
         raise BadInput(
