@@ -12,7 +12,7 @@ OUTPUT_SCALE = 0.05  # speech is about this loud
 
 
 @torch.no_grad()
-def keep_variance(model: SNAC) -> SNAC:
+def init_variance_preserving(model: SNAC) -> SNAC:
     """Scale random layers so that each passes on about the variance of its input; no biases.
 
     torch's own start shrinks it to a third in every convolution, so that after a dozen in a row the

@@ -72,7 +72,7 @@ class Objective(nn.Module):
         """
         losses: Losses = {}
         if self.trains_tokenizer and not self.quantized:
-            latents = self.model.quantizer.unquantized(self.encoded(batch))
+            latents = self.model.quantizer.bypass_quantization(self.encoded(batch))
         elif self.trains_tokenizer:
             quantized = self.model.quantizer.quantize_for_training(self.encoded(batch))
             latents = quantized.latents
