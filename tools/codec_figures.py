@@ -60,19 +60,17 @@ def chosen(folder: Path, limit: int | None) -> list[Path]:
 def versions(codec: SNAC, name: str) -> dict[str, Version]:
     """Return the reconstruction and its controls, each from audio ``[T]`` to audio ``[T]``."""
     torch.manual_seed(0)
-    random = untrained(name).decoder.eval()
+    random = untrained(name).eval()
 
-    def decoded(codes: list[torch.Tensor], decoder: torch.nn.Module, length: int) -> torch.Tensor:
-        audio = decoder(codec.quantizer.from_codes(codes), SeededNoise([0]))
-        return audio[0, 0, :length]
+    def decoded(codes: list[torch.Tensor], model: SNAC, length: int) -> torch.Tensor:
+        audio = model.decode_latents(codec.quantizer.from_codes(codes), SeededNoise(0))
+        return next(iter(audio.values()))[0, 0, :length]
 
     return {
-        "codec": lambda audio: decoded(encode(codec, audio), codec.decoder, len(audio)),
+        "codec": lambda audio: decoded(encode(codec, audio), codec, len(audio)),
         "random decoder": lambda audio: decoded(encode(codec, audio), random, len(audio)),
         "white noise": lambda audio: torch.randn(len(audio)) * rms(audio),
-        "shuffled codes": lambda audio: decoded(
-            shuffled(encode(codec, audio)), codec.decoder, len(audio)
-        ),
+        "shuffled codes": lambda audio: decoded(shuffled(encode(codec, audio)), codec, len(audio)),
     }
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -218,7 +219,7 @@ def test_a_graph_that_differs_from_torch_is_seen_and_nothing_is_left(
     right = onnx_files.write_graph
 
     def wrong(graph: torch.nn.Module, *arguments: Any) -> None:
-        biases = [v for n, v in graph.named_parameters() if re.match(f"{part}.*bias", n)][:1]
+        biases = [v for n, v in graph.named_parameters() if re.search(rf"\b{part}\b.*bias", n)][:1]
         before = [bias.detach().clone() for bias in biases]
         for bias in biases:
             bias.data.add_(0.1)
@@ -272,6 +273,47 @@ def test_what_cannot_be_exported_is_said(
     result = run(EXPORT, *arguments, "--artifacts", artifacts)
     assert result.exit_code in (1, 2)
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("run.json", b"{}", "has no 'base'"),
+        ("run.json", b"[]", "holds no JSON object"),
+        ("run.json", b'{"base": 3}', "'base' is 3, not a text"),
+        ("best/score.json", b'{"step": 3, "metrics": {}}', "has no 'epoch'"),
+        ("best/score.json", b'{"epoch": 1, "step": 3}', "has no 'metrics'"),
+        ("best/score.json", b"\xff", "is not text in UTF-8"),
+        ("recipe.toml", b"", "has no 'model.freeze_encoder'"),
+        ("recipe.toml", b"\xff\xfe", "is not text in UTF-8"),
+        ("recipe.toml", b"model = ", "is no TOML"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(
+    artifacts: Path, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    copytree(artifacts / "runs/10", tmp_path / "run")
+    (tmp_path / "run" / name).write_bytes(content)
+    result = run(EXPORT, tmp_path / "run", "--no-onnx", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert f"{name} is damaged" in result.stderr
+    assert said in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_are_text_in_the_card(artifacts: Path, tmp_path: Path) -> None:
+    place = tmp_path / "<img src=x onerror=alert(1)> [a](b)"
+    copytree(artifacts / "runs/10", place)
+    state = json.loads((place / "run.json").read_text())
+    (place / "run.json").write_text(json.dumps(state | {"base": "a/b` <b>bold</b>"}))
+    with (place / "recipe.toml").open("a") as recipe:
+        recipe.write("# ```\n# <script>alert(1)</script>\n")
+    succeed(EXPORT, place, "--no-onnx", "-o", tmp_path / "out")
+    card = (tmp_path / "out/README.md").read_text()
+    assert "\n# &lt;img src=x onerror=alert(1)&gt; \\[a\\](b)\n" in card
+    assert "`` b` <b>bold</b> ``" in card
+    assert "\n````toml\n" in card
+    assert "<script>alert(1)</script>\n````\n" in card
 
 
 @pytest.mark.parametrize("phase", PHASES)

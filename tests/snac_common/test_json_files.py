@@ -10,8 +10,18 @@ from hypothesis import strategies as st
 from snac_common.errors import Failure
 from snac_common.json_files import parse_json_object, read_json_object
 
-REQUIRED = {"epoch": int, "metrics": dict, "rate": float, "base": str | None, "done": bool}
-WHOLE = '{"epoch": 3, "metrics": {}, "rate": 1, "base": null, "done": false, "other": []}'
+REQUIRED = {
+    "epoch": int,
+    "metrics": dict,
+    "plan.steps": int,
+    "rate": float,
+    "base": str | None,
+    "done": bool,
+}
+WHOLE = (
+    '{"epoch": 3, "metrics": {}, "rate": 1, "base": null, "done": false, "plan": {"steps": 9}, '
+    '"other": []}'
+)
 
 
 def written(folder: Path, content: str | bytes) -> Path:
@@ -34,6 +44,8 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         ("3", "true", "'epoch' is true, not a whole number"),
         ("3", "3.5", "'epoch' is 3.5, not a whole number"),
         ("{}", "[]", r"'metrics' is \[\], not an object"),
+        ("9", "{}", r"'plan.steps' is {}, not a whole number"),
+        ('{"steps": 9}', "[]", "has no 'plan.steps'"),
         ("1", "null", "'rate' is null, not a number"),
         ("null", "5", "'base' is 5, not a text or null"),
         ("false", "0", "'done' is 0, not true or false"),

@@ -56,14 +56,6 @@ def test_numbers_of_the_24_khz_model() -> None:
 def test_numbers_of_the_default_class_at_24_khz() -> None:
     geometry = DEFAULT_AT_24K
     assert geometry.hop_length == 441
-    lengths = [seconds * 24000 for seconds in (1, 2, 3, 4)]
-    assert [geometry.latent_frames(length) for length in lengths] == [55, 109, 164, 218]
-    assert [geometry.tokens(length)[:3] for length in lengths] == [
-        (7, 14, 28),
-        (14, 28, 55),
-        (21, 41, 82),
-        (28, 55, 109),
-    ]
     assert geometry.sample_span(24000, 5, 1).start == 17_640
     assert geometry.sample_span(48000, 5, 1).start == 35_280
     assert geometry.seconds(5) == 0.735
@@ -144,7 +136,6 @@ def test_padding_is_the_least_that_whole_tokens_and_windows_need(
     assert {count * stride for count, stride in zip(counts, geometry.vq_strides, strict=True)} == {
         frames
     }
-    assert all(map(int.__le__, geometry.tokens(num_samples), counts))
 
 
 @given(geometries(), st.floats(0.01, 60))

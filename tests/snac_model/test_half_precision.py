@@ -61,7 +61,7 @@ def test_each_head_makes_of_the_trunks_features_what_it_makes_in_float32(make: o
     model: SNAC = make(seeded(NARROW["24k"]))  # type: ignore[operator]
     latents = model.quantizer.from_codes(codes(model, 4, batch=2))
     with torch.autocast("cpu", torch.bfloat16):
-        features = model.decoder.features(latents, no_noise)
+        features = model.decoder.features(latents, no_noise).values
         decoded = model.decode_latents(latents, no_noise)
     for rate, head in model.heads.items():
         assert decoded[rate].equal(head(features.float(), no_noise))  # type: ignore[operator]

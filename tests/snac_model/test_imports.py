@@ -48,8 +48,14 @@ def test_the_geometry_is_usable_without_torch() -> None:
     assert result.stdout.split() == ["441", "False"]
 
 
+def test_what_users_need_is_at_the_top() -> None:
+    wanted = {"Failure", "ReconstructionLoss", "TokenReader", "double_rate", "read_mono"}
+    wanted |= {"resample", "resampled_blocks", "token_layout", "untrained"}
+    assert wanted <= {*snac_model.__all__}
+
+
 def test_every_public_name_resolves() -> None:
     for name in snac_model.__all__:
-        assert getattr(snac_model, name).__module__.startswith("snac_model.")
+        assert getattr(snac_model, name).__module__.startswith(("snac_model.", "snac_common."))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = snac_model.nonsense

@@ -6,7 +6,7 @@ from models import NARROW, audio
 
 from snac_model.codec import SNAC
 from snac_model.config import CodecConfig
-from snac_model.initialisation import OUTPUT_SCALE, keep_variance
+from snac_model.initialisation import OUTPUT_SCALE, init_variance_preserving
 from snac_model.noise import no_noise
 
 LENGTH = 24_000
@@ -20,7 +20,7 @@ def random_codec(config: CodecConfig, seed: int = 0) -> SNAC:
 @torch.no_grad()
 def passed(model: SNAC, samples: torch.Tensor) -> torch.Tensor:
     """Pass audio ``[B, 1, T]`` through all but the choice of codes."""
-    latents = model.quantizer.unquantized(model.encoder(model.preprocess(samples)))
+    latents = model.quantizer.bypass_quantization(model.encoder(model.preprocess(samples)))
     (audio,) = model.decode_latents(latents, no_noise).values()
     return audio
 
@@ -40,7 +40,7 @@ def passes_a_signal(model: SNAC) -> bool:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", NARROW)
 def test_the_output_keeps_the_level_and_depends_on_the_input(name: str, seed: int) -> None:
-    assert passes_a_signal(keep_variance(random_codec(NARROW[name], seed)))
+    assert passes_a_signal(init_variance_preserving(random_codec(NARROW[name], seed)))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -49,9 +49,9 @@ def test_with_torchs_own_start_it_would_not(seed: int) -> None:
 
 
 def test_gradients_reach_the_encoders_first_layer() -> None:
-    model = keep_variance(random_codec(NARROW["24k"]))
+    model = init_variance_preserving(random_codec(NARROW["24k"]))
     samples = audio(LENGTH // 4)
-    latents = model.quantizer.unquantized(model.encoder(model.preprocess(samples)))
+    latents = model.quantizer.bypass_quantization(model.encoder(model.preprocess(samples)))
     model.decode_latents(latents, no_noise)[24_000].square().mean().sqrt().backward()
     norms = {
         name: float(weight.grad.norm() / weight.norm())
@@ -63,6 +63,6 @@ def test_gradients_reach_the_encoders_first_layer() -> None:
 
 
 def test_there_are_no_biases() -> None:
-    model = keep_variance(random_codec(NARROW["24k"]))
+    model = init_variance_preserving(random_codec(NARROW["24k"]))
     convolutions = [module for module in model.modules() if isinstance(module, torch.nn.Conv1d)]
     assert all(not module.bias.any() for module in convolutions if module.bias is not None)

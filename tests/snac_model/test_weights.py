@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -102,6 +103,59 @@ def test_truncated_weights_are_named(tmp_path: Path, write: Any, kept: float) ->
     weights.write_bytes(content[: int(len(content) * kept)])
     with pytest.raises(Failure, match=weights.name):
         load(folder)
+
+
+@pytest.mark.parametrize("write", [official_folder, own_folder])
+def test_a_flipped_byte_never_makes_another_model(tmp_path: Path, write: Any) -> None:
+    """Few bytes mean nothing, as the time of writing in a zip; the others are a Failure."""
+    model = seeded(CONFIG)
+    weights = model_file(write(tmp_path, model))
+    content, random, refused = weights.read_bytes(), Random(0), 0
+    header = 8 + int.from_bytes(content[:8], "little")  # of safetensors
+    places = [*range(0, min(header, 400), 7), *(random.randrange(len(content)) for _ in range(60))]
+    for place in places:
+        weights.write_bytes(flipped(content, place, 1 << random.randrange(8)))
+        try:
+            loaded = load(tmp_path)
+        except Failure as failure:
+            refused += weights.name in str(failure)
+        else:
+            assert_same_weights(loaded, model)
+    assert refused > 0.8 * len(places)
+
+
+def test_a_flipped_weight_is_named(tmp_path: Path) -> None:
+    for write in (official_folder, own_folder):
+        weights = model_file(write(tmp_path / write.__name__, seeded(CONFIG)))
+        content = weights.read_bytes()
+        weights.write_bytes(flipped(content, len(content) // 2, 1))
+        with pytest.raises(Failure, match=rf"weights in .*{weights.name} are damaged"):
+            load(weights.parent)
+
+
+@pytest.mark.parametrize("damaged", [b'"sha256"', b'"format"', b'"pt"'])
+def test_damage_to_what_holds_the_hash_is_seen(tmp_path: Path, damaged: bytes) -> None:
+    weights = model_file(own_folder(tmp_path, seeded(CONFIG)))
+    content = weights.read_bytes()
+    weights.write_bytes(flipped(content, content.index(damaged) + 2, 1))
+    with pytest.raises(Failure, match="damaged"):
+        load(tmp_path)
+
+
+def test_weights_without_a_hash_load(tmp_path: Path) -> None:
+    model = seeded(CONFIG)
+    save(model, tmp_path)
+    for metadata in (None, {"format": "pt"}, {"made by": "somebody"}):
+        save_file(model.state_dict(), tmp_path / "model.safetensors", metadata=metadata)
+        assert_same_weights(load(tmp_path), model)
+
+
+def model_file(folder: Path) -> Path:
+    return next(path for path in folder.iterdir() if path.name != "config.json")
+
+
+def flipped(content: bytes, place: int, bits: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ bits]) + content[place + 1 :]
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors"])

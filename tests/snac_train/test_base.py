@@ -12,7 +12,7 @@ from whole_runs import metrics, run
 from snac_common.errors import BadInput, Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
-from snac_model.initialisation import keep_variance
+from snac_model.initialisation import init_variance_preserving
 from snac_model.loading import untrained
 from snac_train.cli.train import main as train_command
 from snac_train.data.inputs import open_inputs
@@ -156,7 +156,7 @@ def test_a_start_at_random_is_that_of_its_seed(
 def test_a_start_at_random_keeps_variance(architecture: Path) -> None:
     config = SMALL_CODEC().config
     torch.manual_seed(0)
-    expected = keep_variance(SNAC(**config.to_dict())).state_dict()
+    expected = init_variance_preserving(SNAC(**config.to_dict())).state_dict()
     for name, value in random_start(architecture).items():
         assert value.equal(expected[name]), name
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from other_decoder import other_model
 from torch import nn
 from training import SMALL_CODEC, manifest_of, small_recipe
 
@@ -169,6 +170,20 @@ def test_every_weight_is_in_one_group_or_frozen_for_good() -> None:
     assert len(set(grouped)) == len(grouped)
     assert {*grouped, *frozen} == set(model.parameters())
     assert not {*grouped} & {*frozen}
+
+
+def test_another_decoder_is_trained_by_its_own_groups(
+    voices: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = other_model(SMALL_CODEC(), monkeypatch)
+    _, batch = read_batch(voices, 12, 3)
+    groups = parameter_groups(model, small_recipe().model)
+    freeze_all_but(model, groups["decoder"])
+    losses = Objective(model, small_recipe())(batch)
+    losses["loss"].mean().backward()
+    assert list(groups) == ["decoder"]
+    assert {"24k/stft", "48k/stft"} < set(losses)
+    assert all(weight.grad is not None for weight in groups["decoder"])
 
 
 def test_validation_does_not_depend_on_the_batch_size_or_on_when_it_is_done(voices: Path) -> None:

@@ -24,20 +24,38 @@ def read_json_object(path: Path, required: Types | None = None) -> dict[str, Any
     """Read a file that holds one JSON object.
 
     Args:
-        required: fields that must be there, and the types of their values: ``{"epoch": int}``. A
-            whole number serves as a ``float``; true and false are no numbers.
+        required: as for ``check_fields``.
 
     Raises:
         Failure: naming the file, if it is absent, damaged, or lacks what is required.
     """
     content = parse_json_object(read_text_file(path), str(path))
-    for name, wanted in (required or {}).items():
-        if name not in content:
-            raise Failure(f"{path} is damaged: it has no {name!r}")
-        if not _is_of(content[name], wanted):
-            shown = json.dumps(content[name])[:100]
-            raise Failure(f"{path} is damaged: {name!r} is {shown}, not {_in_words(wanted)}")
+    check_fields(content, required or {}, str(path))
     return content
+
+
+def check_fields(content: dict[str, Any], required: Types, source: str) -> None:
+    """Check that fields are there, and the types of their values.
+
+    Args:
+        content: of a JSON or TOML file.
+        required: a type for each field: ``{"epoch": int, "plan.steps": int}``, which is ``steps``
+            in the object ``plan``. A whole number serves as a ``float``; true and false are no
+            numbers.
+        source: names the file.
+
+    Raises:
+        Failure: naming the file and the field.
+    """
+    for name, wanted in required.items():
+        value: Any = content
+        for part in name.split("."):
+            if not isinstance(value, dict) or part not in value:
+                raise Failure(f"{source} is damaged: it has no {name!r}")
+            value = value[part]
+        if not _is_of(value, wanted):
+            shown = json.dumps(value, default=str)[:100]
+            raise Failure(f"{source} is damaged: {name!r} is {shown}, not {_in_words(wanted)}")
 
 
 def parse_json_object(text: str, source: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The codec: encoder, residual quantizer, decoder, with the official package's interface."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,14 +12,17 @@ from torch.nn.utils import parametrize
 from snac_common.errors import Failure
 from snac_model.attention import LocalAttention
 from snac_model.config import CodecConfig
+from snac_model.decoder import Decoder, Head
+from snac_model.decoders import build_decoder
 from snac_model.encoder_lengths import encode_block, has_lengths
 from snac_model.geometry import Geometry
-from snac_model.layers import DecoderBlock, EncoderBlock, Snake, conv
+from snac_model.layers import EncoderBlock, conv
 from snac_model.long_encoding import encode_by_pieces
 from snac_model.model_files import build, fill, read_model
 from snac_model.noise import NoiseSource, RandomNoise
 from snac_model.pieces import PiecePlan
 from snac_model.quantizer import ResidualVectorQuantizer
+from snac_model.segments import Features, Segments, cut
 
 
 class Encoder(nn.Module):
@@ -47,69 +50,6 @@ class Encoder(nn.Module):
         return audio
 
 
-class FinalLayers(nn.Sequential):
-    """A head at the trunk's own rate: features ``[B, C, T]`` to audio ``[B, 1, T]``."""
-
-    def forward(self, features: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
-        """Apply Snake, convolution and tanh, none of which takes noise."""
-        return super().forward(features)
-
-
-class Decoder(nn.Module):
-    """Latents ``[B, C, T]`` to audio ``[B, 1, T * prod(decoder_rates)]``.
-
-    All but the last three layers are the *trunk*; those three (Snake, convolution, tanh) are the
-    *head*, which the dual-head model has two of.
-    """
-
-    def __init__(self, config: CodecConfig) -> None:
-        super().__init__()
-        inputs, channels = config.latent_channels, config.decoder_dim
-        if config.depthwise:
-            layers = [conv(inputs, inputs, 7, padding=3, groups=inputs), conv(inputs, channels, 1)]
-        else:
-            layers = [conv(inputs, channels, 7, padding=3)]
-        self.model = nn.Sequential(*layers)
-        if config.attn_window_size is not None:
-            self.model.append(LocalAttention(channels, config.attn_window_size))
-        for stride in config.decoder_rates:
-            self.model.append(
-                DecoderBlock(channels, channels // 2, stride, config.noise, config.depthwise)
-            )
-            channels //= 2
-        self.model.extend([Snake(channels), conv(channels, 1, 7, padding=3), nn.Tanh()])
-
-    @property
-    def trunk(self) -> nn.Sequential:
-        """Every layer up to the features of the last block."""
-        return nn.Sequential(*list(self.model)[:-3])
-
-    @property
-    def head(self) -> FinalLayers:
-        """Snake, final convolution and tanh."""
-        return FinalLayers(*list(self.model)[-3:])
-
-    @property
-    def blocks(self) -> list[DecoderBlock]:
-        """The upsampling blocks, lowest rate first."""
-        return [layer for layer in self.model if isinstance(layer, DecoderBlock)]
-
-    def features(self, z: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
-        """Run the trunk: latents ``[B, C, T]`` to features ``[B, c, T * prod(rates)]``."""
-        index = 0
-        for layer in list(self.model)[:-3]:
-            if isinstance(layer, DecoderBlock):
-                z = layer(z, noise, index)
-                index += 1
-            else:
-                z = layer(z)
-        return z
-
-    def forward(self, z: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
-        """Map latents ``[B, C, T]`` to audio ``[B, 1, T * prod(rates)]``."""
-        return self.head(self.features(z, noise), noise)
-
-
 class SNAC(nn.Module):
     """The codec, with the official class's interface and state-dict keys.
 
@@ -131,7 +71,7 @@ class SNAC(nn.Module):
             self.config.codebook_dim,
             self.config.vq_strides,
         )
-        self.decoder = Decoder(self.config)
+        self.decoder = build_decoder(self.config)
         self._set_official_attributes()
 
     def _set_official_attributes(self) -> None:
@@ -216,20 +156,42 @@ class SNAC(nn.Module):
         return _official(self.decode_by_rate(codes, noise))
 
     def decode_latents(
-        self, z: torch.Tensor, noise: NoiseSource | None = None
+        self,
+        z: torch.Tensor,
+        noise: NoiseSource | None = None,
+        segments: Segments | None = None,
     ) -> dict[int, torch.Tensor]:
-        """Return the audio ``[B, 1, T]`` of quantized latents ``[B, C, frames]`` by rate in Hz.
+        """Return the audio of quantized latents ``[B, C, frames]``, ``[B, 1, T]`` by rate in Hz.
 
         Autocast, if it is on, reaches the trunk alone: heads compute in float32, as half precision
         would round the audio to 8 bits, which is as loud as speech is at 10 kHz.
+
+        Args:
+            z: the latents.
+            noise: as for ``decode``.
+            segments: what alone is wanted of the audio; default all. The segments' audio is what it
+                is within the whole, with noise that depends on its place (``SeededNoise``).
         """
         noise = noise or RandomNoise()
-        features = self.decoder.features(z, noise)
+        features = self.synthesizer.features(z, noise, segments)
         if not torch.is_autocast_enabled(z.device.type):
-            return {rate: head(features, noise) for rate, head in self.heads.items()}
+            return self._audio(features, noise, segments)
         with torch.autocast(z.device.type, enabled=False):
-            features = features.float()
-            return {rate: head(features, noise) for rate, head in self.heads.items()}
+            features = features._replace(values=features.values.float())
+            return self._audio(features, noise, segments)
+
+    def _audio(
+        self, features: Features, noise: NoiseSource, segments: Segments | None
+    ) -> dict[int, torch.Tensor]:
+        """Run every head on what it needs of the trunk's features."""
+        per_frame = self.synthesizer.features_per_frame
+        audio = {}
+        for rate, head in self.heads.items():
+            values, start = cut(features, segments, per_frame, head.margin)
+            samples = self.geometry.samples_per_frame(rate)
+            whole = Features(head(values, noise, start), start * samples // per_frame)
+            audio[rate] = cut(whole, segments, samples).values
+        return audio
 
     def forward(
         self, audio: torch.Tensor, noise: NoiseSource | None = None
@@ -244,9 +206,14 @@ class SNAC(nn.Module):
         return self.quantizer.levels[0].codebook.weight.device
 
     @property
-    def heads(self) -> dict[int, nn.Module]:
+    def synthesizer(self) -> Decoder:
+        """What makes audio of latents, whatever its kind and its number of heads."""
+        return self.decoder
+
+    @property
+    def heads(self) -> Mapping[int, Head]:
         """What makes audio of the trunk's features, under its rate in Hz."""
-        return {self.geometry.output_rates[0]: self.decoder.head}
+        return self.synthesizer.heads
 
     def decode_by_rate(
         self, codes: Sequence[torch.Tensor], noise: NoiseSource | None = None

@@ -2,12 +2,13 @@
 
 import difflib
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from snac_common.errors import Failure
-from snac_model.config_check import check_config
+from snac_model.config_check import check_config, check_size
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,9 @@ class CodecConfig:
 
     ``dual_head`` says that a 2x head follows the decoder's trunk, beside the usual one. It is
     left out of ``config.json`` when false, so that the official package can read the file.
+
+    ``decoder`` names a decoder other than SNAC's own by its ``kind``, with settings of its own
+    beside that. It is left out where there is none.
     """
 
     sampling_rate: int = 44100
@@ -31,6 +35,7 @@ class CodecConfig:
     noise: bool = True
     depthwise: bool = True
     dual_head: bool = False
+    decoder: dict[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -47,7 +52,9 @@ class CodecConfig:
                 raise Failure(f"unknown field {name!r} in the model's config.json{hint}")
         check_config(values)
         lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})
+        config = cls(**{**values, **lists})
+        config.check_size()
+        return config
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -71,7 +78,27 @@ class CodecConfig:
         }
         if not self.dual_head:
             del values["dual_head"]
+        if self.decoder is None:
+            del values["decoder"]
         return values
+
+    def check_size(self) -> None:
+        """Raise Failure if no machine could build or run such a codec."""
+        hop_length, upsampling = math.prod(self.encoder_rates), math.prod(self.decoder_rates)
+        blocks = len(self.decoder_rates)
+        check_size(
+            encoder=(self.encoder_dim, self.encoder_rates),
+            decoder=(math.ceil(self.decoder_dim / 2**blocks), self.decoder_rates[::-1]),
+            latent=self.latent_channels,
+            codebooks=len(self.vq_strides) * self.codebook_size * self.codebook_dim,
+            unit=hop_length * math.lcm(self.vq_strides[0], self.attn_window_size or 1),
+            output_rate=self.sampling_rate * upsampling / hop_length,
+        )
+
+    @property
+    def decoder_kind(self) -> str:
+        """What the decoder is: ``snac`` unless the configuration names another."""
+        return self.decoder["kind"] if self.decoder else "snac"
 
     @property
     def latent_channels(self) -> int:

@@ -11,26 +11,12 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from snac_common.errors import Failure
 from snac_model.codec import SNAC
 from snac_model.config import CodecConfig
-from snac_model.layers import DecoderBlock, Snake, conv
-from snac_model.noise import NoiseSource
-
-
-class DoubleRateHead(nn.Module):
-    """Trunk features ``[B, C, T]`` to audio ``[B, 1, 2T]``."""
-
-    def __init__(self, inputs: int, noise: bool, depthwise: bool, index: int) -> None:
-        super().__init__()
-        self.index = index
-        self.block = DecoderBlock(inputs, inputs // 2, 2, noise, depthwise)
-        self.final = nn.Sequential(
-            Snake(inputs // 2), conv(inputs // 2, 1, 7, padding=3), nn.Tanh()
-        )
-
-    def forward(self, features: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
-        """Map ``[B, C, T]`` to ``[B, 1, 2T]``."""
-        return self.final(self.block(features, noise, self.index))
+from snac_model.decoder import Decoder
+from snac_model.layers import Snake
+from snac_model.snac_decoder import DoubleRateHead, DualHeadDecoder, SNACDecoder
 
 
 class DualHeadSNAC(SNAC):
@@ -53,6 +39,7 @@ class DualHeadSNAC(SNAC):
         last block, the new final layers from the base's: of each effective weight the leading
         channels, as many as the narrower layer has. Unless ``copied``, they start at random.
         """
+        check_continuable(base)
         model = cls(**base.config.to_dict())
         missing, unexpected = model.load_state_dict(base.state_dict(), strict=False)
         if unexpected or any(not name.startswith("head_48k.") for name in missing):
@@ -63,9 +50,9 @@ class DualHeadSNAC(SNAC):
         return model.train(base.training)
 
     @property
-    def heads(self) -> dict[int, nn.Module]:
-        """What makes audio of the trunk's features, under its rate in Hz."""
-        return {**super().heads, self.geometry.output_rates[1]: self.head_48k}
+    def synthesizer(self) -> Decoder:
+        """The decoder with both heads."""
+        return DualHeadDecoder(self.decoder, self.head_48k)
 
     def single_head(self) -> SNAC:
         """Return the trunk with the first head alone, as the codec that it is without the other."""
@@ -81,6 +68,7 @@ def double_rate(base: SNAC, *, copied: bool = True) -> SNAC:
     What the base has is taken over bit for bit, but for its final layers. The new block and the
     new final layers start as the dual head's do: copied from the base's last, or at random.
     """
+    check_continuable(base)
     config = base.config.to_dict()
     model = SNAC(**{**config, "decoder_rates": [*config["decoder_rates"], 2]})
     model.encoder.load_state_dict(base.encoder.state_dict())
@@ -91,6 +79,13 @@ def double_rate(base: SNAC, *, copied: bool = True) -> SNAC:
         copy_leading_channels(base.decoder.blocks[-1], model.decoder.blocks[-1])
         copy_leading_channels(base.decoder.head, model.decoder.head)
     return model.train(base.training)
+
+
+def check_continuable(base: SNAC) -> None:
+    """Raise Failure unless one more 2x block can continue from a model's decoder."""
+    if not isinstance(base.decoder, SNACDecoder):
+        kind = base.config.decoder_kind
+        raise Failure(f"only SNAC's own decoder can be continued by a 2x block, not a {kind} one")
 
 
 def copy_leading_channels(source: nn.Module, target: nn.Module) -> None:

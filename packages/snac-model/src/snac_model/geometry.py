@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from snac_model.config import CodecConfig
-from snac_model.receptive_field import decoder_receptive_field, encoder_receptive_field
+from snac_model.decoder_shapes import decoder_shape
+from snac_model.receptive_field import encoder_receptive_field
 
 
 @dataclass(frozen=True)
@@ -52,20 +53,17 @@ class Geometry:
         if any(coarse % fine for coarse, fine in itertools.pairwise(strides)):
             raise ValueError(f"vq_strides {strides}: each must be a multiple of the next")
         hop_length = math.prod(config.encoder_rates)
-        upsampling = math.prod(config.decoder_rates)
-        rate, remainder = divmod(config.sampling_rate * upsampling, hop_length)
-        if remainder:
+        decoder = decoder_shape(config)
+        scaled = [config.sampling_rate * samples for samples in decoder.samples_per_frame]
+        if any(samples % hop_length for samples in scaled):
             raise ValueError(f"decoder_rates {config.decoder_rates} give no whole output rate")
-        decoder_rates = config.decoder_rates + ((2,) if config.dual_head else ())
         return cls(
             sample_rate=config.sampling_rate,
             hop_length=hop_length,
             vq_strides=strides,
             attention_window=config.attn_window_size or 1,
-            output_rates=(rate, 2 * rate) if config.dual_head else (rate,),
-            decoder_context=(
-                None if config.attn_window_size else decoder_receptive_field(decoder_rates)
-            ),
+            output_rates=tuple(samples // hop_length for samples in scaled),
+            decoder_context=decoder.receptive_field,
             encoder_context=encoder_receptive_field(
                 config.encoder_rates, config.attn_window_size or 1
             ),
@@ -102,15 +100,6 @@ class Geometry:
             raise ValueError("a decoder with local attention has no fixed context")
         return math.ceil(self.decoder_context / self.vq_strides[0])
 
-    def latent_frames(self, num_samples: int) -> int:
-        """Latent frames that hold ``num_samples`` samples at the codec's rate, by ceiling."""
-        return math.ceil(num_samples / self.hop_length)
-
-    def tokens(self, num_samples: int) -> tuple[int, ...]:
-        """Tokens of each level that hold ``num_samples`` samples, by ceiling and before padding."""
-        frames = self.latent_frames(num_samples)
-        return tuple(math.ceil(frames / stride) for stride in self.vq_strides)
-
     def padded_samples(self, num_samples: int) -> int:
         """Length after the codec's own padding: whole coarse tokens and attention windows."""
         unit = self.hop_length * self.unit_frames
@@ -140,6 +129,10 @@ class Geometry:
         if remainder:
             raise ValueError(f"a coarse token is not a whole number of samples at {rate} Hz")
         return samples
+
+    def samples_per_frame(self, rate: int) -> int:
+        """Samples of an output of the decoder, at ``rate``, in one latent frame."""
+        return self.hop_length * rate // self.sample_rate
 
     def coarse_tokens(self, seconds: float) -> int:
         """Coarse tokens in a segment of about ``seconds``: the nearest whole number, at least 1."""

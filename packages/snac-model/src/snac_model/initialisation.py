@@ -12,7 +12,7 @@ OUTPUT_SCALE = 0.05  # speech is about this loud
 
 
 @torch.no_grad()
-def keep_variance(model: SNAC) -> SNAC:
+def init_variance_preserving(model: SNAC) -> SNAC:
     """Scale random layers so that each passes on about the variance of its input; no biases.
 
     torch's own start shrinks it to a third in every convolution, so that after a dozen in a row the
@@ -29,7 +29,10 @@ def keep_variance(model: SNAC) -> SNAC:
             _scale(module.block[-1], RESIDUAL_SCALE)
         if isinstance(module, NoiseBlock):
             _scale(module.linear, NOISE_SCALE)
-    _scale(model.decoder.head[1], OUTPUT_SCALE)
+    first_head = next(iter(model.synthesizer.heads.values()))
+    assert isinstance(first_head, nn.Module)
+    *_, last = (layer for layer in first_head.modules() if isinstance(layer, nn.Conv1d))
+    _scale(last, OUTPUT_SCALE)
     return model
 
 

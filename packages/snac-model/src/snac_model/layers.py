@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from snac_model.noise import NoiseSource
+from snac_model.noise import NoiseSource, Position
 
 
 class SnakeFunction(torch.autograd.Function):
@@ -173,6 +173,7 @@ class DecoderBlock(nn.Module):
         self, inputs: int, outputs: int, stride: int, noise: bool, depthwise: bool
     ) -> None:
         super().__init__()
+        self.stride = stride
         self.block = nn.Sequential(
             Snake(inputs),
             transposed_conv(inputs, outputs, stride),
@@ -180,8 +181,17 @@ class DecoderBlock(nn.Module):
             *residual_units(outputs, groups=outputs if depthwise else 1),
         )
 
-    def forward(self, x: torch.Tensor, noise: NoiseSource, index: int) -> torch.Tensor:
-        """Map ``[B, C, T]`` to ``[B, C / 2, stride * T]``; ``index`` names the block's noise."""
+    def forward(
+        self, x: torch.Tensor, noise: NoiseSource, index: int, start: Position = 0
+    ) -> torch.Tensor:
+        """Map ``[B, C, T]`` to ``[B, C / 2, stride * T]``.
+
+        Args:
+            x: the features.
+            noise: for the noise block.
+            index: the block's number, which its noise depends on.
+            start: position of the first of what comes out; its noise depends on that too.
+        """
         for layer in self.block:
-            x = layer(x, noise(x, index)) if isinstance(layer, NoiseBlock) else layer(x)
+            x = layer(x, noise(x, index, start)) if isinstance(layer, NoiseBlock) else layer(x)
         return x

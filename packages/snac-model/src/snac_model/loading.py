@@ -8,7 +8,7 @@ import torch
 from snac_model.codec import SNAC
 from snac_model.config import CodecConfig
 from snac_model.dual_head import model_class
-from snac_model.initialisation import keep_variance
+from snac_model.initialisation import init_variance_preserving
 from snac_model.model_files import build, fill, read_model
 from snac_model.places import find_config
 
@@ -46,4 +46,4 @@ def untrained(where: str | Path, **hub_options: Any) -> SNAC:
     """
     path = find_config(where, **hub_options)
     config = CodecConfig.read(path)
-    return keep_variance(build(model_class(config), config, str(path)))
+    return init_variance_preserving(build(model_class(config), config, str(path)))

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from snac_common.errors import Failure
@@ -12,6 +11,7 @@ from snac_model.config import CodecConfig
 from snac_model.old_checkpoints import read_old_checkpoint
 from snac_model.pickles import is_state_dict, read_pickle
 from snac_model.places import OFFICIAL_WEIGHTS, find_model
+from snac_model.safetensors_files import read_safetensors
 
 
 class StoredModel(NamedTuple):
@@ -70,10 +70,7 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
         if not is_state_dict(state):
             raise Failure(f"{path} holds no state dict, tensors by their names")
         return state
-    try:
-        return load_file(path)
-    except Exception as error:  # a damaged file can raise anything
-        raise Failure(f"cannot read the weights {path}: {error!r}") from error
+    return read_safetensors(path)
 
 
 def _some(what: str, keys: list[str]) -> list[str]:

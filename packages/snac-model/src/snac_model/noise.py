@@ -2,7 +2,7 @@
 
 A noise source is called with the features ``[B, C, T]`` that the noise will scale, the number of
 the decoder block, and the features' place in their stream, which is 0 unless decoding goes piece by
-piece. It returns ``[B, 1, T]``, or None for no noise.
+piece, or of parts. It returns ``[B, 1, T]``, or None for no noise.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,15 @@ from typing import Protocol
 
 import torch
 
+Position = int | torch.Tensor  # the same for all items, or int64 [B]
+
 
 class NoiseSource(Protocol):
     """Anything that gives a noise block its noise."""
 
-    def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor | None:
+    def __call__(
+        self, features: torch.Tensor, block: int, start: Position = 0
+    ) -> torch.Tensor | None:
         """Return noise ``[B, 1, T]`` for ``features`` ``[B, C, T]`` of decoder block ``block``.
 
         ``start`` is the position of the first of them in what is being decoded.
@@ -23,7 +27,7 @@ class NoiseSource(Protocol):
         ...
 
 
-def no_noise(features: torch.Tensor, block: int, start: int = 0) -> None:
+def no_noise(features: torch.Tensor, block: int, start: Position = 0) -> None:
     """Switch the noise off."""
 
 
@@ -37,7 +41,7 @@ class RandomNoise:
     def __init__(self, generator: torch.Generator | None = None) -> None:
         self.generator = generator
 
-    def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor:
+    def __call__(self, features: torch.Tensor, block: int, start: Position = 0) -> torch.Tensor:
         """Draw ``[B, 1, T]``."""
         return torch.randn(
             (features.shape[0], 1, features.shape[-1]),
@@ -64,11 +68,12 @@ class SeededNoise:
     def __init__(self, seeds: int | Sequence[int] | torch.Tensor) -> None:
         self.seeds = seeds if isinstance(seeds, torch.Tensor) else seed_tensor(seeds)
 
-    def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor:
+    def __call__(self, features: torch.Tensor, block: int, start: Position = 0) -> torch.Tensor:
         """Look up ``[B, 1, T]`` for positions from ``start`` on."""
         device = features.device
         seeds = self.seeds = self.seeds.to(device)  # moved once, where it must be
-        position = torch.arange(start, start + features.shape[-1], device=device)
+        position = torch.arange(features.shape[-1], device=device)
+        position = position + (start[:, None] if isinstance(start, torch.Tensor) else start)
         stream = _mix(seeds + _signed((block + 1) * _GOLDEN))
         quantile = _mix(stream[:, None] + position * _signed(_GOLDEN)) & 0xFFFF
         noise = _normal_quantiles(device)[quantile].to(features.dtype)

@@ -18,7 +18,11 @@ def read_pickle(path: Path) -> Any:
     """
     try:
         mapped = zipfile.is_zipfile(path)  # torch.save wrote another format before 1.6
+        if mapped:
+            _check_sums(path)  # which torch does not
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except Failure:
+        raise
     except UnpicklingError as error:  # torch's message would advise to run the code
         raise Failure(
             f"{path} is refused: it is damaged, or holds more than tensors and plain values; no "
@@ -26,6 +30,17 @@ def read_pickle(path: Path) -> Any:
         ) from error
     except Exception as error:  # a damaged file can raise anything
         raise Failure(f"cannot read the weights {path}: {error!r}") from error
+
+
+def _check_sums(path: Path) -> None:
+    """Compare every file in a zip with its CRC; raises Failure or BadZipFile if one differs."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise Failure(
+            f"the weights in {path} are damaged: {damaged} in it has not the checksum that it was "
+            "saved with. Copy the file again from where it came, or use another model."
+        )
 
 
 def is_state_dict(content: Any) -> bool:

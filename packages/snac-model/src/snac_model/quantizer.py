@@ -3,7 +3,7 @@
 Factorised, normalised codes as in ViT-VQGAN (Yu et al., 2021) and DAC (Kumar et al., 2023).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -64,6 +64,9 @@ class VectorQuantizer(nn.Module):
         return self.expand(straight_through(projected, self.lookup(codes))), codes
 
 
+Quantize = Callable[[VectorQuantizer, torch.Tensor], torch.Tensor]
+
+
 @dataclass(frozen=True)
 class Quantized:
     """Latents quantized for training.
@@ -100,43 +103,55 @@ class ResidualVectorQuantizer(nn.Module):
 
     def forward(self, z: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Quantize latents ``[B, C, T]``: the sum over levels, and codes ``[B, T / stride]``."""
-        residual, levels, codes = z, [], []
-        for quantizer in self.levels:
-            quantized, indices = quantizer(residual)
-            residual = residual - quantized
-            levels.append(quantized)
-            codes.append(indices)
-        return _sum(levels), codes
+        codes = []
 
-    def unquantized(self, z: torch.Tensor) -> torch.Tensor:
+        def quantize(level: VectorQuantizer, residual: torch.Tensor) -> torch.Tensor:
+            quantized, indices = level(residual)
+            codes.append(indices)
+            return quantized
+
+        return self.through_levels(z, quantize), codes
+
+    def through_levels(self, z: torch.Tensor, quantize: Quantize) -> torch.Tensor:
+        """Have each level approximate what the ones before it left of latents ``[B, C, T]``.
+
+        Args:
+            z: the latents.
+            quantize: takes a level and what is left, returns the level's approximation of it.
+
+        Returns:
+            The sum of the approximations.
+        """
+        residual, levels = z, []
+        for level in self.levels:
+            levels.append(quantize(level, residual))
+            residual = residual - levels[-1]
+        return _sum(levels)
+
+    def bypass_quantization(self, z: torch.Tensor) -> torch.Tensor:
         """Pass latents ``[B, C, T]`` through the levels as if each had a code for every vector.
 
         What is left to learn before codebooks are filled with what the projections give.
         """
-        residual, levels = z, []
-        for quantizer in self.levels:
-            levels.append(quantizer.expand(quantizer.project(residual)))
-            residual = residual - levels[-1]
-        return _sum(levels)
+        return self.through_levels(z, lambda level, left: level.expand(level.project(left)))
 
     def quantize_for_training(self, z: torch.Tensor) -> Quantized:
         """Quantize latents ``[B, C, T]`` like ``forward``, with the losses that train a quantizer.
 
         Straight-through gradients alone never reach a codebook (van den Oord et al., 2017).
         """
-        residual = z
-        levels: list[torch.Tensor] = []
         result = Quantized(z, [], [], [])
-        for quantizer in self.levels:
-            projected = quantizer.project(residual)
-            codes = quantizer.nearest(projected)
-            vectors = quantizer.lookup(codes)
+
+        def quantize(level: VectorQuantizer, residual: torch.Tensor) -> torch.Tensor:
+            projected = level.project(residual)
+            codes = level.nearest(projected)
+            vectors = level.lookup(codes)
             result.codes.append(codes)
             result.commitment.append((projected - vectors.detach()).pow(2).mean(1))
             result.codebook.append((vectors - projected.detach()).pow(2).mean(1))
-            levels.append(quantizer.expand(straight_through(projected, vectors)))
-            residual = residual - levels[-1]
-        return replace(result, latents=_sum(levels))
+            return level.expand(straight_through(projected, vectors))
+
+        return replace(result, latents=self.through_levels(z, quantize))
 
     def from_codes(self, codes: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the latents ``[B, C, T]`` of codes ``[B, T / stride]``, coarsest first."""

@@ -2,29 +2,48 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 KERNEL_REACH = 3  # of the first and the last convolution, kernel 7
 RESIDUAL_REACH = 3 * (1 + 3 + 9)  # of a block's residual units: kernel 7, dilations 1, 3 and 9
 
 
+class Margin(NamedTuple):
+    """Positions beside a segment, ``before`` its first and ``after`` its last."""
+
+    before: int
+    after: int
+
+
+def decoder_margins(decoder_rates: Sequence[int]) -> list[Margin]:
+    """Return what the audio of whole latent frames depends on, before and after each block.
+
+    Walks from a frame's samples back to the latents: the final convolution, then each block's
+    residual units and transposed convolution (kernel of two strides).
+
+    Returns:
+        The margin of each block's input, at that input's own rate, then that of the last block's
+        output. The first convolution, before the first block, reaches ``KERNEL_REACH`` farther.
+    """
+    length = math.prod(decoder_rates)
+    first, last = -KERNEL_REACH, length - 1 + KERNEL_REACH
+    margins = [Margin(-first, last - (length - 1))]
+    for stride in reversed(decoder_rates):
+        first, last = first - RESIDUAL_REACH, last + RESIDUAL_REACH
+        padding = math.ceil(stride / 2)
+        first = math.ceil((first + padding - 2 * stride + 1) / stride)
+        last = (last + padding) // stride
+        length //= stride
+        margins.append(Margin(-first, last - (length - 1)))
+    return margins[::-1]
+
+
 def decoder_receptive_field(decoder_rates: Sequence[int]) -> int:
     """Latent frames that an output sample depends on, to the farther side of its own frame.
 
-    Walks from an output sample back to the latents: the final convolution, each block's residual
-    units and transposed convolution (kernel of two strides), and the first convolution. The
-    sample's place in its frame decides the side, so all places are tried.
+    A frame's first sample reaches farthest back, its last one farthest ahead.
     """
-    total = math.prod(decoder_rates)
-    reach = 0
-    for sample in range(total):
-        first, last = sample - KERNEL_REACH, sample + KERNEL_REACH
-        for stride in reversed(decoder_rates):
-            first, last = first - RESIDUAL_REACH, last + RESIDUAL_REACH
-            padding = math.ceil(stride / 2)
-            first = math.ceil((first + padding - 2 * stride + 1) / stride)
-            last = (last + padding) // stride
-        reach = max(reach, KERNEL_REACH - first, last + KERNEL_REACH)
-    return reach
+    return max(decoder_margins(decoder_rates)[0]) + KERNEL_REACH
 
 
 def encoder_receptive_field(encoder_rates: Sequence[int], attention_window: int = 1) -> int:

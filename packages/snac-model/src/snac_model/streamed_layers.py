@@ -15,7 +15,6 @@ from einops import rearrange
 from torch import nn
 
 from snac_common.errors import Failure
-from snac_model.dual_head import DoubleRateHead
 from snac_model.layers import DecoderBlock, NoiseBlock, ResidualUnit, Snake
 from snac_model.noise import NoiseSource
 
@@ -25,7 +24,15 @@ CACHED_NUMBERS = 2**18
 
 
 class StreamedLayer:
-    """One layer of a stream; without state, and looking at one position at a time, if not more."""
+    """One layer of a stream; without state, and looking at one position at a time, if not more.
+
+    Attributes:
+        growth: positions of the output for one of the input.
+        width: numbers that one position of the input becomes.
+    """
+
+    growth = 1
+    width = 1
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
         """Take the next ``[B, C, T]`` of the input; return what is final of the output."""
@@ -74,6 +81,7 @@ class Convolution(StreamedLayer):
         self.padding = int(layer.padding[0])
         self.dilation = layer.dilation
         self.groups = layer.groups
+        self.width = len(self.weight)
         self.restart()
 
     def restart(self) -> None:
@@ -110,6 +118,7 @@ class Upsampling(StreamedLayer):
         now, before = layer.weight.detach().split(self.stride, dim=-1)
         self.weight = rearrange(torch.cat((before, now)), "i o s -> (o s) i").contiguous()
         self.bias = layer.bias.detach().repeat_interleave(self.stride)  # type: ignore[union-attr]
+        self.growth, self.width = self.stride, len(self.weight)
         self.restart()
 
     def restart(self) -> None:
@@ -209,8 +218,6 @@ def streamed(module: nn.Module, noise: NoiseSource, block: int = 0) -> list[Stre
             layers = [Shortcut(streamed(module.block, noise, block))]
         case DecoderBlock():
             layers = streamed(module.block, noise, block)
-        case DoubleRateHead():
-            layers = [*streamed(module.block, noise, module.index), *streamed(module.final, noise)]
         case nn.Sequential():
             layers = [part for layer in module for part in streamed(layer, noise, block)]
         case _:
@@ -223,9 +230,8 @@ class Stage:
 
     def __init__(self, layers: Sequence[StreamedLayer]) -> None:
         self.layers = layers
-        self.growth = prod(layer.stride for layer in layers if isinstance(layer, Upsampling))
-        weights = [x.weight for x in layers if isinstance(x, Convolution | Upsampling)]
-        self.widest = max(map(len, weights))  # what a position of the input becomes, in numbers
+        self.growth = prod(layer.growth for layer in layers)
+        self.widest = max(layer.width for layer in layers)
 
     def restart(self) -> None:
         """Forget the stream."""

@@ -6,16 +6,8 @@ import torch
 
 from snac_common.errors import Failure
 from snac_model.codec import SNAC
-from snac_model.layers import DecoderBlock
 from snac_model.noise import NoiseSource, RandomNoise
-from snac_model.streamed_layers import (
-    Stage,
-    StreamedLayer,
-    rest_through_stages,
-    spare_through,
-    streamed,
-    through_stages,
-)
+from snac_model.streamed_layers import rest_through_stages, spare_through, through_stages
 
 Audio = dict[int, torch.Tensor]
 
@@ -59,8 +51,8 @@ class StreamingDecoder:
         self.noise = noise or RandomNoise()
         exact = model.geometry.context_tokens
         self.look_ahead = exact if look_ahead is None else look_ahead
-        self.trunk = self._trunk_stages()
-        self.heads = {rate: Stage(streamed(model.heads[rate], self.noise)) for rate in self.rates}
+        self.trunk, heads = model.synthesizer.streamed(self.noise)
+        self.heads = {rate: heads[rate] for rate in self.rates}
         self._start()
 
     @property
@@ -124,15 +116,6 @@ class StreamingDecoder:
         self.tokens = 0
         self.final = dict.fromkeys(self.rates, 0)
         self.given = dict.fromkeys(self.rates, 0)
-
-    def _trunk_stages(self) -> list[Stage]:
-        """Return the trunk's layers: those before the first block, then a stage for each block."""
-        stages: list[list[StreamedLayer]] = [[]]
-        for layer in self.model.decoder.trunk:
-            if isinstance(layer, DecoderBlock):
-                stages.append([])
-            stages[-1] += streamed(layer, self.noise, len(stages) - 2)
-        return [Stage(layers) for layers in stages]
 
     def _count(self, codes: Sequence[torch.Tensor]) -> int:
         """Return how many coarse tokens the codes are."""

@@ -17,7 +17,7 @@ def decode_tokens(
 
     Args:
         model: whose codes the tokens are.
-        text: ``<custom_token_N>`` after the other.
+        text: one ``<custom_token_N>`` after another.
         layout: of the tokens.
         noise: as for ``model.decode``.
 

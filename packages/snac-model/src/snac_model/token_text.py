@@ -1,6 +1,6 @@
 """Reading the tokens that a language model writes, as they come; free of torch.
 
-The text is ``<custom_token_N>`` after the other, white space between them or not, one line an
+The text is one ``<custom_token_N>`` after another, white space between them or not, one line an
 utterance. Whatever else is there is reported with its place, and the frame that it broke is left
 out: reading goes on at the next token that begins a frame.
 """

@@ -1,25 +1,28 @@
 """Saving models, and telling their weights apart."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from snac_common.files import atomic_path, write_text
 from snac_model.codec import SNAC
 from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS
+from snac_model.safetensors_files import write_safetensors
+from snac_model.state_hash import state_sha256
 
 
 def save(model: SNAC, folder: str | Path) -> None:
-    """Write ``model.safetensors`` and then ``config.json`` into ``folder``, each atomically."""
+    """Write ``model.safetensors`` and then ``config.json`` into ``folder``, each atomically.
+
+    The weights' hash goes into the file, so that ``load`` sees if they were damaged.
+    """
     folder = Path(folder)
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(state, temporary, metadata={"format": "pt"})
+        write_safetensors(state, temporary)
     _write_config(model, folder)
 
 
@@ -50,9 +53,4 @@ def weights_sha256(modules: Iterable[nn.Module]) -> str:
     Over ``model.tokenizer_modules()`` it identifies what decides the codes, which a fine-tuned
     decoder leaves alone: so it tells whether codes belong to a model.
     """
-    digest = hashlib.sha256()
-    for module in modules:
-        for name, value in sorted(module.state_dict().items()):
-            digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-            digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return state_sha256(*(module.state_dict() for module in modules))

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from snac_common.files import write_text
 from snac_model.codec import SNAC
+from snac_model.export.markdown import as_block, as_code, as_text
 from snac_model.export.onnx_files import OnnxReport
 from snac_model.export.run import Run
 from snac_model.export.snippets import usage
@@ -35,7 +37,7 @@ def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
         "## Training",
         _data(run),
         _figures(run),
-        f"The recipe:\n\n```toml\n{_without_private_paths(run)}\n```",
+        f"The recipe:\n\n{as_block(_without_private_paths(run), 'toml')}",
         f"## Licence\n\n{facts.licence or TO_FILL}",
     ]
     write_text(folder / README, "\n\n".join(sections) + "\n")
@@ -67,16 +69,16 @@ def _introduction(run: Run, geometry: Geometry, facts: CardFacts) -> str:
         tokens = "Encoder or quantizer were trained too: **its tokens are not those of the base.**"
     half = " The decoder's weights are stored as float16." if facts.half else ""
     return (
-        f"# {(facts.repository or run.name).split('/')[-1]}\n\n"
+        f"# {as_text((facts.repository or run.name).split('/')[-1])}\n\n"
         f"A [SNAC](https://github.com/hubertsiuzdak/snac) codec at {geometry.sample_rate / 1000:g} "
         f"kHz whose decoder gives {rates}, fine-tuned on speech from "
-        f"`{_public(run.state['base'])}` (SHA-256 of its weights "
-        f"`{run.state['base_sha256'][:16]}...`). {tokens}{half}"
+        f"{as_code(_public(run.state['base']))} (SHA-256 of its weights "
+        f"{as_code(run.state['base_sha256'][:16] + '...')}). {tokens}{half}"
     )
 
 
 def _data(run: Run) -> str:
-    counts, hours = run.state["counts"], run.state.get("hours", {})
+    counts, hours = run.state["counts"], _numbers(run.state.get("hours"))
     rows = [
         f"| {split} | {counts[split]:,} | {_hours(hours.get(split))} |"
         for split in ("train", "val")
@@ -95,7 +97,8 @@ def _hours(hours: float | None) -> str:
 
 def _figures(run: Run) -> str:
     """Say what validation measured of the model, and of the base before training."""
-    lines = "\n".join(_figure_rows(run.score["metrics"], run.state.get("baseline", {})))
+    metrics, before = run.score["metrics"], run.state.get("baseline")
+    lines = "\n".join(_figure_rows(_numbers(metrics), _numbers(before)))
     return (
         "Validation losses; lower is better. *Before* is the untouched base (a new 48 kHz output "
         "starts as a copy of its last layers), *resampled* its 24 kHz audio at 48 kHz.\n\n"
@@ -106,12 +109,17 @@ def _figures(run: Run) -> str:
 
 def _figure_rows(metrics: dict[str, float], before: dict[str, float]) -> Iterator[str]:
     for name, value in metrics.items():
-        if not isinstance(value, float):
-            continue
         baseline = before.get(name)
         better = f"{1 - value / baseline:.1%}" if baseline else ""
         resampled = _number(before.get(f"resampled/{name}"))
-        yield f"| {name} | {_number(baseline)} | {resampled} | {_number(value)} | {better} |"
+        figures = (_number(baseline), resampled, _number(value), better)
+        yield f"| {as_text(name)} | {' | '.join(figures)} |"
+
+
+def _numbers(values: Any) -> dict[str, float]:
+    """Return those of some named values that are numbers."""
+    named = values.items() if isinstance(values, dict) else ()
+    return {name: value for name, value in named if isinstance(value, float)}
 
 
 def _number(value: float | None) -> str:

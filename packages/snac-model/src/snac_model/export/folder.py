@@ -103,7 +103,7 @@ def _check(model: SNAC, folder: Path, half: bool) -> None:
         expected = model.decode_by_rate(codes, SeededNoise(0))
         for rate, audio in written.decode_by_rate(codes, SeededNoise(0)).items():
             error = float((audio - expected[rate]).abs().max())
-            if not error <= tolerance:  # nor not a number
+            if not error <= tolerance:  # NaN is not either
                 raise Failure(
                     f"what was written for {rate} Hz decodes up to {error:.2g} from the run's "
                     f"model, more than {tolerance:g}. Nothing was exported."

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from snac_model.codec import SNAC
-from snac_model.noise import NoiseSource, RandomNoise
+from snac_model.noise import NoiseSource, Position, RandomNoise
 
 OPSET = 18
 
@@ -25,7 +25,7 @@ class KeptNoise:
         self.blocks: list[torch.Tensor] = []
         self.source = RandomNoise(torch.Generator().manual_seed(0))
 
-    def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor:
+    def __call__(self, features: torch.Tensor, block: int, start: Position = 0) -> torch.Tensor:
         """Draw ``[B, 1, T]``."""
         self.blocks.append(self.source(features, block, start))
         return self.blocks[-1]
@@ -37,7 +37,9 @@ class GivenNoise:
     def __init__(self, blocks: Sequence[torch.Tensor]) -> None:
         self.blocks = blocks
 
-    def __call__(self, features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor | None:
+    def __call__(
+        self, features: torch.Tensor, block: int, start: Position = 0
+    ) -> torch.Tensor | None:
         """Return the noise of a block."""
         return self.blocks[block] if self.blocks else None
 
@@ -61,8 +63,7 @@ class DecoderGraph(nn.Module):
 
     def __init__(self, model: SNAC, rate: int) -> None:
         super().__init__()
-        self.quantizer, self.decoder = model.quantizer, model.decoder
-        self.head = model.heads[rate]
+        self.model, self.rate = model, rate
         self.levels = model.geometry.levels
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
@@ -71,8 +72,9 @@ class DecoderGraph(nn.Module):
 
     def decode(self, codes: Sequence[torch.Tensor], noise: NoiseSource) -> torch.Tensor:
         """Return the audio of one head."""
-        features = self.decoder.features(self.quantizer.from_codes(codes), noise)
-        return self.head(features, noise)
+        decoder = self.model.synthesizer
+        features = decoder.features(self.model.quantizer.from_codes(codes), noise)
+        return decoder.heads[self.rate](features.values, noise)
 
 
 def write_graph(

@@ -7,7 +7,6 @@ import copy
 from pathlib import Path
 
 from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC
 
 TOLERANCE = 1e-2  # of audio, full scale 1, against the float32 weights; 0.001 is usual
 
@@ -15,9 +14,9 @@ TOLERANCE = 1e-2  # of audio, full scale 1, against the float32 weights; 0.001 i
 def half_decoder(model: SNAC) -> SNAC:
     """Return a copy whose decoder has float16 weights, to be saved."""
     rounded = copy.deepcopy(model)
-    rounded.decoder.half()
-    if isinstance(rounded, DualHeadSNAC):
-        rounded.head_48k.half()
+    for group in rounded.synthesizer.parameter_groups().values():
+        for weight in group:
+            weight.data = weight.data.half()
     return rounded
 
 
@@ -29,7 +28,7 @@ def store_as_half(path: Path) -> None:
     model = onnx.load(path)
     casts = []
     for weight in model.graph.initializer:
-        of_decoder = not weight.name.startswith("quantizer.")
+        of_decoder = "quantizer" not in weight.name.split(".")
         if of_decoder and weight.data_type == TensorProto.FLOAT and weight.dims:
             name, stored = weight.name, f"{weight.name}.float16"
             rounded = numpy_helper.to_array(weight).astype("float16")

@@ -118,7 +118,7 @@ def _compare_decoder(
         (got,) = _answer(session, inputs)
         _check_shape(path, got, expected)
         largest = max(largest, float((got - expected).abs().max()))
-    if not largest <= tolerance:  # nor not a number
+    if not largest <= tolerance:  # NaN is not either
         raise Failure(
             f"{path.name}: its audio lies up to {largest:.2g} from torch's, more than "
             f"{tolerance:g}. Nothing was exported; --no-onnx leaves ONNX out."

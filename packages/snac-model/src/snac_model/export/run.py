@@ -1,6 +1,5 @@
 """What an export reads of a run."""
 
-import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,20 @@ from typing import Any
 
 from snac_common.artifacts import BEST_FOLDERS, RECIPE, SCORE, STATE, Artifacts
 from snac_common.errors import Failure
+from snac_common.json_files import check_fields, read_json_object, read_text_file
 from snac_model.places import CONFIG
+
+# what the card says
+OF_STATE = {
+    "base": str,
+    "base_sha256": str,
+    "counts.train": int,
+    "counts.val": int,
+    "plan.epochs": int,
+    "plan.steps": int,
+}
+OF_SCORE = {"epoch": int, "step": int, "metrics": dict}
+OF_RECIPE = {"model.freeze_encoder": bool, "model.freeze_vq": bool}
 
 
 @dataclass(frozen=True)
@@ -49,18 +61,15 @@ def read_run(where: str, artifacts: Artifacts, best: str) -> Run:
     model = folder / BEST_FOLDERS[best]
     if not (model / CONFIG).is_file():
         raise Failure(_no_model(folder, best))
-    recipe = (folder / RECIPE).read_text(encoding="utf-8")
-    try:
-        return Run(
-            name=folder.resolve().name,
-            model=model,
-            recipe=tomllib.loads(recipe),
-            recipe_text=recipe,
-            state=_read_object(folder / STATE),
-            score=_read_object(model / SCORE),
-        )
-    except (OSError, ValueError) as error:
-        raise Failure(f"the run {folder} is damaged: {error}") from error
+    recipe, text = _read_recipe(folder / RECIPE)
+    return Run(
+        name=folder.resolve().name,
+        model=model,
+        recipe=recipe,
+        recipe_text=text,
+        state=read_json_object(folder / STATE, OF_STATE),
+        score=read_json_object(model / SCORE, OF_SCORE),
+    )
 
 
 def _no_model(folder: Path, best: str) -> str:
@@ -70,8 +79,12 @@ def _no_model(folder: Path, best: str) -> str:
     return f"the run {folder} keeps no best model by --best {best}, only by {', '.join(present)}"
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds no JSON object")
-    return content
+def _read_recipe(path: Path) -> tuple[dict[str, Any], str]:
+    """Read a recipe: its tables, and the text of them."""
+    text = read_text_file(path)
+    try:
+        tables = tomllib.loads(text)
+    except ValueError as error:
+        raise Failure(f"{path} is damaged: it is no TOML ({error})") from error
+    check_fields(tables, OF_RECIPE, str(path))
+    return tables, text

@@ -9,6 +9,7 @@ from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_model.losses import ReconstructionLoss, masked_mean
 from snac_model.noise import SeededNoise
+from snac_model.segments import Segments
 from snac_train.data.segments import Batch
 from snac_train.recipe.tables import Recipe
 
@@ -58,7 +59,7 @@ class Objective(nn.Module):
         Where encoder or quantizer are trained, ``commitment`` and ``codebook`` as well.
         """
         latents, quantizer_losses = self.latents(batch)
-        losses = self.compare(self.decode(latents, batch), batch)
+        losses = self.compare(self.decode_segments(latents, batch), batch)
         for name, value in quantizer_losses.items():
             losses[name] = value
             losses["loss"] = losses["loss"] + self.quantizer_weights[name] * value
@@ -71,7 +72,7 @@ class Objective(nn.Module):
         """
         losses: Losses = {}
         if self.trains_tokenizer and not self.quantized:
-            latents = self.model.quantizer.unquantized(self.encoded(batch))
+            latents = self.model.quantizer.bypass_quantization(self.encoded(batch))
         elif self.trains_tokenizer:
             quantized = self.model.quantizer.quantize_for_training(self.encoded(batch))
             latents = quantized.latents
@@ -96,22 +97,31 @@ class Objective(nn.Module):
 
     def decode(self, latents: torch.Tensor, batch: Batch) -> Losses:
         """Decode the windows: each head's audio ``[B, T]`` in float32, context included."""
+        return self._decode(latents, batch, None)
+
+    def decode_segments(self, latents: torch.Tensor, batch: Batch) -> Losses:
+        """Decode the windows' segments, with no more of the context than they need."""
+        stride = self.model.geometry.vq_strides[0]
+        frames, window = stride * batch.segment_tokens, latents.shape[-1]
+        return self._decode(latents, batch, Segments(stride * batch.offsets, frames, window))
+
+    def _decode(self, latents: torch.Tensor, batch: Batch, segments: Segments | None) -> Losses:
         with self._autocast(latents.device):  # which heads leave
-            outputs = self.model.decode_latents(latents, SeededNoise(batch.noise_seeds))
+            noise = SeededNoise(batch.noise_seeds)
+            outputs = self.model.decode_latents(latents, noise, segments)
         return {head: outputs[rate][:, 0] for head, rate in self.heads.items()}
 
     def references(self, batch: Batch) -> Losses:
         """Return what each head's segments are compared with, ``[B, T]``."""
         return {head: self._reference(batch, rate) for head, rate in self.heads.items()}
 
-    def compare(self, outputs: Losses, batch: Batch) -> Losses:
-        """Compare the windows' segments with their references."""
+    def compare(self, segments: Losses, batch: Batch) -> Losses:
+        """Compare each head's segments, ``[B, T]``, with their references."""
         losses: Losses = {}
         total = torch.zeros((), device=batch.audio.device)
         references = self.references(batch)
         for head, rate in self.heads.items():
-            segments = self.cut(outputs[head], rate, batch)
-            parts = self.losses[head](segments, references[head], batch.valid[rate])
+            parts = self.losses[head](segments[head], references[head], batch.valid[rate])
             losses |= {f"{head}/{name}": value for name, value in parts.items()}
             total = total + self.weights[head] * parts["loss"]
         return {"loss": total, **losses}
@@ -149,7 +159,8 @@ def resampled_losses(base: Objective, wanted: Objective, batch: Batch) -> Losses
     """Return the 48 kHz losses of a base's resampled 24 kHz output: what a new head must beat."""
     audio = base.decode(base.latents(batch)[0], batch)["24k"]
     resampled = {
-        head: resample(audio, base.heads["24k"], rate) for head, rate in wanted.heads.items()
+        head: wanted.cut(resample(audio, base.heads["24k"], rate), rate, batch)
+        for head, rate in wanted.heads.items()
     }
     losses = wanted.compare(resampled, batch)
     return {f"resampled/{name}": value for name, value in losses.items() if "48k" in name}

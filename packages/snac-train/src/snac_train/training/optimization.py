@@ -8,7 +8,6 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC
 from snac_train.recipe.curriculum import StageName
 from snac_train.recipe.tables import Model, Optimizer, Recipe, Schedule
 
@@ -18,7 +17,7 @@ TOKENIZER = ("encoder", "projections")
 
 def parameter_groups(model: SNAC, settings: Model) -> dict[str, list[nn.Parameter]]:
     """Return all that is ever trained, by group; what is frozen for good is in none."""
-    groups = _decoder_groups(model)
+    groups = model.synthesizer.parameter_groups()
     if not settings.freeze_encoder:
         groups["encoder"] = list(model.encoder.parameters())
     if not settings.freeze_vq:
@@ -31,21 +30,6 @@ def parameter_groups(model: SNAC, settings: Model) -> dict[str, list[nn.Paramete
             for weight in layer.parameters()
         ]
     return groups
-
-
-def _decoder_groups(model: SNAC) -> dict[str, list[nn.Parameter]]:
-    decoder = model.decoder
-    if isinstance(model, DualHeadSNAC):
-        return {
-            "trunk": list(decoder.trunk.parameters()),
-            NEW_LAYERS: list(model.head_48k.parameters()),
-            "head_24k": list(decoder.head.parameters()),
-        }
-    if model.geometry.output_rates == (model.geometry.sample_rate,):
-        return {"decoder": list(decoder.parameters())}
-    new = [*decoder.blocks[-1].parameters(), *decoder.head.parameters()]
-    trunk = [weight for weight in decoder.parameters() if all(weight is not one for one in new)]
-    return {"trunk": trunk, NEW_LAYERS: new}
 
 
 def freeze_all_but(model: SNAC, parameters: Iterable[nn.Parameter]) -> None:
