@@ -8,6 +8,7 @@ import torch
 
 from snac_common.errors import Failure
 from snac_train.run.checkpoints.checkpoint import (
+    STATED,
     Checkpoint,
     check_whole,
     damage,
@@ -34,8 +35,9 @@ def checkpoint(step: int) -> Checkpoint:
     weight.grad = torch.ones_like(weight)
     optimizer.step()
     model = {"weight": weight.detach()}
+    state = dict.fromkeys(STATED) | {"step": step}
     players = {"decoder": optimizer.state_dict(), "other": {"weights": {}}}
-    return Checkpoint(model, {}, players, [random_state()], {"step": step})
+    return Checkpoint(model, {}, players, [random_state()], state)
 
 
 def test_what_was_written_comes_back(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_what_lies_after_the_step_is_set_aside(tmp_path: Path) -> None:
         checkpoints.save(step, checkpoint(step))
     checkpoints.set_aside(1)
     assert [path.name for path in checkpoints.newest_first()] == ["step-00000001"]
-    assert read_checkpoint(tmp_path / "aside-step-00000003").state == {"step": 3}
+    assert read_checkpoint(tmp_path / "aside-step-00000003").state["step"] == 3
 
 
 def test_an_interrupted_writer_leaves_nothing_that_is_trusted(tmp_path: Path) -> None:
@@ -135,6 +137,24 @@ def test_an_interrupted_writer_leaves_nothing_that_is_trusted(tmp_path: Path) ->
     assert checkpoints.newest_whole() == tmp_path / "step-00000001"
     checkpoints.save(2, checkpoint(2))
     assert checkpoints.newest_whole() == tmp_path / "step-00000002"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.safetensors", b"x" * 99, "SafetensorError"),
+        ("config.json", b"{", "JSONDecodeError"),
+        ("state.json", b"[]", "AttributeError"),
+        ("state.json", b"{}", r"lacks epoch, .*tracker"),
+    ],
+)
+def test_what_was_never_written_is_refused(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    write_checkpoint(tmp_path / "step-1", checkpoint(1))
+    (tmp_path / "step-1" / name).write_bytes(content)
+    with pytest.raises(Failure, match=said):
+        read_checkpoint(tmp_path / "step-1")
 
 
 class Bomb:

@@ -80,6 +80,8 @@ def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
         except BaseException as error:
             _end_early(folder, error)
             raise
+        finally:
+            folder.release()
     processes.end()
     return summary if processes.is_main else None
 
@@ -98,7 +100,9 @@ class _Run:
         torch.manual_seed(recipe.data.seed)  # for new layers that start at random
         self.folder = folder
         self.inputs = inputs = open_inputs(recipe, request.codes, request.manifest)
-        self.epochs = plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train))
+        self.epochs = plan_epochs(
+            recipe.curriculum, inputs.model.geometry, len(inputs.train), recipe.schedule
+        )
         facts = {
             "base": {"sha256": weights_sha256([inputs.base_model])},
             "data": _facts_of(inputs),

@@ -12,16 +12,20 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from snac_common.errors import Failure
 from snac_common.files import TEMPORARY_SUFFIX, flush_to_disk
+from snac_common.full_disk import told_when_full
 
 MODEL, CONFIG = "model.safetensors", "config.json"
 RANDOM, STATE = "random.pt", "state.json"
 # the first two are a model folder, which every command takes that takes a model
 FILES = (MODEL, CONFIG, RANDOM, STATE)
 PLAYERS = "players"
+# what the state says at least
+STATED = {"recipe", "facts", "tracker", "epoch", "rejects", "metrics_bytes", "skipped"}
 MANIFEST = "manifest.json"
 
 Tensors = dict[str, torch.Tensor]
@@ -55,15 +59,16 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     temporary = folder.with_name(folder.name + TEMPORARY_SUFFIX)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        (temporary / PLAYERS).mkdir(parents=True)
-        for name, write in _writers(checkpoint).items():
-            write(temporary / name)
-            flush_to_disk(temporary / name)
-        _write_manifest(temporary)
-        shutil.rmtree(folder, ignore_errors=True)  # a damaged one of the same step
-        temporary.replace(folder)
-        flush_to_disk(folder.parent)
-    except (OSError, RuntimeError) as error:  # torch and safetensors have their own for a full disk
+        with told_when_full(folder):
+            (temporary / PLAYERS).mkdir(parents=True)
+            for name, write in _writers(checkpoint).items():
+                write(temporary / name)
+                flush_to_disk(temporary / name)
+            _write_manifest(temporary)
+            shutil.rmtree(folder, ignore_errors=True)  # a damaged one of the same step
+            temporary.replace(folder)
+            flush_to_disk(folder.parent)
+    except (OSError, RuntimeError, Failure) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise Failure(
             f"the checkpoint {folder} could not be written: {error}. The one before it is whole; "
@@ -140,15 +145,28 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         Failure: if it holds something else than was ever written.
     """
     try:
-        return Checkpoint(
+        read = Checkpoint(
             model=load_file(folder / MODEL),
             config=json.loads((folder / CONFIG).read_text()),
             players={path.stem: _load(path) for path in sorted((folder / PLAYERS).glob("*.pt"))},
             random=_load(folder / RANDOM),
             state=json.loads((folder / STATE).read_text()),
         )
-    except (OSError, ValueError, RuntimeError, UnpicklingError) as error:
+        missing = STATED - read.state.keys()
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        AttributeError,
+        SafetensorError,
+        UnpicklingError,
+    ) as error:
         raise Failure(f"the checkpoint {folder} cannot be read: {type(error).__name__}") from error
+    if missing:
+        raise Failure(
+            f"the checkpoint {folder} cannot be read: {STATE} lacks {', '.join(sorted(missing))}"
+        )
+    return read
 
 
 def _load(path: Path) -> Any:
