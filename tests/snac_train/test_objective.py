@@ -206,6 +206,20 @@ def test_validation_does_not_depend_on_the_batch_size_or_on_when_it_is_done(voic
         assert result == pytest.approx(results[0], rel=1e-6)
 
 
+@pytest.mark.parametrize("terms", ["l1", "stft", "stft,l1"])
+def test_the_recipe_names_the_terms(voices: Path, terms: str) -> None:
+    recipe = small_recipe(loss__terms=terms, loss__l1_weight="3", loss__stft_weight="0.25")
+    _, batch = read_batch(voices, 12, 3)
+    losses = Objective(make_objective().model, recipe)(batch)
+    weights = {"l1": 3.0, "stft": 0.25}
+    for head in ("24k", "48k"):
+        named = {name.partition("/")[2] for name in losses if name.startswith(head)}
+        assert named == {"loss", *terms.split(",")}
+        total = sum(weights[term] * losses[f"{head}/{term}"] for term in terms.split(","))
+        assert torch.is_tensor(total)
+        torch.testing.assert_close(losses[f"{head}/loss"], total)
+
+
 def test_a_loss_that_is_not_finite_names_its_utterance(voices: Path) -> None:
     _, batch = read_batch(voices, 12, 3)
     losses = {"loss": torch.ones(len(batch)), "24k/l1": torch.ones(len(batch))}

@@ -14,7 +14,8 @@ from training import manifest_of, small_recipe
 from snac_common.errors import Failure
 from snac_model import load
 from snac_train.session.train import Request, train
-from snac_train.training import compilation
+from snac_train.training import compilation, objective
+from snac_train.training.objective import Losses, Objective
 from snac_train.training.stage import PendingStep, Stage
 
 
@@ -42,6 +43,34 @@ def test_bf16_learns_the_same_with_weights_and_losses_in_float32(
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=0.02)
     weights = load(tmp_path / "run/best").state_dict().values()
     assert {weight.dtype for weight in weights} == {torch.float32}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+def test_tf32_is_a_choice_and_never_that_of_references_or_validation(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    found: dict[str, set[bool]] = {"trains": set(), "measures": set(), "resamples": set()}
+
+    def allowed() -> bool:
+        matmul = torch.backends.cuda.matmul.allow_tf32
+        assert torch.backends.cudnn.allow_tf32 == matmul
+        return matmul
+
+    decode, resample = Objective.decode_segments, objective.resample
+
+    def decode_segments(self: Objective, *arguments: Any) -> Losses:
+        found["trains" if torch.is_grad_enabled() else "measures"].add(allowed())
+        return decode(self, *arguments)
+
+    def resampled(*arguments: Any) -> torch.Tensor:
+        found["resamples"].add(allowed())
+        return resample(*arguments)
+
+    monkeypatch.setattr(Objective, "decode_segments", decode_segments)
+    monkeypatch.setattr(objective, "resample", resampled)
+    recipe = small_recipe(curriculum__epochs="1", optimizer__precision=precision)
+    train(recipe, Request(voices, manifest_of(voices), tmp_path / "run", "cpu"))
+    assert found == {"trains": {precision == "tf32"}, "measures": {False}, "resamples": {False}}
 
 
 def test_every_block_runs_compiled_in_every_stage(

@@ -44,7 +44,12 @@ RECIPE_OPTIONS = (
     ),
     RecipeOption("--lr", "optimizer.lr", "X", "Learning rate of the first stage: warm-up, if any."),
     RecipeOption("--main-lr", "optimizer.main_lr", "X", "Peak of all but the 24 kHz head."),
-    RecipeOption("--precision", "optimizer.precision", "fp32|bf16", "Of the forward pass."),
+    RecipeOption(
+        "--precision",
+        "optimizer.precision",
+        "fp32|tf32|bf16",
+        "Of the decoder's trunk in training.",
+    ),
     RecipeOption("--lr-24k-final-conv", "optimizer.head_24k_lr", "X", "Peak of the 24 kHz head."),
     RecipeOption("--loss-weight-24k", "loss.weight_24k", "X", "Weight of the 24 kHz loss."),
     RecipeOption("--loss-weight-48k", "loss.weight_48k", "X", "Weight of the 48 kHz loss."),

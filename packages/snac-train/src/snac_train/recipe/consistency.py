@@ -9,6 +9,8 @@ def check_consistent(recipe: Recipe) -> None:
     _check_tokenizer(recipe)
     _check_augmentation(recipe)
     _check_heads(recipe)
+    if not recipe.loss.terms or len(set(recipe.loss.terms)) < len(recipe.loss.terms):
+        raise BadInput("loss.terms must name each term once, and at least one: l1, stft")
     _check_warmup(recipe)
 
 

@@ -135,7 +135,9 @@ class Optimizer:
         clip: largest norm of the gradient; 0 leaves it as it is.
         accumulate: pieces that a process cuts its share of a batch into, one after the other, to
             save memory; the batch stays the same.
-        precision: of the model's forward pass; losses are in float32 whatever it is.
+        precision: of the trunk's products on a GPU. ``tf32`` rounds their inputs to 10 bits,
+            ``bf16`` all that the trunk works on to 8; heads, losses, resampling and validation are
+            in float32.
     """
 
     warmup_lr: NotNegative
@@ -145,7 +147,7 @@ class Optimizer:
     weight_decay: NotNegative
     clip: NotNegative
     accumulate: Count
-    precision: Literal["fp32", "bf16"]
+    precision: Literal["fp32", "tf32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -172,11 +174,16 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Loss:
-    """Weights of the two heads and of the parts of each one's loss, and STFT window sizes.
+    """What is minimised.
 
-    ``commitment_weight`` and ``codebook_weight`` count where encoder or quantizer are trained.
+    Attributes:
+        terms: what each head is compared with its reference by: ``l1`` and ``stft``, with the
+            weights and window sizes below.
+        weight_24k: of the 24 kHz head's loss, beside ``weight_48k`` of the other's.
+        commitment_weight: where encoder or quantizer are trained, as ``codebook_weight``.
     """
 
+    terms: tuple[Literal["l1", "stft"], ...]
     weight_24k: NotNegative
     weight_48k: NotNegative
     l1_weight: NotNegative

@@ -7,11 +7,13 @@ from torch import nn
 
 from snac_model.audio import resample
 from snac_model.codec import SNAC
-from snac_model.losses import ReconstructionLoss, masked_mean
+from snac_model.losses import masked_mean
 from snac_model.noise import SeededNoise
 from snac_model.segments import Segments
 from snac_train.data.segments import Batch
 from snac_train.recipe.tables import Recipe
+from snac_train.training.arithmetic import tf32
+from snac_train.training.losses import HeadLoss
 
 Losses = dict[str, torch.Tensor]
 
@@ -26,8 +28,9 @@ class Objective(nn.Module):
     Args:
         quantized: whether a tokenizer that is trained chooses codes; without, its projections
             stand for them.
-        precision: of what is trained, ``fp32`` or ``bf16``: the trunk's and the encoder's, never
-            that of heads and losses. What only measures a model leaves it at float32.
+        precision: of what is trained, ``fp32``, ``tf32`` or ``bf16``: the trunk's and the
+            encoder's, never that of heads and losses. What only measures a model leaves it at
+            float32.
     """
 
     def __init__(
@@ -45,16 +48,10 @@ class Objective(nn.Module):
             "commitment": loss.commitment_weight,
             "codebook": loss.codebook_weight,
         }
-        sizes = {"24k": loss.fft_sizes_24k, "48k": loss.fft_sizes_48k}
-        self.losses = nn.ModuleDict(
-            {
-                head: ReconstructionLoss(sizes[head], loss.l1_weight, loss.stft_weight)
-                for head in self.heads
-            }
-        )
+        self.losses = nn.ModuleDict({head: HeadLoss(loss, head) for head in self.heads})
 
     def forward(self, batch: Batch) -> Losses:
-        """Return ``loss``, and ``loss``, ``l1`` and ``stft`` of each head, each ``[B]``.
+        """Return ``loss``, and of each head ``loss`` and its terms, each ``[B]``.
 
         Where encoder or quantizer are trained, ``commitment`` and ``codebook`` as well.
         """
@@ -140,7 +137,9 @@ class Objective(nn.Module):
         """Resample the batch's audio to ``rate`` and cut off its margins, ``[B, T]``."""
         margin = batch.margin * rate // batch.rate
         length = self.model.geometry.sample_span(rate, 0, tokens).stop
-        return resample(batch.audio, batch.rate, rate)[:, margin : margin + length]
+        with tf32(False):
+            audio = resample(batch.audio, batch.rate, rate)
+        return audio[:, margin : margin + length]
 
     def cut(self, audio: torch.Tensor, rate: int, batch: Batch) -> torch.Tensor:
         """Cut each item's segment out of its window, ``[B, T]`` to ``[B, t]``."""
