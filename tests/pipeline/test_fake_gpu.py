@@ -75,16 +75,17 @@ def test_encoding_of_any_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "dual", "noise"),
+    ("config", "dual", "make_noise"),
     [
-        ("24k", False, RandomNoise()),
-        ("24k", True, RandomNoise()),
-        ("24k", True, SeededNoise(7)),
-        ("44k", False, SeededNoise(7)),
+        ("24k", False, RandomNoise),
+        ("24k", True, RandomNoise),
+        ("24k", True, lambda: SeededNoise(7)),
+        ("44k", False, lambda: SeededNoise(7)),
     ],
 )
-def test_decoding(config: str, dual: bool, noise: NoiseSource) -> None:
+def test_decoding(config: str, dual: bool, make_noise: Callable[[], NoiseSource]) -> None:
     with fake_gpu():
+        noise = make_noise()
         model = made(config, dual=dual).to(CUDA)
         assert on_gpu(list(model.decode_by_rate(codes(model.geometry), noise).values()))
         folded = model.fold_weight_norm()
