@@ -20,6 +20,7 @@ from snac_model.dual_head import DualHeadSNAC
 from snac_model.geometry import Geometry
 from snac_model.noise import NoiseSource, RandomNoise, SeededNoise, no_noise
 from snac_model.resampling import sinc_resampler
+from snac_model.segments import Segments
 from snac_model.streaming import StreamingDecoder
 
 COARSE = 32
@@ -72,6 +73,17 @@ def test_encoding_of_any_length() -> None:
         model = made().to(CUDA)
         levels = model.encode_long([torch.zeros(24_000)] * 12)
         assert on_gpu(levels)
+
+
+def test_decoding_of_segments() -> None:
+    with fake_gpu():
+        model = made(dual=True).to(CUDA)
+        latents = model.quantizer.from_codes(codes(model.geometry))
+        starts = torch.zeros(len(latents), dtype=torch.int64, device=CUDA)
+        segments = Segments(starts, 4, latents.shape[-1])
+        audio = model.decode_latents(latents, SeededNoise(7), segments)
+        assert on_gpu(list(audio.values()))
+        assert [part.shape[-1] for part in audio.values()] == [4 * 512, 8 * 512]
 
 
 @pytest.mark.parametrize(
