@@ -23,6 +23,7 @@ from workplace import run, snapshot, succeed
 from snac_model import SNAC, DualHeadSNAC, SeededNoise, load, no_noise, save
 from snac_model.export import folder as export_folder
 from snac_model.export import onnx_files
+from snac_model.noise import Position
 from snac_train.recipe.load import load_recipe
 
 EXPORT = "snac_model.cli.export"
@@ -150,7 +151,7 @@ def decode_keeping(
     """Decode with seeded noise, and leave that noise in ``drawn``."""
     source = SeededNoise(list(range(len(levels[0]))))
 
-    def keep(features: torch.Tensor, block: int, start: int = 0) -> torch.Tensor:
+    def keep(features: torch.Tensor, block: int, start: Position = 0) -> torch.Tensor:
         noise = source(features, block, start)
         drawn[f"noise_{block}"] = noise.numpy()
         return noise

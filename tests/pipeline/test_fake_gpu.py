@@ -20,6 +20,7 @@ from snac_model.dual_head import DualHeadSNAC
 from snac_model.geometry import Geometry
 from snac_model.noise import NoiseSource, RandomNoise, SeededNoise, no_noise
 from snac_model.resampling import sinc_resampler
+from snac_model.segments import Segments
 from snac_model.streaming import StreamingDecoder
 
 COARSE = 32
@@ -74,17 +75,29 @@ def test_encoding_of_any_length() -> None:
         assert on_gpu(levels)
 
 
+def test_decoding_of_segments() -> None:
+    with fake_gpu():
+        model = made(dual=True).to(CUDA)
+        latents = model.quantizer.from_codes(codes(model.geometry))
+        starts = torch.zeros(len(latents), dtype=torch.int64, device=CUDA)
+        segments = Segments(starts, 4, latents.shape[-1])
+        audio = model.decode_latents(latents, SeededNoise(7), segments)
+        assert on_gpu(list(audio.values()))
+        assert [part.shape[-1] for part in audio.values()] == [4 * 512, 8 * 512]
+
+
 @pytest.mark.parametrize(
-    ("config", "dual", "noise"),
+    ("config", "dual", "make_noise"),
     [
-        ("24k", False, RandomNoise()),
-        ("24k", True, RandomNoise()),
-        ("24k", True, SeededNoise(7)),
-        ("44k", False, SeededNoise(7)),
+        ("24k", False, RandomNoise),
+        ("24k", True, RandomNoise),
+        ("24k", True, lambda: SeededNoise(7)),
+        ("44k", False, lambda: SeededNoise(7)),
     ],
 )
-def test_decoding(config: str, dual: bool, noise: NoiseSource) -> None:
+def test_decoding(config: str, dual: bool, make_noise: Callable[[], NoiseSource]) -> None:
     with fake_gpu():
+        noise = make_noise()
         model = made(config, dual=dual).to(CUDA)
         assert on_gpu(list(model.decode_by_rate(codes(model.geometry), noise).values()))
         folded = model.fold_weight_norm()

@@ -64,7 +64,7 @@ def test_each_head_makes_of_the_trunks_features_what_it_makes_in_float32(make: o
         features = model.decoder.features(latents, no_noise).values
         decoded = model.decode_latents(latents, no_noise)
     for rate, head in model.heads.items():
-        assert decoded[rate].equal(head(features.float(), no_noise))  # type: ignore[operator]
+        assert decoded[rate].equal(head(features.float(), no_noise))
 
 
 @torch.no_grad()

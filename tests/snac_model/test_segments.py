@@ -14,7 +14,7 @@ from snac_model import DualHeadSNAC, SeededNoise
 from snac_model.codec import SNAC
 from snac_model.dual_head import double_rate
 from snac_model.receptive_field import Margin
-from snac_model.segments import Features, Segments, take
+from snac_model.segments import Features, Segments, gather, scatter, take
 
 MAKERS: dict[str, Callable[[SNAC], SNAC]] = {
     "24k": lambda base: base,
@@ -125,6 +125,16 @@ def test_what_is_taken_gets_its_gradient() -> None:
     x = torch.randn(3, 2, 9, dtype=torch.float64, requires_grad=True)
     starts = torch.tensor([0, 2, 5])
     assert torch.autograd.gradcheck(lambda x: take(x, starts, 4), x)
+
+
+def test_a_gpu_takes_the_same_without_knowing_where() -> None:
+    x, starts = torch.randn(3, 2, 9), torch.tensor([0, 2, 5])
+    taken = take(x, starts, 4)
+    assert gather(x, starts, 4).equal(taken)
+    back = torch.zeros_like(x)
+    for item, start in enumerate([0, 2, 5]):
+        back[item, :, start : start + 4] = taken[item]
+    assert scatter(torch.zeros_like(x), starts, taken).equal(back)
 
 
 @pytest.mark.gpu

@@ -133,13 +133,22 @@ def test_a_flipped_weight_is_named(tmp_path: Path) -> None:
             load(weights.parent)
 
 
-@pytest.mark.parametrize("damaged", [b'"sha256"', b'"format"', b'"pt"'])
-def test_damage_to_what_holds_the_hash_is_seen(tmp_path: Path, damaged: bytes) -> None:
+@pytest.mark.parametrize("place", [2, 12])
+def test_damage_to_what_holds_the_hash_is_seen(tmp_path: Path, place: int) -> None:
+    """Of the name, as of the hash itself."""
     weights = model_file(own_folder(tmp_path, seeded(CONFIG)))
     content = weights.read_bytes()
-    weights.write_bytes(flipped(content, content.index(damaged) + 2, 1))
+    weights.write_bytes(flipped(content, content.index(b'"sha256"') + place, 1))
     with pytest.raises(Failure, match="damaged"):
         load(tmp_path)
+
+
+def test_equal_models_are_equal_files(tmp_path: Path) -> None:
+    written = set()
+    for number in range(8):
+        save(seeded(CONFIG), tmp_path / str(number))
+        written.add((tmp_path / str(number) / "model.safetensors").read_bytes())
+    assert len(written) == 1
 
 
 def test_weights_without_a_hash_load(tmp_path: Path) -> None:

@@ -13,15 +13,14 @@ from safetensors.torch import save_file
 from snac_common.errors import Failure
 from snac_model.state_hash import state_sha256
 
-FORMAT = {"format": "pt"}  # what others look for in the metadata
-HASH = "sha256"
+HASH = "sha256"  # the only metadata: of several the order, and so the file's bytes, would differ
 
 _LOOKS_LIKE_A_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def write_safetensors(state: dict[str, torch.Tensor], path: Path) -> None:
     """Write weights, on the CPU and contiguous, with their hash."""
-    save_file(state, path, metadata={**FORMAT, HASH: state_sha256(state)})
+    save_file(state, path, metadata={HASH: state_sha256(state)})
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -48,4 +47,4 @@ def _is_damaged(metadata: dict[str, str], state: dict[str, torch.Tensor]) -> boo
     """Compare weights with their hash, which may itself be what was damaged."""
     if HASH not in metadata:
         return any(_LOOKS_LIKE_A_HASH.fullmatch(value) for value in metadata.values())
-    return metadata != {**FORMAT, HASH: state_sha256(state)}
+    return metadata[HASH] != state_sha256(state)

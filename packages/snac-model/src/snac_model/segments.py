@@ -77,31 +77,44 @@ def take(x: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
 
 
 class _Take(torch.autograd.Function):
-    """A gather, and on a CPU copies of whole rows, which take a tenth of its time."""
+    """Copies of whole rows on a CPU, where a gather takes ten times as long; a gather elsewhere."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
         ctx.save_for_backward(starts)
         ctx.shape = x.shape
-        if x.device.type != "cpu":
-            return x.gather(2, _index(starts, length).expand(-1, x.shape[1], -1))
-        taken = x.new_empty((*x.shape[:2], length))
-        for item, start in enumerate(starts.tolist()):
-            taken[item] = x[item, :, start : start + length]
-        return taken
+        return (_copy if x.device.type == "cpu" else gather)(x, starts, length)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (gradient,) = gradients
         (starts,) = ctx.saved_tensors
-        length = gradient.shape[-1]
         whole = gradient.new_zeros(ctx.shape)
-        if gradient.device.type != "cpu":
-            index = _index(starts, length).expand(-1, whole.shape[1], -1)
-            return whole.scatter_(2, index, gradient), None, None
-        for item, start in enumerate(starts.tolist()):
-            whole[item, :, start : start + length] = gradient[item]
-        return whole, None, None
+        put = _copy_back if gradient.device.type == "cpu" else scatter
+        return put(whole, starts, gradient), None, None
+
+
+def gather(x: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
+    """Take positions of ``[B, C, T]`` without asking the device where they start."""
+    return x.gather(2, _index(starts, length).expand(-1, x.shape[1], -1))
+
+
+def scatter(whole: torch.Tensor, starts: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+    """Put what ``gather`` took back to where it was; each position is taken at most once."""
+    return whole.scatter_(2, _index(starts, part.shape[-1]).expand(-1, whole.shape[1], -1), part)
+
+
+def _copy(x: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
+    taken = x.new_empty((*x.shape[:2], length))
+    for item, start in enumerate(starts.tolist()):
+        taken[item] = x[item, :, start : start + length]
+    return taken
+
+
+def _copy_back(whole: torch.Tensor, starts: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+    for item, start in enumerate(starts.tolist()):
+        whole[item, :, start : start + part.shape[-1]] = part[item]
+    return whole
 
 
 def _index(starts: torch.Tensor, length: int) -> torch.Tensor:
