@@ -12,7 +12,7 @@ from conftest import ROOT
 from workplace import query, run, succeed
 
 from snac_common.artifacts import Artifacts
-from snac_eval.comparison.ground import ground_of
+from snac_eval.comparison.comparability import conditions_of
 from snac_eval.comparison.run import read_run
 from snac_eval.comparison.sources import find_source
 from snac_model import SNAC, load, save
@@ -54,7 +54,7 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     assert succeed("snac_eval.cli.compare", "tried", "tried", "--fail-if", rule, *art) == {
         "runs": ["tried", "tried (2)"], "output": None, "wandb": None, "warnings": 0, "broken": []
     }  # fmt: skip
-    known = ground_of(read_run(find_source("tried", Artifacts(tmp_path))), "48k/loss")
+    known = conditions_of(read_run(find_source("tried", Artifacts(tmp_path))), "48k/loss")
     assert None not in known.values()
     worst = "SELECT utterance_id FROM metrics JOIN codes USING (utterance_id) WHERE rate = 48000"
     asked = run("snac_cache.cli.check", "--sql", worst, "--format", "jsonl", *art)

@@ -14,7 +14,7 @@ from snac_cache.encoding.encoder import Audio, UtteranceEncoder
 from snac_cache.encoding.request import Precision
 from snac_cache.encoding.upload import codec_input
 from snac_eval.decoding import Decoder
-from snac_eval.subjects import Place, Subject
+from snac_eval.models import LoadedModel, ModelSource
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.geometry import Geometry
@@ -138,7 +138,7 @@ class OneUtterance:
 def judge(device: torch.device = CUDA) -> Decoder:
     """Return what decodes for snac-eval, with the base and a model of two heads."""
     models = {"base": made(), "dual": made(dual=True)}
-    subjects = [Subject(Place(name, name), model, "") for name, model in models.items()]
+    subjects = [LoadedModel(ModelSource(name, name), model, "") for name, model in models.items()]
     return Decoder(subjects, OneUtterance(models["base"].geometry), 0, device)  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runs import ENTRIES, STATE, entry, scaled, write_run
 from workplace import last_line, run
 
-from snac_eval.comparison.ground import ground_of
+from snac_eval.comparison.comparability import conditions_of
 from snac_eval.comparison.run import Run, Source
 from snac_eval.comparison.trace import MAX_POINTS, Trace
 from snac_train.recipe.load import load_recipe
@@ -260,4 +260,4 @@ def test_every_setting_that_matters_is_one_of_the_recipes(phase: int) -> None:
     known = Run(Source("one", "", recipe, STATE, []))
     metrics = ["loss", *(f"{head}/{part}" for head in recipe["model"]["heads"] for part in PARTS)]
     for metric in metrics:
-        assert None not in ground_of(known, metric).values()
+        assert None not in conditions_of(known, metric).values()

@@ -8,8 +8,8 @@ import pytest
 import torch
 from evaluation import Lines, Workplace, cache, manifest_row, read_differences
 
-from snac_eval.judge import Job, Judge
-from snac_eval.subjects import Place
+from snac_eval.measure_utterance import Job, UtteranceMeasurer
+from snac_eval.models import ModelSource
 from snac_eval.summary import Key, Summary
 from snac_model import DualHeadSNAC, save
 from snac_model.loading import load
@@ -80,10 +80,10 @@ def test_what_was_not_damaged_is_as_good_as_before(differences: Lines) -> None:
 
 
 def test_a_model_that_is_a_sample_late_is_worse(spoken: Workplace) -> None:
-    places = [Place("whole", str(spoken.base)), Place("late", str(spoken.base))]
+    places = [ModelSource("whole", str(spoken.base)), ModelSource("late", str(spoken.base))]
     codes = spoken.root / "codes"
     job = Job(places, codes, "val", codes / "plan", 0, None, (), ceiling=False)
-    judge, summary = Judge(job, "cpu"), Summary("whole", 0)
+    judge, summary = UtteranceMeasurer(job, "cpu"), Summary("whole", 0)
     layers = judge.decoder.models["late"].decoder.model
     layers[-1] = torch.nn.Sequential(layers[-1], OneSampleLate())
     for index in range(12):

@@ -18,8 +18,8 @@ import torch
 from encode import command, seeded_model
 
 from snac_common.tool import Tool
-from snac_eval.judge import Job, Judge
-from snac_eval.subjects import Place
+from snac_eval.measure_utterance import Job, UtteranceMeasurer
+from snac_eval.models import ModelSource
 from snac_model import DualHeadSNAC, load, save
 
 FEW, MANY = 30, 300
@@ -55,11 +55,11 @@ def cache(work: Path, model: Path | str, codes: Path, limit: int, device: str) -
 
 def speeds(work: Path, device: str, limit: int) -> tuple[float, float]:
     """Return utterances a second: decoded alone, and evaluated."""
-    places = [Place("base", str(work / "base")), Place("dual", str(work / "dual"))]
+    places = [ModelSource("base", str(work / "base")), ModelSource("dual", str(work / "dual"))]
     codes = work / "full-size"
     manifest = work / "manifests"
     job = Job(places, codes, "train", manifest, 0, None, (), ceiling=False)
-    judge = Judge(job, device)
+    judge = UtteranceMeasurer(job, device)
     clock = time.monotonic if device == "cuda" else time.process_time
     return per_second(judge.decoder.decode, limit, clock), per_second(judge.rows, limit, clock)
 

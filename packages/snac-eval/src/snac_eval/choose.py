@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from snac_cache.store.code_store import CodeStore
 from snac_common.errors import BadInput
-from snac_eval.results import Results
+from snac_eval.metrics_database import MetricsDatabase
 
 PICKS = ("mixed", "best", "worst", "random")
 
@@ -27,7 +27,7 @@ class Wanted:
     ids: tuple[str, ...] = ()
 
 
-def choose(results: Results, wanted: Wanted, seed: int) -> dict[str, str]:
+def choose(results: MetricsDatabase, wanted: Wanted, seed: int) -> dict[str, str]:
     """Return utterance ids, each with why it was chosen.
 
     Raises:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from snac_cache.store.code_store import CodeStore
+from snac_eval.models import LoadedModel
 from snac_eval.references import Rates
-from snac_eval.subjects import Subject
 from snac_model.audio import resample
 from snac_model.noise import SeededNoise
 
@@ -37,7 +37,7 @@ class Decoder:
 
     def __init__(
         self,
-        subjects: Sequence[Subject],
+        subjects: Sequence[LoadedModel],
         store: CodeStore,
         seed: int,
         device: torch.device,

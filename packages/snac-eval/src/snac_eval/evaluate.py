@@ -11,14 +11,14 @@ from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
 from snac_common.progress import track
 from snac_eval.choose import Wanted, choose, require_judged
-from snac_eval.judge import Job, Judge
+from snac_eval.measure_utterance import Job, UtteranceMeasurer
+from snac_eval.metrics_database import MetricsDatabase
 from snac_eval.metrics_file import metrics_writer
+from snac_eval.models import find_models
 from snac_eval.names import results_name
 from snac_eval.parallel import in_order
 from snac_eval.perceptual import require_libraries
 from snac_eval.report import write_report
-from snac_eval.results import Results
-from snac_eval.subjects import find_places
 from snac_eval.summary import Summary
 from snac_eval.summary_file import Evaluation, mean_losses, write_summary
 from snac_eval.table import text_table
@@ -89,7 +89,7 @@ class EvaluationReport:
 
 
 def evaluate(request: EvaluationRequest) -> EvaluationReport:
-    """Judge models and their base on cached utterances; write metrics, summary and report.
+    """Measure models and their base on cached utterances; write metrics, summary and report.
 
     Raises:
         Failure: if there are no codes, if they are not the models' own, or if a file is missing.
@@ -101,7 +101,7 @@ def evaluate(request: EvaluationRequest) -> EvaluationReport:
     require_judged(store, judged, request.wanted.ids)
     job = make_job(request, store)
     folder = request.artifacts.evaluation(results_name(request.name, job.places[1]))
-    judge = Judge(job, request.devices[0])
+    judge = UtteranceMeasurer(job, request.devices[0])
     devices = devices_for(request, len(judged))
     summary = measure(judge, job, judged, devices, folder / METRICS)
     evaluation = Evaluation(
@@ -118,7 +118,7 @@ def evaluate(request: EvaluationRequest) -> EvaluationReport:
         means=list(summary.means()),
     )
     write_summary(evaluation, folder / SUMMARY)
-    results = Results(folder / METRICS, store, job.places[1].name)
+    results = MetricsDatabase(folder / METRICS, store, job.places[1].name)
     samples = choose(results, request.wanted, request.seed)
     signals = (
         judge.sample(store.index_of(utterance_id), results.losses(utterance_id), why)
@@ -147,7 +147,7 @@ def make_job(request: EvaluationRequest, store: CodeStore) -> Job:
     """Find the models; say what every process does."""
     base = request.base or store.identity.model
     return Job(
-        places=find_places(request.models, base, request.artifacts),
+        places=find_models(request.models, base, request.artifacts),
         codes=store.folder,
         split=store.split,
         manifest=store.manifest,
@@ -165,7 +165,7 @@ def devices_for(request: EvaluationRequest, count: int) -> list[str]:
 
 
 def measure(
-    judge: Judge, job: Job, indices: list[int], devices: list[str], metrics: Path
+    judge: UtteranceMeasurer, job: Job, indices: list[int], devices: list[str], metrics: Path
 ) -> Summary:
     """Measure the utterances with these indices, in this process or in several."""
     summary = Summary(judge.decoder.base, job.seed)

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from snac_eval.results import Spread
+from snac_eval.metrics_database import Spread
 
 # Matplotlib writes plain colours; each of these stands for one that the page's theme decides.
 INK, GRID, TRAINED, VALIDATED, BASE = "#010101", "#020202", "#030303", "#040404", "#050505"

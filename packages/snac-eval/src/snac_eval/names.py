@@ -3,7 +3,7 @@
 import re
 
 from snac_common.errors import BadInput
-from snac_eval.subjects import Place
+from snac_eval.models import ModelSource
 
 
 def rate_name(rate: int) -> str:
@@ -21,7 +21,7 @@ def folder_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "evaluation"
 
 
-def results_name(asked: str | None, place: Place) -> str:
+def results_name(asked: str | None, place: ModelSource) -> str:
     """Return the name asked for, else that of a model; raises BadInput if it is a path."""
     if asked is not None and asked != folder_name(asked):
         raise BadInput(f"--name {asked}: a folder's name is wanted, such as {folder_name(asked)}")

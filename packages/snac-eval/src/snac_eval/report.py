@@ -16,9 +16,9 @@ from snac_eval.cards import Card, embedded_cards, linked_cards, trials
 from snac_eval.catalogue import kind, verdict
 from snac_eval.decoding import resampled_name
 from snac_eval.figures import loss_figure, spread_figure
+from snac_eval.metrics_database import MetricsDatabase
 from snac_eval.names import kilohertz, rate_name
 from snac_eval.pages import render
-from snac_eval.results import Results
 from snac_eval.run_metrics import RunMetrics, read_run_metrics
 from snac_eval.samples import REFERENCE, Sample, SampleFolder
 from snac_eval.summary import Mean
@@ -81,7 +81,7 @@ class Listening:
 
 
 def write_report(
-    evaluation: Evaluation, results: Results, samples: Iterable[Sample], path: Path
+    evaluation: Evaluation, results: MetricsDatabase, samples: Iterable[Sample], path: Path
 ) -> None:
     """Write ``report.html`` and ``audio/``; the same evaluation gives the same bytes."""
     script = files("snac_eval").joinpath("templates/report.js").read_text(encoding="utf-8")
@@ -114,14 +114,14 @@ def tables(evaluation: Evaluation) -> list[Table]:
     return found
 
 
-def extremes(results: Results) -> Iterator[Extremes]:
+def extremes(results: MetricsDatabase) -> Iterator[Extremes]:
     """Name the utterances with the lowest and the highest loss."""
     for order in ("best", "worst"):
         ranked = results.ranked(order, EXTREMES)
         yield Extremes(order, {one: _at_rate(results, one) for one in ranked})
 
 
-def _at_rate(results: Results, utterance_id: str) -> dict[str, float | None]:
+def _at_rate(results: MetricsDatabase, utterance_id: str) -> dict[str, float | None]:
     losses = results.losses(utterance_id)
     return {
         model: loss
@@ -130,7 +130,7 @@ def _at_rate(results: Results, utterance_id: str) -> dict[str, float | None]:
     }
 
 
-def spreads(results: Results, table: Table) -> Iterator[Markup]:
+def spreads(results: MetricsDatabase, table: Table) -> Iterator[Markup]:
     """Draw how the main metrics are spread over the utterances."""
     for metric in SPREADS:
         found = [

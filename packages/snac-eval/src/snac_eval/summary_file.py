@@ -10,9 +10,9 @@ from snac_cache.store.identity import CacheIdentity
 from snac_common.files import write_text
 from snac_eval.bootstrap import CONFIDENCE, RESAMPLES
 from snac_eval.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW, L1_WEIGHT, STFT_WEIGHT
+from snac_eval.models import LoadedModel
 from snac_eval.names import rate_name
 from snac_eval.references import Rates
-from snac_eval.subjects import Subject
 from snac_eval.summary import Mean
 
 
@@ -34,7 +34,7 @@ class Evaluation:
         means: over the utterances.
     """
 
-    subjects: Sequence[Subject]
+    subjects: Sequence[LoadedModel]
     identity: CacheIdentity
     codes: Path
     manifest: Path
@@ -94,7 +94,7 @@ def mean_losses(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
     return losses
 
 
-def _describe(subject: Subject) -> dict[str, Any]:
+def _describe(subject: LoadedModel) -> dict[str, Any]:
     place = subject.place
     return {
         "name": place.name,

@@ -61,14 +61,14 @@ def main(
     RUN is a name in ARTIFACTS/runs, a run's folder, or entity/project/id of Weights & Biases.
     The others are compared with the first.
     """
+    from snac_eval.comparison.broken_rules import broken_rules
     from snac_eval.comparison.expression import parse_rule
-    from snac_eval.comparison.judge import judge
     from snac_eval.comparison.write import choose_format, compare_runs, write
 
     parsed = [parse_rule(rule) for rule in rules]
     places = Artifacts.at(artifacts)
     comparison = compare_runs(runs, places)
-    broken = judge(comparison, parsed)
+    broken = broken_rules(comparison, parsed)
     how = choose_format(how, output)
     write(comparison, how, output, sys.stdout)
     if how == "csv" or output:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from snac_eval.comparison.ground import differences, disagreement, ground_of, unknown
+from snac_eval.comparison.comparability import conditions_of, differences, disagreement, unknown
 from snac_eval.comparison.run import Run, higher_is_better
 
 
@@ -108,7 +108,8 @@ def _reasons(first: Run, run: Run) -> dict[str, list[str]]:
     """Say of each metric that both have, but not of the same thing, in what that differs."""
     shared = [metric for metric in run.scores if metric in first.scores]
     reasons = {
-        metric: differences(ground_of(first, metric), ground_of(run, metric)) for metric in shared
+        metric: differences(conditions_of(first, metric), conditions_of(run, metric))
+        for metric in shared
     }
     alike = [metric for metric in shared if not reasons[metric]]
     if audio := disagreement(first, run, alike):
@@ -131,7 +132,7 @@ def _warnings(first: Run, run: Run, reasons: dict[str, list[str]]) -> Iterator[s
             f"{run.name} and {first.name} start from different models: "
             "improvements over the baselines are not over the same thing"
         )
-    if missing := unknown(ground_of(first, ""), ground_of(run, "")):
+    if missing := unknown(conditions_of(first, ""), conditions_of(run, "")):
         yield (
             f"whether {run.name} was validated on what {first.name} was is not known for certain: "
             f"one of them does not say its {', '.join(missing)}"

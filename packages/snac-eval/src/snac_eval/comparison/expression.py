@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from snac_common.errors import BadInput
-from snac_eval.comparison.tokens import Token, misplaced, tokens
+from snac_eval.comparison.lexer import Token, misplaced, tokens
 
 WORDS = ("best", "last", "baseline", "resampled", "first")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}

@@ -11,9 +11,9 @@ from snac_cache.store.code_store import CodeStore
 from snac_common.devices import prepare_cpu_worker
 from snac_eval.decoding import Decoder, Output
 from snac_eval.measure import Measures, Row
+from snac_eval.models import ModelSource, load_model
 from snac_eval.references import Reference, read_reference
 from snac_eval.samples import REFERENCE, Sample
-from snac_eval.subjects import Place, load_subject
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Job:
         ceiling: whether the reference is judged too, as the best that is possible.
     """
 
-    places: Sequence[Place]
+    places: Sequence[ModelSource]
     codes: Path
     split: str
     manifest: Path
@@ -42,10 +42,10 @@ class Job:
 
     def __call__(self, device: str) -> Callable[[int], list[Row]]:
         """Get ready in a new process; return the work on one utterance."""
-        return Judge(self, device).rows
+        return UtteranceMeasurer(self, device).rows
 
 
-class Judge:
+class UtteranceMeasurer:
     """Decodes and measures utterances one at a time, so that nothing depends on their company.
 
     On the CPU it computes in one thread: sums depend on the number of threads.
@@ -57,7 +57,7 @@ class Judge:
             prepare_cpu_worker()
         self.ceiling = job.ceiling
         self.store = CodeStore(job.codes, job.split, job.manifest)
-        self.subjects = [load_subject(place, self.store.identity) for place in job.places]
+        self.subjects = [load_model(place, self.store.identity) for place in job.places]
         self.decoder = Decoder(self.subjects, self.store, job.seed, place, job.segment_s)
         self.measures = Measures(self.decoder.rates, place, job.perceptual)
 

@@ -14,7 +14,7 @@ from snac_model.weights import weights_sha256
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelSource:
     """Where a model is, before it is loaded.
 
     Attributes:
@@ -29,10 +29,10 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Subject:
+class LoadedModel:
     """A loaded model under judgement; ``weights_sha256`` says which weights these are."""
 
-    place: Place
+    place: ModelSource
     model: SNAC
     weights_sha256: str
 
@@ -42,18 +42,18 @@ class Subject:
         return self.place.name
 
 
-def find_places(models: Sequence[str], base: str, artifacts: Artifacts) -> list[Place]:
+def find_models(models: Sequence[str], base: str, artifacts: Artifacts) -> list[ModelSource]:
     """Find the base and the models, the newest run where none is named; the base comes first.
 
     Raises:
         Failure: if a run has no best model, or if there is no run at all.
     """
-    places = [find_place(base, artifacts)]
-    places += [find_place(model, artifacts) for model in models] or [newest_run(artifacts)]
+    places = [find_model(base, artifacts)]
+    places += [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
     return _with_distinct_names(places)
 
 
-def find_place(model: str, artifacts: Artifacts) -> Place:
+def find_model(model: str, artifacts: Artifacts) -> ModelSource:
     """Find a run by name, a run's folder, a model's folder in a run, or any other model."""
     folder = Path(model)
     if folder.name == model and artifacts.run(model).is_dir():
@@ -62,11 +62,11 @@ def find_place(model: str, artifacts: Artifacts) -> Place:
         return _best_of(folder)
     if (folder.parent / METRICS_FILE).is_file():
         run = folder.resolve().parent
-        return Place(f"{run.name}/{folder.name}", model, run)
-    return Place(folder.resolve().name if folder.is_dir() else model, model)
+        return ModelSource(f"{run.name}/{folder.name}", model, run)
+    return ModelSource(folder.resolve().name if folder.is_dir() else model, model)
 
 
-def newest_run(artifacts: Artifacts) -> Place:
+def newest_run(artifacts: Artifacts) -> ModelSource:
     """Return the best model of the run that was last written to."""
     logs = list(artifacts.root.glob(f"runs/*/{METRICS_FILE}"))
     if not logs:
@@ -74,7 +74,7 @@ def newest_run(artifacts: Artifacts) -> Place:
     return _best_of(max(logs, key=lambda log: log.stat().st_mtime_ns).parent)
 
 
-def load_subject(place: Place, identity: CacheIdentity) -> Subject:
+def load_model(place: ModelSource, identity: CacheIdentity) -> LoadedModel:
     """Load a model on the CPU, with its weight norms folded.
 
     Raises:
@@ -91,10 +91,10 @@ def load_subject(place: Place, identity: CacheIdentity) -> Subject:
     if weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256:
         raise _not_its_codes(place, identity, "has another encoder or quantizer")
     weights = weights_sha256([model])
-    return Subject(place, model.fold_weight_norm(), weights)
+    return LoadedModel(place, model.fold_weight_norm(), weights)
 
 
-def _not_its_codes(place: Place, identity: CacheIdentity, why: str) -> Failure:
+def _not_its_codes(place: ModelSource, identity: CacheIdentity, why: str) -> Failure:
     return Failure(
         f"{place.name} cannot decode these codes: they were made with {identity.model}, and "
         f"{place.name} {why}. Give a model trained from {identity.model}, or --codes with codes "
@@ -102,19 +102,19 @@ def _not_its_codes(place: Place, identity: CacheIdentity, why: str) -> Failure:
     )
 
 
-def _best_of(run: Path) -> Place:
+def _best_of(run: Path) -> ModelSource:
     if not (run / "best").is_dir():
         raise Failure(f"the run {run} has no best/ model. Train it to its first validation.")
-    return Place(run.resolve().name, str(run / "best"), run)
+    return ModelSource(run.resolve().name, str(run / "best"), run)
 
 
-def _with_distinct_names(places: list[Place]) -> list[Place]:
+def _with_distinct_names(places: list[ModelSource]) -> list[ModelSource]:
     """Number the names that occur before: a model may be compared with itself."""
-    distinct: dict[str, Place] = {}
+    distinct: dict[str, ModelSource] = {}
     for place in places:
         name, number = place.name, 1
         while name in distinct:
             number += 1
             name = f"{place.name} ({number})"
-        distinct[name] = Place(name, place.where, place.run)
+        distinct[name] = ModelSource(name, place.where, place.run)
     return list(distinct.values())

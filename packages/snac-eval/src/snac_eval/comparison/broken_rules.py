@@ -9,7 +9,7 @@ from snac_eval.comparison.expression import Name, Rule, misplaced
 from snac_eval.comparison.run import Run
 
 
-def judge(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
+def broken_rules(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
     """Return a message for each run and rule that it breaks, or that cannot be applied to it.
 
     A rule that names ``first`` is about the other runs.

@@ -37,7 +37,7 @@ class Spread:
     percentiles: list[float]
 
 
-class Results:
+class MetricsDatabase:
     """The metrics of an evaluation beside the cached codes and what is known of them.
 
     Args:

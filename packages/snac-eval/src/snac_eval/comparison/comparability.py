@@ -8,10 +8,10 @@ from snac_eval.comparison.run import Run
 SAME_BASELINE = 1e-3
 ALWAYS = ("validation.seed", "data.context", "data.codes", "data.reference")
 
-Ground = dict[str, Any]
+Conditions = dict[str, Any]
 
 
-def ground_of(run: Run, metric: str) -> Ground:
+def conditions_of(run: Run, metric: str) -> Conditions:
     """Return what a run's metric was measured on and with; what is not known is None.
 
     Which utterances the limit leaves is in the hash of their ids, and the codes are the
@@ -32,8 +32,8 @@ def ground_of(run: Run, metric: str) -> Ground:
     }
 
 
-def differences(first: Ground, other: Ground) -> list[str]:
-    """Say in what two grounds differ, of what is known of both."""
+def differences(first: Conditions, other: Conditions) -> list[str]:
+    """Say in which known conditions two measurements differ."""
     return [
         f"{name} ({_short(first[name])} and {_short(other[name])})"
         for name in first
@@ -41,8 +41,8 @@ def differences(first: Ground, other: Ground) -> list[str]:
     ]
 
 
-def unknown(first: Ground, other: Ground) -> list[str]:
-    """Name what is known of one ground and not of the other."""
+def unknown(first: Conditions, other: Conditions) -> list[str]:
+    """Name what is known about one measurement and not about the other."""
     return [
         name for name in first if name in other and (first[name] is None) != (other[name] is None)
     ]

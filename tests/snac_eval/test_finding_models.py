@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from snac_common.artifacts import Artifacts
-from snac_eval.subjects import Place, find_place, find_places, newest_run
+from snac_eval.models import ModelSource, find_model, find_models, newest_run
 
 
 @pytest.fixture
@@ -23,20 +23,20 @@ def artifacts(tmp_path: Path) -> Artifacts:
 
 def test_a_run_by_name_and_by_folder_is_its_best_model(artifacts: Artifacts) -> None:
     run = artifacts.run("old")
-    expected = Place("old", str(run / "best"), run)
-    assert find_place("old", artifacts) == expected
-    assert find_place(str(run), artifacts) == expected
+    expected = ModelSource("old", str(run / "best"), run)
+    assert find_model("old", artifacts) == expected
+    assert find_model(str(run), artifacts) == expected
 
 
 def test_a_models_folder_in_a_run_is_that_model(artifacts: Artifacts) -> None:
     run = artifacts.run("old")
-    place = find_place(str(run / "best_24k"), artifacts)
-    assert place == Place("old/best_24k", str(run / "best_24k"), run)
+    place = find_model(str(run / "best_24k"), artifacts)
+    assert place == ModelSource("old/best_24k", str(run / "best_24k"), run)
 
 
 def test_any_other_name_is_left_to_the_loader(artifacts: Artifacts) -> None:
     for name in ("owner/model", "builtin:speech-small", "nothing"):
-        assert find_place(name, artifacts) == Place(name, name)
+        assert find_model(name, artifacts) == ModelSource(name, name)
 
 
 def test_the_run_written_to_last_is_the_newest(artifacts: Artifacts) -> None:
@@ -46,5 +46,5 @@ def test_the_run_written_to_last_is_the_newest(artifacts: Artifacts) -> None:
 
 
 def test_equal_names_are_told_apart(artifacts: Artifacts) -> None:
-    places = find_places(["old", "old"], "old", artifacts)
+    places = find_models(["old", "old"], "old", artifacts)
     assert [place.name for place in places] == ["old", "old (2)", "old (3)"]
