@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from evaluation import Workplace, cache, manifest_row, read_means, read_rows
 from models import NARROW, seeded
-from workplace import write_tone
+from workplace import last_line, write_tone
 
 from snac_model import save
 
@@ -66,10 +66,17 @@ def test_codes_of_another_model(
 def test_a_missing_target(elsewhere: Callable[..., Workplace]) -> None:
     place = elsewhere()
     (place.root / "audio" / "one.wav").unlink()
-    message = failure(place, place.base)
-    assert "one.wav" in message
-    assert "val/one" in message
-    assert not (place.root / "eval" / "base" / "metrics.parquet").exists()
+    result = place.run(place.base, "--samples", 1)
+    assert result.exit_code == 1
+    assert "val/one: cannot read" in result.stderr
+    assert "1 of 1 inputs were rejected" in result.stderr
+    rows = read_rows(Path(last_line(result)["report"]).parent)
+    assert {(row["value"], row["reason"]) for row in rows} == {
+        (None, "the reference cannot be read")
+    }
+    assert all("one.wav" in row["detail"] for row in rows)
+    allowed = last_line(place.run(place.base, "--max-reject-rate", 1))
+    assert allowed["rejects"] == {"the reference cannot be read": 1}
 
 
 @pytest.mark.parametrize("cut", [2, 1000])
@@ -80,7 +87,11 @@ def test_a_target_that_is_not_the_encoded_audio(
     path = place.root / "audio" / "one.wav"
     audio, rate = soundfile.read(path)
     soundfile.write(path, audio[:-cut], rate)
-    assert "not the audio that 'val/one' was encoded from" in failure(place, place.base)
+    result = place.run(place.base)
+    assert result.exit_code == 1
+    assert "not the audio that 'val/one' was encoded from" in result.stderr
+    (reason,) = last_line(result)["rejects"]
+    assert reason == "the reference is not the audio that was encoded"
 
 
 @pytest.mark.parametrize(("rate", "targeted"), [(48000, False), (44100, False), (44100, True)])
@@ -115,13 +126,18 @@ def test_a_silent_utterance_has_no_level_to_compare(elsewhere: Callable[..., Wor
     [
         (("--id", "val/nobody"), "--id val/nobody: no such utterance"),
         (("--where", "nonsense >", "--samples", 1), "--where nonsense >"),
+        (("--where", "nobody = 1", "--samples", 1), "nobody"),
+        (("--where", "audio_path::INT > 1", "--samples", 1), "Could not convert"),
+        (("--where", '"48k/loss" > 1', "--samples", 1), "48k/loss"),
         (("--where", "duration_s > 100", "--samples", 1), "no utterance among those judged"),
     ],
 )
 def test_samples_that_there_are_not(
     workplace: Workplace, options: tuple[object, ...], why: str
 ) -> None:
-    assert why in failure(workplace, workplace.base, *options, code=2)
+    name = f"bad-samples-{len(why)}"
+    assert why in failure(workplace, workplace.base, *options, "--name", name, code=2)
+    assert not list((workplace.root / "eval").glob(f"*{name}*")), "found before measuring"
 
 
 def test_a_run_without_a_best_model(elsewhere: Callable[..., Workplace]) -> None:
@@ -144,6 +160,7 @@ def test_a_damaged_log_of_a_run(elsewhere: Callable[..., Workplace]) -> None:
     save(place.load_base(), run / "best")
     (run / "metrics.jsonl").write_text(json.dumps({"step": 1}) + "\nnonsense\n")
     assert "metrics.jsonl, line 2" in failure(place)
+    assert not (place.root / "eval").exists(), "found before anything is measured"
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden"])

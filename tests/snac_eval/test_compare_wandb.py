@@ -2,7 +2,9 @@
 
 import json
 import os
+import struct
 import subprocess
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,13 @@ from typing import Any
 import pytest
 from click.testing import Result
 from runs import ENTRIES, RECIPE, STATE, scaled, write_run
+from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 from wandb_files import history, settle
 from wandb_server import ENTITY, PROJECT, RUN, serve
 from workplace import command, last_line, run
 
+from snac_common.errors import Failure
+from snac_eval.comparison.wandb_file import read_history
 from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Tracking
 from snac_train.run.wandb_run import WandbRun
@@ -99,23 +104,60 @@ def test_runs_kept_offline_on_different_data_are_not_compared(tmp_path: Path) ->
     assert "validation utterances (10 and 9)" in result.stdout
 
 
-def test_half_a_file_is_read_as_far_as_it_goes_and_another_file_is_named(tmp_path: Path) -> None:
-    kept = WandbRun(
-        "offline", tmp_path, "one", config={}, tracking=Tracking(1, "p", ""), run_id=None
-    )
+def kept_offline(root: Path) -> Path:
+    """Return the file of a run that W&B kept offline."""
+    tracking = Tracking(1, "p", "")
+    kept = WandbRun("offline", root, "one", config={}, tracking=tracking, run_id=None)
     for line in ENTRIES:
         kept.log(line)
     kept.finish(failed=False)
     settle()
     [file] = Path(kept.where).glob("*.wandb")
+    return file
+
+
+def test_half_a_file_is_read_as_far_as_it_goes_and_another_file_is_named(tmp_path: Path) -> None:
+    file = kept_offline(tmp_path)
     content = file.read_bytes()
-    for size in (0, 7, 100, len(content) // 2, len(content) - 1):
+    for size in (len(content) // 2, len(content) - 1):
         file.write_bytes(content[:size])
-        result = compare(tmp_path, kept.where)
+        result = compare(tmp_path, file.parent)
         assert result.exit_code == 0, (size, result.stderr)
-    file.write_bytes(b"x" * 7 + b"\0\0\0\0\x05\x00\x01junk!")
-    result = compare(tmp_path, kept.where)
-    assert (result.exit_code, "is damaged" in result.stderr) == (1, True)
+    for odd in (b"", content[:7], content[:20], b"x", b"x" * 7 + content[7:], b"PAR1" + content):
+        file.write_bytes(odd)
+        result = compare(tmp_path, file.parent)
+        assert (result.exit_code, "is damaged, or no file of W&B" in result.stderr) == (1, True)
+
+
+def test_every_flipped_bit_of_a_record_is_noticed(tmp_path: Path) -> None:
+    file = kept_offline(tmp_path)
+    content = file.read_bytes()
+    whole = list(read_history(file))
+    for position in range(7, len(content), 41):
+        damaged = bytearray(content)
+        damaged[position] ^= 0x04
+        file.write_bytes(damaged)
+        try:
+            found = list(read_history(file))
+        except Failure:
+            continue
+        # a length may come to point behind the end, as in a file that is still being written
+        assert found == whole[: len(found)], position
+
+
+def test_a_value_that_is_not_json_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "offline" / "run-x.wandb"
+    file.parent.mkdir()
+    records = [Record(), Record()]
+    records[0].run.config.update.add(key="base", value_json='"b"')
+    records[1].history.item.add(key="step", value_json="one")
+    fragments = [(bytes([1]) + record.SerializeToString()) for record in records]
+    file.write_bytes(
+        b":W&B\xe1\xbe\x00"
+        + b"".join(struct.pack("<IH", zlib.crc32(f), len(f) - 1) + f for f in fragments)
+    )
+    result = compare(tmp_path, file.parent)
+    assert (result.exit_code, "a value is not JSON" in result.stderr) == (1, True)
 
 
 def test_an_online_run_reads_as_its_folder(tmp_path: Path) -> None:

@@ -48,3 +48,14 @@ def test_the_run_written_to_last_is_the_newest(artifacts: Artifacts) -> None:
 def test_equal_names_are_told_apart(artifacts: Artifacts) -> None:
     places = find_models(["old", "old"], "old", artifacts)
     assert [place.name for place in places] == ["old", "old (2)", "old (3)"]
+
+
+def test_names_that_stand_for_something_else_are_numbered(artifacts: Artifacts) -> None:
+    """The reference, and the base resampled, are rows of the results too."""
+    for name in ("reference", "old resampled"):
+        (artifacts.run(name) / "best").mkdir(parents=True)
+        (artifacts.run(name) / "metrics.jsonl").write_text("")
+    found = find_models(["reference", "old resampled"], "old", artifacts)
+    assert [model.name for model in found] == ["old", "reference (2)", "old resampled (2)"]
+    found = find_models(["reference (2) resampled"], "reference", artifacts)
+    assert [model.name for model in found] == ["reference (2)", "reference (2) resampled (2)"]

@@ -105,6 +105,7 @@ def test_a_blind_test_from_the_first_sound_to_the_tally(
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", settings)
     open_page(browser, report)
     trials = json.loads(names_in_script(browser))
+    browser.find_element(By.CSS_SELECTOR, "#blind-test [data-part=listener]").send_keys("Anna")
     click(browser, "[data-part=start]")
     sides = []
     for number in range(len(trials)):
@@ -117,6 +118,7 @@ def test_a_blind_test_from_the_first_sound_to_the_tally(
     saved = tmp_path / "votes.json"
     WebDriverWait(browser, 30).until(lambda _: saved.is_file())
     (tally,) = last_line(run("snac_eval.cli.evaluate", "--votes", saved))["votes"]
+    assert json.loads(saved.read_text())["listener"] == "Anna"
     expected = {"model": "<b>bold", "against": "base resampled", "rate": 48000}
     expected |= {"preferred": len(trials) - 1, "other": 0, "ties": 1, "share": 1.0}
     assert {name: tally[name] for name in expected} == expected

@@ -41,7 +41,21 @@ def test_a_line_that_is_still_being_written_is_left_out(tmp_path: Path) -> None:
     assert list(metrics.curves) == [("baseline", "48k/loss")]
 
 
-@pytest.mark.parametrize("line", ["nonsense", "[1]", '{"kind": "val"}', '{"step": "one"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense",
+        "[1]",
+        '{"kind": "val"}',
+        '{"step": "one"}',
+        '{"step": true}',
+        '{"step": 1, "kind": []}',
+        '{"step": 1, "stage": {}}',
+        '{"step": 1, "samples_seen": "many"}',
+        '{"step": 1, "epoch": "first"}',
+        '{"step": 1, "kind": "length", "48k/loss": 1.0}',
+    ],
+)
 def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     with pytest.raises(Failure, match="line 2"):
         read_run_metrics(write(tmp_path, json.dumps(ENTRIES[0]) + f"\n{line}\n"))

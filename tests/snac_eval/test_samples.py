@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import soundfile
 from evaluation import LENGTHS_S, Workplace, read_rows
+from workplace import last_line
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,13 @@ def samples(folder: Path) -> list[dict[str, Any]]:
 
 def test_numbered_files_of_every_version(workplace: Workplace, model: Path) -> None:
     folder = workplace.evaluate(model, "--samples", 2)
-    versions = ("reference_48k", "base_24k", "base-resampled_48k", "heard_24k", "heard_48k")
+    versions = (
+        "01_reference_48k",
+        "02_base_24k",
+        "03_base-resampled_48k",
+        "04_heard_24k",
+        "05_heard_48k",
+    )
     expected = {f"{number:03d}_{version}.wav" for number in (1, 2) for version in versions}
     assert {path.name for path in (folder / "audio").iterdir()} == expected | {"samples.json"}
     for sample in samples(folder):
@@ -77,3 +84,21 @@ def test_an_earlier_evaluation_leaves_no_samples_behind(workplace: Workplace, mo
     workplace.evaluate(model, "--samples", 3)
     folder = workplace.evaluate(model, "--samples", 1)
     assert len(list((folder / "audio").glob("*.wav"))) == 5
+
+
+def test_models_whose_names_make_one_file_name_have_files_of_their_own(
+    workplace: Workplace,
+) -> None:
+    quiet = workplace.save_model("x y", lambda model: model.head_48k.final[1].bias.fill_(0.5))  # type: ignore[operator]
+    other = workplace.save_model("x-y", lambda model: None)
+    folder = workplace.evaluate(quiet, other, "--samples", 1, "--name", "alike")
+    (sample,) = samples(folder)
+    assert len(set(sample["files"])) == len(sample["files"]) == 7
+    sounds = [(folder / "audio" / file).read_bytes() for file in sample["files"]]
+    assert sounds[4] != sounds[6]
+
+
+def test_a_condition_that_nothing_meets_leaves_all_else(workplace: Workplace, model: Path) -> None:
+    result = workplace.run(model, "--samples", 1, "--where", '"48k/loss" > 1e6')
+    assert (result.exit_code, last_line(result)["samples"]) == (0, 0)
+    assert "no utterance meets it" in result.stderr

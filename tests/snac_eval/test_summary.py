@@ -2,12 +2,11 @@
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snac_eval.bootstrap import Estimate, RunningMean, resample_weights
+from snac_eval.bootstrap import FEWEST_FOR_INTERVAL, Estimate
 from snac_eval.measure import Row
 from snac_eval.summary import Mean, Summary
 
@@ -50,7 +49,7 @@ def test_a_missing_value_is_left_out_and_counted(
 def test_equal_values_differ_by_exactly_nothing(losses: list[float]) -> None:
     mean = summarise([(loss, loss) for loss in losses])["model"]
     assert (mean.difference.mean, mean.change_percent) == (0.0, 0.0)
-    if len(losses) > 1:
+    if len(losses) >= FEWEST_FOR_INTERVAL:
         assert (mean.difference.ci_low, mean.difference.ci_high) == (0.0, 0.0)
 
 
@@ -61,36 +60,10 @@ def test_the_resampled_base_stands_in_where_the_base_has_no_head() -> None:
     assert [mean.difference.mean for mean in summary.means()] == [0.0, 0.0, -3.0]
 
 
-def test_intervals_are_those_of_the_usual_bootstrap() -> None:
-    """Against drawing utterances with replacement, many times."""
-    random = np.random.default_rng(3)
-    base, model = random.gamma(2.0, size=150), random.gamma(2.1, size=150)
-    found = summarise(list(zip(base.tolist(), model.tolist(), strict=True)))["model"]
-    drawn = random.integers(0, 150, (20_000, 150))
-    for estimate, values in ((found.value, model), (found.difference, model - base)):
-        low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
-        assert estimate.ci_low == pytest.approx(low, abs=0.05 * (high - low))
-        assert estimate.ci_high == pytest.approx(high, abs=0.05 * (high - low))
-
-
-def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
-    random = np.random.default_rng(1)
-    held = 0
-    for _ in range(200):
-        mean = RunningMean()
-        for value in random.normal(5.0, 1.0, 40):
-            mean.add(value, resample_weights(int(random.integers(2**63))))
-        estimate = mean.estimate()
-        assert estimate.ci_low is not None
-        assert estimate.ci_high is not None
-        held += estimate.ci_low <= 5.0 <= estimate.ci_high
-    assert 0.88 <= held / 200 <= 0.99
-
-
 def test_one_utterance_has_no_interval() -> None:
     mean = summarise([(1.0, 3.0)])["model"]
-    assert mean.value == Estimate(3.0, None, None, 1)
-    assert mean.difference == Estimate(2.0, None, None, 1)
+    assert mean.value == Estimate(3.0, None, None, 1, 1)
+    assert mean.difference == Estimate(2.0, None, None, 1, 1)
 
 
 def test_without_a_base_at_a_rate_there_is_no_difference() -> None:

@@ -1,6 +1,7 @@
 """Versions of an utterance as the page shows them: embedded, or in files beside it."""
 
 import base64
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from markupsafe import Markup
 
 from snac_common.files import write_text
 from snac_eval.figures import spectrogram_figure, themed
-from snac_eval.samples import REFERENCE, Sample, Signal
+from snac_eval.names import REFERENCE
+from snac_eval.samples import Sample, Signal
 from snac_eval.spectrogram import spectrogram_db
 
 
@@ -49,14 +51,18 @@ def linked_cards(number: int, sample: Sample, files: list[str], page: Path) -> l
 
 
 def trials(
-    number: int, sample: Sample, cards: list[Card], base_names: set[str]
+    sample: Sample, cards: list[Card], base_names: set[str], measured: str
 ) -> list[dict[str, Any]]:
-    """Return what the blind test compares: each model with the base, at its highest rate."""
+    """Return what the blind test compares: each model with the base, at its highest rate.
+
+    A trial's id is the same in every report on the same sounds; ``measured`` says which these are.
+    """
     bases = {card.rate: card for card in cards if card.model in base_names}
     models = {card.model: card for card in cards if card.model not in {*base_names, REFERENCE}}
     reference = next(card for card in cards if card.is_reference)
     return [
         {
+            "trial": _trial_id(measured, sample.utterance_id, card.model, str(card.rate)),
             "utterance_id": sample.utterance_id,
             "rate": card.rate,
             "model": card.model,
@@ -67,6 +73,10 @@ def trials(
         for card in models.values()
         if card.rate in bases
     ]
+
+
+def _trial_id(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _drawn(sample: Sample) -> list[tuple[Signal, str]]:

@@ -3,7 +3,10 @@
 import re
 from typing import NamedTuple
 
+from snac_eval.bootstrap import FEWEST_FOR_VERDICT
 from snac_eval.summary import Mean
+
+TOO_FEW = "too few"
 
 
 class Kind(NamedTuple):
@@ -45,9 +48,16 @@ def kind(metric: str) -> Kind:
 
 
 def verdict(mean: Mean) -> str:
-    """Say ``better`` or ``worse`` where the difference's interval excludes 0, else nothing."""
+    """Say ``better`` or ``worse`` where the difference's interval excludes 0, else nothing.
+
+    It is ``too few`` where fewer than eight groups were judged: their intervals say little.
+    """
     low, high = mean.difference.ci_low, mean.difference.ci_high
     better = kind(mean.key.metric).better
-    if not better or low is None or high is None or low <= 0 <= high:
+    if not better or not mean.difference.n:
+        return ""
+    if mean.difference.groups < FEWEST_FOR_VERDICT:
+        return TOO_FEW
+    if low is None or high is None or low <= 0 <= high:
         return ""
     return "better" if (low > 0) == (better > 0) else "worse"

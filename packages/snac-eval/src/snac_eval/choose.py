@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from snac_cache.store.code_store import CodeStore
+from snac_common.console import note
 from snac_common.errors import BadInput
 from snac_eval.metrics_database import MetricsDatabase
 
@@ -27,21 +28,21 @@ class Wanted:
     ids: tuple[str, ...] = ()
 
 
-def choose(results: MetricsDatabase, wanted: Wanted, seed: int) -> dict[str, str]:
+def choose(database: MetricsDatabase, wanted: Wanted, seed: int) -> dict[str, str]:
     """Return utterance ids, each with why it was chosen.
 
     Raises:
-        BadInput: if the condition is no SQL, or if nothing meets it.
+        BadInput: if the condition is no SQL.
     """
     if wanted.ids:
         return dict.fromkeys(wanted.ids, "asked for")
     chosen: dict[str, str] = {}
     for order, count in _shares(wanted):
-        found = results.ranked(order, count + len(chosen), seed, wanted.where)
+        found = database.ranked(order, count + len(chosen), seed, wanted.where)
         fresh = [utterance_id for utterance_id in found if utterance_id not in chosen]
         chosen.update(dict.fromkeys(fresh[:count], order))
     if wanted.where and wanted.count and not chosen:
-        raise BadInput(f"--where {wanted.where}: no utterance among those judged meets it")
+        note(f"--where {wanted.where}: no utterance meets it, so there is nothing to listen to")
     return chosen
 
 

@@ -10,6 +10,7 @@ import torch
 
 from snac_cache.store.code_store import CodeStore
 from snac_eval.models import LoadedModel
+from snac_eval.names import resampled_name
 from snac_eval.references import Rates
 from snac_model.audio import resample
 from snac_model.noise import SeededNoise
@@ -28,7 +29,7 @@ class Decoder:
     """Decodes whole utterances, one at a time.
 
     Args:
-        subjects: the models, the base first.
+        models: the base first.
         store: the codes.
         seed: together with an utterance's id it decides the noise, which is one for all models.
         device: where to decode.
@@ -37,14 +38,14 @@ class Decoder:
 
     def __init__(
         self,
-        subjects: Sequence[LoadedModel],
+        models: Sequence[LoadedModel],
         store: CodeStore,
         seed: int,
         device: torch.device,
         segment_s: float | None = None,
     ) -> None:
-        self.models = {subject.name: subject.model.to(device) for subject in subjects}
-        self.base = subjects[0].name
+        self.models = {model.name: model.model.to(device) for model in models}
+        self.base = models[0].name
         self.store = store
         self.rates = Rates.of(store.geometry)
         self.seed = seed
@@ -73,6 +74,17 @@ class Decoder:
         if outputs[0].rate == self.rates.low:
             outputs.insert(1, self._resampled(outputs[0]))
         return outputs
+
+    def versions(self) -> list[tuple[str, int]]:
+        """Return model and rate of each output, in their order."""
+        found = [
+            (name, rate)
+            for name, model in self.models.items()
+            for rate in model.geometry.output_rates
+        ]
+        if found[0][1] == self.rates.low:
+            found.insert(1, (resampled_name(self.base), self.rates.high))
+        return found
 
     @torch.inference_mode()
     def decode(self, index: int) -> list[Output]:
@@ -103,11 +115,6 @@ class Decoder:
     def _resampled(self, output: Output) -> Output:
         audio = resample(output.audio, self.rates.low, self.rates.high)
         return Output(resampled_name(output.model), self.rates.high, audio)
-
-
-def resampled_name(model: str) -> str:
-    """Name of the rows of a model's output resampled to the higher rate."""
-    return f"{model} resampled"
 
 
 def utterance_seed(seed: int, utterance_id: str) -> int:

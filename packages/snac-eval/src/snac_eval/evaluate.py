@@ -1,143 +1,103 @@
-"""The evaluation: decode, measure, sum up, write."""
+"""The evaluation: decode and measure what is missing, add up, write."""
 
+import json
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import torch
 
 from snac_cache.manifests.limit import chosen
 from snac_cache.manifests.stated import manifest_of_codes
 from snac_cache.store.code_store import CodeStore
-from snac_common.artifacts import Artifacts
+from snac_cache.store.resolve import open_manifest
+from snac_cache.work.lock import working_in
 from snac_common.errors import Failure
-from snac_common.progress import track
-from snac_eval.choose import Wanted, choose, require_judged
+from snac_common.files import clear_leftovers
+from snac_eval.choose import require_judged
+from snac_eval.groups import groups_of
+from snac_eval.measure_parts import Measuring, measure_missing
 from snac_eval.measure_utterance import Job, UtteranceMeasurer
-from snac_eval.metrics_database import MetricsDatabase
+from snac_eval.metrics_database import check_condition
 from snac_eval.metrics_file import metrics_writer
-from snac_eval.models import find_models
-from snac_eval.names import results_name
-from snac_eval.parallel import in_order
+from snac_eval.models import LoadedModel, find_models, load_model
+from snac_eval.names import rate_name, results_name
+from snac_eval.parts import Parts
 from snac_eval.perceptual import require_libraries
-from snac_eval.report import write_report
-from snac_eval.summary import Summary
-from snac_eval.summary_file import Evaluation, mean_losses, write_summary
-from snac_eval.table import text_table
+from snac_eval.publish import METRICS, PAGE, Materials, publish, results_folder
+from snac_eval.request import EvaluationReport, EvaluationRequest
+from snac_eval.run_metrics import RunMetrics, read_run_metrics
+from snac_eval.samples import Sample
+from snac_eval.summary_file import Evaluation, MeasuredModel
 
-METRICS = "metrics.parquet"
-SUMMARY = "summary.json"
-PAGE = "report.html"
 UTTERANCES_A_WORKER = 32  # a process takes seconds to start; fewer are sooner done in this one
 
 
 @dataclass(frozen=True)
-class EvaluationRequest:
-    """What is to be judged, on what, and how.
+class Prepared:
+    """An evaluation of which all that can be wrong has been looked at."""
 
-    Attributes:
-        models: runs or models; the newest run if there is none.
-        base: what they are compared with; by default the model that made the codes.
-        artifacts: where runs are found and results go.
-        codes: folder of cached codes; by default that of the artifacts.
-        manifest: folder or file with what is known of the utterances; by default the artifacts',
-            else what it was when they were cached.
-        name: folder of the results; by default the first model's name.
-        split: whose utterances.
-        limit: how many of them, chosen by a hash of their ids; by default all.
-        segment_s: how many seconds of each; by default all.
-        perceptual: which of ``perceptual.METRICS`` to compute.
-        ceiling: whether the reference is judged too.
-        wanted: which utterances to look at and listen to.
-        seed: of the decoder's noise, the resamples and the choice of samples.
-        devices: where to decode, one for each process.
-        all_devices: whether to start all those processes even for a few utterances.
-    """
-
-    models: Sequence[str]
-    base: str | None
-    artifacts: Artifacts
-    codes: Path | None
-    manifest: str | None
-    name: str | None
-    split: str
-    limit: int | None
-    segment_s: float | None
-    perceptual: tuple[str, ...]
-    ceiling: bool
-    wanted: Wanted
-    seed: int
-    devices: list[str]
-    all_devices: bool
-
-
-@dataclass(frozen=True)
-class EvaluationReport:
-    """What an evaluation left behind.
-
-    Attributes:
-        page: the report.
-        metrics: the parquet file with every value.
-        utterances: how many were judged.
-        losses: mean losses, by model and then by name, such as ``48k/loss``.
-        table: the main figures as text.
-    """
-
-    page: Path
-    metrics: Path
-    utterances: int
-    losses: dict[str, dict[str, float | None]] = field(repr=False)
-    table: str = field(repr=False)
+    request: EvaluationRequest
+    job: Job
+    folder: Path
+    indices: list[int]
+    measurer: UtteranceMeasurer
+    runs: dict[Path, RunMetrics]
 
 
 def evaluate(request: EvaluationRequest) -> EvaluationReport:
     """Measure models and their base on cached utterances; write metrics, summary and report.
 
+    What was measured stays in a hidden folder until all is written: stopped and started again, an
+    evaluation goes on where it was, and gives the same files.
+
     Raises:
-        Failure: if there are no codes, if they are not the models' own, or if a file is missing.
+        Failure: if there are no codes, if they are not the models' own, or a worker died.
     """
-    if request.perceptual:
-        require_libraries()
-    store = open_store(request)
-    judged = chosen(store.column("utterance_id"), request.limit).tolist()
-    require_judged(store, judged, request.wanted.ids)
+    prepared = prepare(request)
+    folder = prepared.folder
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    with working_in(unfinished, "snac-eval"):
+        clear_leftovers(unfinished)
+        clear_leftovers(folder.parent)
+        parts = Parts(unfinished, asked(prepared), prepared.indices)
+        devices = devices_for(request, len(prepared.indices))
+        measure_missing(Measuring(prepared.job, parts, devices), prepared.measurer)
+        with results_folder(folder) as new:
+            join(parts, new / METRICS)
+            report = publish(describe(prepared), materials(prepared), new)
+        if not report.rejects:  # else the same command measures what it could not measure now
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return replace(report, page=folder / PAGE, metrics=folder / METRICS)
+
+
+def prepare(request: EvaluationRequest) -> Prepared:
+    """Open and check all that is needed, before hours of measuring."""
+    require_libraries(request.perceptual)
+    store = open_store(request.codes, request, request.split)
+    indices = chosen(store.column("utterance_id"), request.limit).tolist()
+    require_judged(store, indices, request.wanted.ids)
+    groups_of(open_manifest(store.manifest), request.group_by)
     job = make_job(request, store)
-    folder = request.artifacts.evaluation(results_name(request.name, job.places[1]))
-    judge = UtteranceMeasurer(job, request.devices[0])
-    devices = devices_for(request, len(judged))
-    summary = measure(judge, job, judged, devices, folder / METRICS)
-    evaluation = Evaluation(
-        subjects=judge.subjects,
-        identity=store.identity,
-        codes=store.folder,
-        manifest=store.manifest,
-        rates=judge.decoder.rates,
-        split=request.split,
-        utterances=len(judged),
-        seconds=sum(map(judge.decoder.seconds, judged)),
-        seed=request.seed,
-        segment_s=request.segment_s,
-        means=list(summary.means()),
-    )
-    write_summary(evaluation, folder / SUMMARY)
-    results = MetricsDatabase(folder / METRICS, store, job.places[1].name)
-    samples = choose(results, request.wanted, request.seed)
-    signals = (
-        judge.sample(store.index_of(utterance_id), results.losses(utterance_id), why)
-        for utterance_id, why in samples.items()
-    )
-    write_report(evaluation, results, signals, folder / PAGE)
-    table = text_table(evaluation.means)
-    losses = mean_losses(evaluation)
-    return EvaluationReport(folder / PAGE, folder / METRICS, len(judged), losses, table)
+    folder = request.artifacts.evaluation(results_name(request.name, job.models[1].name))
+    models = [load_model(model, store.identity) for model in job.models]
+    runs = read_runs([model.source.run for model in models])
+    measurer = UtteranceMeasurer(job, request.devices[0], models)
+    if request.wanted.where:
+        ids = store.column("utterance_id").take(indices).to_pylist()
+        check_condition(request.wanted.where, store, ids, columns(measurer, models[1]))
+    return Prepared(request, job, folder, indices, measurer, runs)
 
 
-def open_store(request: EvaluationRequest) -> CodeStore:
+def open_store(codes: Path | None, request: EvaluationRequest, split: str) -> CodeStore:
     """Open a split of cached codes; raises Failure if it holds no utterance."""
-    codes = request.codes or request.artifacts.codes
+    codes = codes or request.artifacts.codes
     manifest = manifest_of_codes(codes, request.manifest, request.artifacts.manifests)
-    store = CodeStore(codes, request.split, manifest)
+    store = CodeStore(codes, split, manifest)
     if not len(store):
         raise Failure(
-            f"{codes} holds no {request.split} utterance of the manifest {manifest}. Run "
+            f"{codes} holds no {split} utterance of the manifest {manifest}. Run "
             "snac-cache, or give another --manifest."
         )
     return store
@@ -147,7 +107,7 @@ def make_job(request: EvaluationRequest, store: CodeStore) -> Job:
     """Find the models; say what every process does."""
     base = request.base or store.identity.model
     return Job(
-        places=find_models(request.models, base, request.artifacts),
+        models=find_models(request.models, base, request.artifacts),
         codes=store.folder,
         split=store.split,
         manifest=store.manifest,
@@ -158,21 +118,80 @@ def make_job(request: EvaluationRequest, store: CodeStore) -> Job:
     )
 
 
+def read_runs(runs: Sequence[Path | None]) -> dict[Path, RunMetrics]:
+    """Read what training runs logged; raises Failure if a log is damaged."""
+    read = {run: read_run_metrics(run) for run in runs if run}
+    return {run: metrics for run, metrics in sorted(read.items()) if metrics is not None}
+
+
+def columns(measurer: UtteranceMeasurer, model: LoadedModel) -> list[str]:
+    """Return the metrics of a model as a condition names them: ``48k/loss``."""
+    return [
+        f"{rate_name(rate)}/{metric}"
+        for name, rate in measurer.decoder.versions()
+        if name == model.name
+        for metric in measurer.measures.names(rate)
+    ]
+
+
+def asked(prepared: Prepared) -> str:
+    """Return all that decides the values of an utterance besides itself, as text."""
+    job = prepared.job
+    return json.dumps(
+        {
+            "models": [[model.name, model.weights_sha256] for model in prepared.measurer.models],
+            "cache": asdict(prepared.measurer.store.identity),
+            "seed": job.seed,
+            "segment_s": job.segment_s,
+            "perceptual": job.perceptual,
+            "ceiling": job.ceiling,
+            "device": torch.device(prepared.request.devices[0]).type,
+            "torch": str(torch.__version__),
+        },
+        sort_keys=True,
+        default=str,
+    )
+
+
 def devices_for(request: EvaluationRequest, count: int) -> list[str]:
     """Return the devices of as many processes as ``count`` utterances are worth."""
     worth = max(1, count // UTTERANCES_A_WORKER)
     return request.devices if request.all_devices else request.devices[:worth]
 
 
-def measure(
-    judge: UtteranceMeasurer, job: Job, indices: list[int], devices: list[str], metrics: Path
-) -> Summary:
-    """Measure the utterances with these indices, in this process or in several."""
-    summary = Summary(judge.decoder.base, job.seed)
-    alone = len(devices) == 1
-    rows = map(judge.rows, indices) if alone else in_order(job, indices, devices)
+def join(parts: Parts, metrics: Path) -> None:
+    """Write all parts as one file, in order."""
     with metrics_writer(metrics) as writer:
-        for utterance in track(rows, len(indices), "evaluate", "utterances"):
-            writer.add(utterance)
-            summary.add(utterance)
-    return summary
+        for number in range(parts.count):
+            writer.add(parts.read(number))
+
+
+def describe(prepared: Prepared) -> Evaluation:
+    """Say what was measured, and how."""
+    request, measurer = prepared.request, prepared.measurer
+    return Evaluation(
+        models=[MeasuredModel(model.source, model.weights_sha256) for model in measurer.models],
+        codes_model=measurer.store.identity.model,
+        tokenizer_sha256=measurer.store.identity.tokenizer_sha256,
+        codes=measurer.store.folder,
+        manifest=measurer.store.manifest,
+        rates=measurer.decoder.rates,
+        split=request.split,
+        utterances=len(prepared.indices),
+        seconds=sum(map(measurer.decoder.seconds, prepared.indices)),
+        seed=request.seed,
+        segment_s=request.segment_s,
+        group_by=request.group_by,
+        rejects={},
+        means=[],
+    )
+
+
+def materials(prepared: Prepared) -> Materials:
+    """Return what the report is made of besides the metrics."""
+    measurer = prepared.measurer
+
+    def sampler(utterance_id: str, losses: dict[tuple[str, int], float | None], why: str) -> Sample:
+        return measurer.sample(measurer.store.index_of(utterance_id), losses, why)
+
+    return Materials(measurer.store, prepared.request.wanted, sampler, prepared.runs)

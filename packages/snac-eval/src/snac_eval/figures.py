@@ -23,6 +23,7 @@ THEME = {
 }
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names may have dollar signs
     "font.size": 9,
     "text.color": INK,
     "axes.facecolor": "none",

@@ -21,7 +21,10 @@ FFT_SIZES_HIGH = (*FFT_SIZES_LOW, 8192)
 
 
 class Row(NamedTuple):
-    """One value in ``metrics.parquet``; a value that is missing has a reason."""
+    """One value in ``metrics.parquet``; a value that is missing has a reason.
+
+    ``detail`` says more of it where the reference is missing: which file, and what is wrong.
+    """
 
     utterance_id: str
     model: str
@@ -29,6 +32,7 @@ class Row(NamedTuple):
     metric: str
     value: float | None
     reason: str | None
+    detail: str | None = None
 
 
 class Measures:
@@ -60,6 +64,10 @@ class Measures:
                 *common,
             ],
         }
+
+    def names(self, rate: int) -> list[str]:
+        """Return the names of the metrics at a rate."""
+        return [name for measure in self.by_rate[rate] for name in measure.names]
 
     @torch.inference_mode()
     def rows(self, utterance_id: str, outputs: Sequence[Output], reference: Reference) -> list[Row]:

@@ -1,19 +1,20 @@
 """Decoding and measuring single utterances, alike in every process."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from snac_cache.store.code_store import CodeStore
+from snac_cache.store.code_store import CachedUtterance, CodeStore
 from snac_common.devices import prepare_cpu_worker
 from snac_eval.decoding import Decoder, Output
 from snac_eval.measure import Measures, Row
-from snac_eval.models import ModelSource, load_model
-from snac_eval.references import Reference, read_reference
-from snac_eval.samples import REFERENCE, Sample
+from snac_eval.models import LoadedModel, ModelSource, load_model
+from snac_eval.names import REFERENCE
+from snac_eval.references import NoReference, Reference, read_reference
+from snac_eval.samples import Sample
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,17 @@ class Job:
     """What every process of an evaluation needs to know.
 
     Attributes:
-        places: of the models, the base first.
+        models: where they are, the base first.
         codes: folder of the cached codes.
         split: whose utterances.
         manifest: what is known of them.
         seed: of the decoder's noise.
-        segment_s: seconds of each utterance that are judged; None for all.
+        segment_s: seconds of each utterance that are measured; None for all.
         perceptual: which of ``perceptual.METRICS`` to compute.
-        ceiling: whether the reference is judged too, as the best that is possible.
+        ceiling: whether the reference is measured too, as the best that is possible.
     """
 
-    places: Sequence[ModelSource]
+    models: Sequence[ModelSource]
     codes: Path
     split: str
     manifest: Path
@@ -40,43 +41,53 @@ class Job:
     perceptual: tuple[str, ...]
     ceiling: bool
 
-    def __call__(self, device: str) -> Callable[[int], list[Row]]:
-        """Get ready in a new process; return the work on one utterance."""
-        return UtteranceMeasurer(self, device).rows
-
 
 class UtteranceMeasurer:
     """Decodes and measures utterances one at a time, so that nothing depends on their company.
 
     On the CPU it computes in one thread: sums depend on the number of threads.
+
+    Args:
+        models: those of the job, where they are loaded already.
     """
 
-    def __init__(self, job: Job, device: str) -> None:
+    def __init__(self, job: Job, device: str, models: Sequence[LoadedModel] | None = None) -> None:
         place = torch.device(device)
         if place.type == "cpu":
             prepare_cpu_worker()
+        else:
+            torch.set_num_threads(1)
         self.ceiling = job.ceiling
         self.store = CodeStore(job.codes, job.split, job.manifest)
-        self.subjects = [load_model(place, self.store.identity) for place in job.places]
-        self.decoder = Decoder(self.subjects, self.store, job.seed, place, job.segment_s)
+        self.models = models or [load_model(model, self.store.identity) for model in job.models]
+        self.decoder = Decoder(self.models, self.store, job.seed, place, job.segment_s)
         self.measures = Measures(self.decoder.rates, place, job.perceptual)
 
     def rows(self, index: int) -> list[Row]:
-        """Measure an utterance with all metrics."""
-        reference, outputs = self._listen(index)
-        return self.measures.rows(self.store[index].utterance_id, outputs, reference)
+        """Measure an utterance with all metrics; without a reference, say why in each row."""
+        utterance = self.store[index]
+        with _exact_arithmetic():
+            try:
+                reference, outputs = self._listen(index)
+            except NoReference as missing:
+                return list(self._without_reference(utterance, missing))
+            return self.measures.rows(utterance.utterance_id, outputs, reference)
 
     def sample(self, index: int, losses: dict[tuple[str, int], float | None], why: str) -> Sample:
-        """Keep an utterance's audio, with the ``losses`` by model and rate."""
-        reference, outputs = self._listen(index)
+        """Keep an utterance's audio, with the ``losses`` by model and rate.
+
+        Raises:
+            NoReference: if it has none.
+        """
+        with _exact_arithmetic():
+            reference, outputs = self._listen(index)
         made = [output for output in outputs if output.model != REFERENCE]
         return Sample.of(self.store[index], reference, made, losses, why)
 
     def _listen(self, index: int) -> tuple[Reference, list[Output]]:
         samples = self.decoder.num_samples(index)
         reference = read_reference(self.store[index], self.store.geometry, samples)
-        with _exact_convolutions():
-            outputs = self.decoder.outputs(index)
+        outputs = self.decoder.outputs(index)
         if self.ceiling:
             outputs += [
                 Output(REFERENCE, rate, audio.to(self.decoder.device))
@@ -84,7 +95,21 @@ class UtteranceMeasurer:
             ]
         return reference, outputs
 
+    def _without_reference(self, utterance: CachedUtterance, missing: NoReference) -> Iterator[Row]:
+        for model, rate in self.decoder.versions():
+            for metric in self.measures.names(rate):
+                yield Row(
+                    utterance.utterance_id, model, rate, metric, None, missing.reason, str(missing)
+                )
 
-def _exact_convolutions() -> AbstractContextManager[None]:
-    """Have a GPU convolve in full float32, and alike each time."""
-    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+
+@contextmanager
+def _exact_arithmetic() -> Iterator[None]:
+    """Have a GPU compute in full float32, and alike each time: decoding, resampling, metrics."""
+    matmul = torch.backends.cuda.matmul
+    before, matmul.allow_tf32 = matmul.allow_tf32, False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        matmul.allow_tf32 = before

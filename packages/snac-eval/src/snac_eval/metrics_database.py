@@ -1,24 +1,30 @@
-"""Questions to what was measured, asked in SQL."""
+"""What was measured as tables of DuckDB, beside the codes and the manifest."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
+from snac_cache.checks.database import files
 from snac_cache.schema import code_column
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.resolve import open_manifest
 from snac_common.errors import BadInput
+from snac_eval.metrics_file import SCHEMA
 
 # One row an utterance: the manifest's columns, the user's own too, the codes, and one model's
 # metrics as a run's log has them.
-UTTERANCES = """
+MEASURED = """
 CREATE TABLE measured AS PIVOT (
     SELECT utterance_id, format('{{:g}}k/', rate / 1000) || metric AS name, value
     FROM metrics WHERE model = {model}
 ) ON name USING any_value(value) GROUP BY utterance_id;
+"""
+UTTERANCES = """
 CREATE VIEW utterances AS
     SELECT * FROM manifest JOIN codes USING (utterance_id) JOIN measured USING (utterance_id);
 """
@@ -49,12 +55,9 @@ class MetricsDatabase:
     def __init__(self, metrics: Path, store: CodeStore, model: str) -> None:
         self.model = model
         self._connection = duckdb.connect()
-        self._run(f"CREATE VIEW metrics AS FROM read_parquet({_quoted(metrics)})")
-        self._connection.register("manifest", open_manifest(store.manifest))
-        codes = ["utterance_id", "num_samples", *map(code_column, range(store.geometry.levels))]
-        files = ", ".join(map(_quoted, store.files))
-        self._run(f"CREATE VIEW codes AS SELECT {', '.join(codes)} FROM read_parquet([{files}])")
-        self._run(UTTERANCES.format(model=_quoted(model)))
+        self._run(f"CREATE VIEW metrics AS FROM read_parquet({files([metrics])})")
+        self._run(MEASURED.format(model=_quoted(model)))
+        _add_utterances(self._connection, store)
         ((self.rate,),) = self._run("SELECT max(rate) FROM metrics WHERE model = $1", [model])
         self.loss = f'"{self.rate / 1000:g}k/loss"'
 
@@ -69,7 +72,7 @@ class MetricsDatabase:
         try:
             rows = self._run(f"{query} ORDER BY {by}, utterance_id LIMIT {count}")
         except duckdb.Error as error:
-            raise BadInput(f"--where {where}: {error}") from error
+            raise _wrong(where, error) from error
         return [utterance_id for (utterance_id,) in rows]
 
     def losses(self, utterance_id: str) -> dict[tuple[str, int], float | None]:
@@ -89,6 +92,45 @@ class MetricsDatabase:
         return self._connection.execute(query, list(values)).fetchall()
 
 
-def _quoted(text: str | Path) -> str:
+def check_condition(
+    where: str, store: CodeStore, utterance_ids: Sequence[str], metrics: Sequence[str]
+) -> None:
+    """Try a condition before anything is measured: on the utterances, with all metrics NULL.
+
+    Args:
+        metrics: names of the columns that there will be, such as ``48k/loss``.
+
+    Raises:
+        BadInput: if it is no condition on the columns of ``utterances``, cannot be computed of
+            them, or cannot be met whatever is measured.
+    """
+    connection = duckdb.connect()
+    connection.register("metrics", SCHEMA.empty_table())
+    unknown = {name: pa.nulls(len(utterance_ids), pa.float64()) for name in metrics}
+    connection.register("measured", pa.table({"utterance_id": list(utterance_ids), **unknown}))
+    _add_utterances(connection, store)
+    query = f"SELECT count(*) FROM utterances WHERE ({where}\n)::BOOLEAN IS NOT FALSE"
+    try:
+        (possible,) = connection.execute(query).fetchone() or (0,)
+    except duckdb.Error as error:
+        raise _wrong(where, error) from error
+    if not possible and not re.search(r"\bmetrics\b", where):  # which has no rows yet
+        raise BadInput(f"--where {where}: no utterance among those judged meets it")
+
+
+def _add_utterances(connection: duckdb.DuckDBPyConnection, store: CodeStore) -> None:
+    """Make the views ``manifest``, ``codes`` and ``utterances``, beside ``measured``."""
+    connection.register("manifest", open_manifest(store.manifest))
+    codes = ["utterance_id", "num_samples", *map(code_column, range(store.geometry.levels))]
+    source = f"read_parquet({files(store.files)})"
+    connection.execute(f"CREATE VIEW codes AS SELECT {', '.join(codes)} FROM {source}")
+    connection.execute(UTTERANCES)
+
+
+def _wrong(where: str | None, error: duckdb.Error) -> BadInput:
+    return BadInput(f"--where {where}: {error}")
+
+
+def _quoted(text: str) -> str:
     """Return a text as an SQL literal, where a parameter is not allowed."""
     return "'" + str(text).replace("'", "''") + "'"

@@ -1,12 +1,14 @@
-"""Writing ``metrics.parquet``: one row an utterance, model, rate and metric."""
+"""``metrics.parquet``: one row an utterance, model, rate and metric; written and read whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from snac_common.errors import Failure
 from snac_common.files import atomic_path
 from snac_eval.measure import Row
 
@@ -18,9 +20,15 @@ SCHEMA = pa.schema(
         pa.field("metric", pa.string(), nullable=False),
         pa.field("value", pa.float64()),
         pa.field("reason", pa.string()),
+        pa.field("detail", pa.string()),
     ]
 )
 ROWS_IN_MEMORY = 20_000
+
+
+def as_table(rows: Iterable[Row]) -> pa.Table:
+    """Return rows as the columns of ``metrics.parquet``."""
+    return pa.Table.from_pylist([row._asdict() for row in rows], schema=SCHEMA)
 
 
 class MetricsWriter:
@@ -28,19 +36,18 @@ class MetricsWriter:
 
     def __init__(self, file: pq.ParquetWriter) -> None:
         self._file = file
-        self._rows: list[Row] = []
+        self._tables: list[pa.Table] = []
 
-    def add(self, rows: list[Row]) -> None:
-        """Add the rows of an utterance."""
-        self._rows += rows
-        if len(self._rows) >= ROWS_IN_MEMORY:
+    def add(self, table: pa.Table) -> None:
+        """Add the rows of some utterances."""
+        self._tables.append(table)
+        if sum(map(len, self._tables)) >= ROWS_IN_MEMORY:
             self.flush()
 
     def flush(self) -> None:
         """Write the rows that are still in memory."""
-        rows = [row._asdict() for row in self._rows]
-        self._file.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
-        self._rows.clear()
+        self._file.write_table(pa.concat_tables(self._tables or [SCHEMA.empty_table()]))
+        self._tables.clear()
 
 
 @contextmanager
@@ -48,8 +55,29 @@ def metrics_writer(path: Path) -> Iterator[MetricsWriter]:
     """Yield a writer of ``metrics.parquet``; the file appears once it is whole."""
     with (
         atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as file,
+        pq.ParquetWriter(temporary, SCHEMA, compression="zstd", write_page_checksum=True) as file,
     ):
         writer = MetricsWriter(file)
         yield writer
         writer.flush()
+
+
+def read_utterances(path: Path) -> Iterator[list[Row]]:
+    """Yield the rows of each utterance, every page's checksum verified.
+
+    Raises:
+        Failure: if the file is damaged, or holds no metrics.
+    """
+    for _, rows in groupby(_rows(path), key=lambda row: row.utterance_id):
+        yield list(rows)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if file.schema_arrow.names != SCHEMA.names:
+                raise Failure(f"{path} holds no metrics of snac-eval: run snac-eval again.")
+            for batch in file.iter_batches(ROWS_IN_MEMORY):
+                yield from (Row(**row) for row in batch.to_pylist())
+    except (OSError, pa.ArrowException) as error:
+        raise Failure(f"{path} is damaged: {error}. Run snac-eval again.") from error

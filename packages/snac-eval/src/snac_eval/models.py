@@ -1,12 +1,13 @@
-"""Which models are judged: finding them, and making sure that the codes are theirs."""
+"""Which models are measured: finding them, and making sure that the codes are theirs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snac_cache.store.identity import CacheIdentity
 from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
+from snac_eval.names import REFERENCE, resampled_name
 from snac_eval.run_metrics import METRICS_FILE
 from snac_model.codec import SNAC
 from snac_model.loading import load
@@ -30,16 +31,16 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A loaded model under judgement; ``weights_sha256`` says which weights these are."""
+    """A loaded model; ``weights_sha256`` says which weights these are."""
 
-    place: ModelSource
+    source: ModelSource
     model: SNAC
     weights_sha256: str
 
     @property
     def name(self) -> str:
         """How tables and the report call it."""
-        return self.place.name
+        return self.source.name
 
 
 def find_models(models: Sequence[str], base: str, artifacts: Artifacts) -> list[ModelSource]:
@@ -48,9 +49,9 @@ def find_models(models: Sequence[str], base: str, artifacts: Artifacts) -> list[
     Raises:
         Failure: if a run has no best model, or if there is no run at all.
     """
-    places = [find_model(base, artifacts)]
-    places += [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
-    return _with_distinct_names(places)
+    found = [find_model(base, artifacts)]
+    found += [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
+    return _with_distinct_names(found)
 
 
 def find_model(model: str, artifacts: Artifacts) -> ModelSource:
@@ -74,31 +75,31 @@ def newest_run(artifacts: Artifacts) -> ModelSource:
     return _best_of(max(logs, key=lambda log: log.stat().st_mtime_ns).parent)
 
 
-def load_model(place: ModelSource, identity: CacheIdentity) -> LoadedModel:
+def load_model(source: ModelSource, identity: CacheIdentity) -> LoadedModel:
     """Load a model on the CPU, with its weight norms folded.
 
     Raises:
         Failure: if it cannot be loaded, or if the cached codes are not its own.
     """
-    model = load(place.where)
+    model = load(source.where)
     geometry, cached = model.geometry, identity.codec_geometry()
     if (geometry.sample_rate, geometry.hop_length, geometry.vq_strides) != (
         cached.sample_rate,
         cached.hop_length,
         cached.vq_strides,
     ):
-        raise _not_its_codes(place, identity, "has another geometry")
+        raise _not_its_codes(source, identity, "has another geometry")
     if weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256:
-        raise _not_its_codes(place, identity, "has another encoder or quantizer")
+        raise _not_its_codes(source, identity, "has another encoder or quantizer")
     weights = weights_sha256([model])
-    return LoadedModel(place, model.fold_weight_norm(), weights)
+    return LoadedModel(source, model.fold_weight_norm(), weights)
 
 
-def _not_its_codes(place: ModelSource, identity: CacheIdentity, why: str) -> Failure:
+def _not_its_codes(source: ModelSource, identity: CacheIdentity, why: str) -> Failure:
     return Failure(
-        f"{place.name} cannot decode these codes: they were made with {identity.model}, and "
-        f"{place.name} {why}. Give a model trained from {identity.model}, or --codes with codes "
-        f"that {place.name} made."
+        f"{source.name} cannot decode these codes: they were made with {identity.model}, and "
+        f"{source.name} {why}. Give a model trained from {identity.model}, or --codes with codes "
+        f"that {source.name} made."
     )
 
 
@@ -108,13 +109,20 @@ def _best_of(run: Path) -> ModelSource:
     return ModelSource(run.resolve().name, str(run / "best"), run)
 
 
-def _with_distinct_names(places: list[ModelSource]) -> list[ModelSource]:
-    """Number the names that occur before: a model may be compared with itself."""
-    distinct: dict[str, ModelSource] = {}
-    for place in places:
-        name, number = place.name, 1
-        while name in distinct:
+def _with_distinct_names(models: list[ModelSource]) -> list[ModelSource]:
+    """Number names that occur before: a model may be compared with itself.
+
+    So are names that stand for something else in the results: the reference, and the base's output
+    resampled.
+    """
+    taken, distinct = {REFERENCE}, []
+    for model in models:
+        name, number = model.name, 1
+        while name in taken:
             number += 1
-            name = f"{place.name} ({number})"
-        distinct[name] = ModelSource(name, place.where, place.run)
-    return list(distinct.values())
+            name = f"{model.name} ({number})"
+        taken.add(name)
+        if not distinct:
+            taken.add(resampled_name(name))
+        distinct.append(replace(model, name=name))
+    return distinct

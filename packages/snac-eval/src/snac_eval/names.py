@@ -3,7 +3,13 @@
 import re
 
 from snac_common.errors import BadInput
-from snac_eval.models import ModelSource
+
+REFERENCE = "reference"  # stands for the recording itself among the models
+
+
+def resampled_name(model: str) -> str:
+    """Name of the rows of a model's output resampled to the higher rate."""
+    return f"{model} resampled"
 
 
 def rate_name(rate: int) -> str:
@@ -21,8 +27,8 @@ def folder_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "evaluation"
 
 
-def results_name(asked: str | None, place: ModelSource) -> str:
-    """Return the name asked for, else that of a model; raises BadInput if it is a path."""
+def results_name(asked: str | None, model: str) -> str:
+    """Return the name asked for, else that of a model as one; raises BadInput if it is a path."""
     if asked is not None and asked != folder_name(asked):
         raise BadInput(f"--name {asked}: a folder's name is wanted, such as {folder_name(asked)}")
-    return asked or folder_name(place.name)
+    return asked or folder_name(model)

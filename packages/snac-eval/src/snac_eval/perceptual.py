@@ -7,6 +7,7 @@ it has no value.
 import importlib.resources
 import importlib.util
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -89,16 +90,23 @@ METRICS = {
     "visqol_audio": Measure(("visqol_audio",), visqol_audio),
     "dnsmos": Measure(tuple(DNSMOS_SCALES), dnsmos),
 }
-LIBRARIES = ("onnxruntime", "pesq", "pystoi", "speechmos", "visqol")
+LIBRARIES = {
+    "pesq": ("pesq",),
+    "stoi": ("pystoi",),
+    "visqol_speech": ("visqol",),
+    "visqol_audio": ("visqol",),
+    "dnsmos": ("onnxruntime", "speechmos"),
+}
 
 
-def require_libraries() -> None:
-    """Raise Failure if the extra is not installed."""
-    missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+def require_libraries(metrics: Sequence[str]) -> None:
+    """Raise Failure if a library that one of the metrics needs is not installed."""
+    needed = dict.fromkeys(library for name in metrics for library in LIBRARIES[name])
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise Failure(
-            f"--perceptual needs {', '.join(missing)}: install the extra snac-eval[perceptual] "
-            "(in a checkout: uv sync --group perceptual)."
+            f"--perceptual {' '.join(metrics)} needs {', '.join(missing)}: install the extra "
+            "snac-eval[perceptual] (in a checkout: uv sync --group perceptual)."
         )
 
 

@@ -7,15 +7,29 @@ import torch
 
 from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.store.code_store import CachedUtterance
-from snac_common.errors import Failure
 from snac_model.audio import read_mono, resample
 from snac_model.audio_header import AudioError
 from snac_model.geometry import Geometry
 
+UNREADABLE = "the reference cannot be read"
+OTHER_AUDIO = "the reference is not the audio that was encoded"
 ADVICE = (
-    "Run snac-manifest, snac-upsample if there are targets, and snac-cache: they do again what was "
-    "replaced."
+    "Put back what is missing; if all files have moved, run snac-manifest where they are now. For "
+    "audio that was replaced, run snac-manifest, snac-upsample and snac-cache again. Then the same "
+    "command measures what could not be measured now, and that alone."
 )
+
+
+class NoReference(Exception):
+    """An utterance cannot be measured; the message says which file is wrong, and in what.
+
+    Attributes:
+        reason: one of ``UNREADABLE`` and ``OTHER_AUDIO``.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Rates(NamedTuple):
@@ -26,8 +40,8 @@ class Rates(NamedTuple):
 
     @classmethod
     def of(cls, geometry: Geometry) -> "Rates":
-        """Return the rate of the codec's own decoder, and twice that rate."""
-        return cls(geometry.output_rates[0], 2 * geometry.output_rates[0])
+        """Return the codec's own rate, and twice that rate: whatever its decoder gives."""
+        return cls(geometry.sample_rate, 2 * geometry.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ def read_reference(
     is only the lower rate, resampled from the source.
 
     Raises:
-        Failure: if a file cannot be read, or does not hold the audio that the codes stand for.
+        NoReference: if a file cannot be read, or does not hold the audio that was encoded.
     """
     rates = Rates.of(geometry)
     path = utterance.target_path or utterance.audio_path
@@ -78,26 +92,28 @@ def _read(path: str, utterance: CachedUtterance) -> tuple[torch.Tensor, int]:
     try:
         return read_mono(path)
     except AudioError as error:
-        raise Failure(
-            f"cannot read {path}, which {utterance.utterance_id!r} is judged against: {error}. "
-            "Put the file back; if all have moved, run snac-manifest where they are now."
-        ) from error
+        raise NoReference(UNREADABLE, f"cannot read {path}: {error}") from error
 
 
 def _check_unchanged(utterance: CachedUtterance) -> None:
     """Compare a source with its fingerprint, if it has one."""
-    fingerprint = utterance.audio_fingerprint
-    if fingerprint not in (None, audio_fingerprint(utterance.audio_path)):
-        raise Failure(
+    try:
+        found = audio_fingerprint(utterance.audio_path)
+    except AudioError as error:
+        raise NoReference(UNREADABLE, f"cannot read {utterance.audio_path}: {error}") from error
+    if utterance.audio_fingerprint not in (None, found):
+        raise NoReference(
+            OTHER_AUDIO,
             f"{utterance.audio_path} is not the audio that {utterance.utterance_id!r} was encoded "
-            f"from: it was replaced since. {ADVICE}"
+            "from: it was replaced since",
         )
 
 
 def _not_its_audio(
     path: str, utterance: CachedUtterance, length: int, rate: int, expected: int
-) -> Failure:
-    return Failure(
+) -> NoReference:
+    return NoReference(
+        OTHER_AUDIO,
         f"{path} is not the audio that {utterance.utterance_id!r} was encoded from: it has "
-        f"{length} samples at {rate} Hz, the codes stand for {expected}. {ADVICE}"
+        f"{length} samples at {rate} Hz, the codes stand for {expected}",
     )

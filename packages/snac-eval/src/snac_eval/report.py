@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -12,15 +13,15 @@ import numpy as np
 from markupsafe import Markup
 
 from snac_common.files import write_text
+from snac_eval.bootstrap import FEWEST_FOR_VERDICT
 from snac_eval.cards import Card, embedded_cards, linked_cards, trials
-from snac_eval.catalogue import kind, verdict
-from snac_eval.decoding import resampled_name
+from snac_eval.catalogue import TOO_FEW, kind, verdict
 from snac_eval.figures import loss_figure, spread_figure
 from snac_eval.metrics_database import MetricsDatabase
-from snac_eval.names import kilohertz, rate_name
+from snac_eval.names import REFERENCE, kilohertz, rate_name, resampled_name
 from snac_eval.pages import render
-from snac_eval.run_metrics import RunMetrics, read_run_metrics
-from snac_eval.samples import REFERENCE, Sample, SampleFolder
+from snac_eval.run_metrics import RunMetrics
+from snac_eval.samples import Sample, SampleFolder
 from snac_eval.summary import Mean
 from snac_eval.summary_file import Evaluation
 from snac_eval.table import interval, number, percent
@@ -33,6 +34,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "kilohertz": kilohertz,
     "interval": interval,
     "verdict": verdict,
+    "colour": lambda mean: verdict(mean).replace(TOO_FEW, ""),
     "title_of": lambda metric: kind(metric).title,
 }
 SPREADS = ("loss", "lsd", "mel", "si_sdr", "pesq", "stoi", "visqol_speech", "dnsmos")
@@ -81,25 +83,36 @@ class Listening:
 
 
 def write_report(
-    evaluation: Evaluation, results: MetricsDatabase, samples: Iterable[Sample], path: Path
-) -> None:
-    """Write ``report.html`` and ``audio/``; the same evaluation gives the same bytes."""
+    evaluation: Evaluation,
+    database: MetricsDatabase,
+    samples: Iterable[Sample],
+    runs: Mapping[Path, RunMetrics],
+    path: Path,
+) -> int:
+    """Write ``report.html`` and ``audio/``; the same evaluation gives the same bytes.
+
+    Returns:
+        How many samples there are.
+    """
     script = files("snac_eval").joinpath("templates/report.js").read_text(encoding="utf-8")
     found = tables(evaluation)
+    listening = listen(evaluation, samples, path)
     text = render(
         "report.html.jinja",
         FILTERS,
         evaluation=evaluation,
-        trained=[subject.name for subject in evaluation.subjects[1:]],
+        fewest=FEWEST_FOR_VERDICT,
+        trained=[model.name for model in evaluation.models[1:]],
         tables=found,
-        extremes=list(extremes(results)),
-        spreads={table.rate: list(spreads(results, table)) for table in found},
-        curves=list(curves(evaluation)),
-        listening=listen(evaluation, samples, path),
+        extremes=list(extremes(database)),
+        spreads={table.rate: list(spreads(database, table)) for table in found},
+        curves=list(curves(evaluation, runs)),
+        listening=listening,
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     write_text(path, text)
+    return len(listening.samples)
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
@@ -114,41 +127,38 @@ def tables(evaluation: Evaluation) -> list[Table]:
     return found
 
 
-def extremes(results: MetricsDatabase) -> Iterator[Extremes]:
+def extremes(database: MetricsDatabase) -> Iterator[Extremes]:
     """Name the utterances with the lowest and the highest loss."""
     for order in ("best", "worst"):
-        ranked = results.ranked(order, EXTREMES)
-        yield Extremes(order, {one: _at_rate(results, one) for one in ranked})
+        ranked = database.ranked(order, EXTREMES)
+        yield Extremes(order, {one: _at_rate(database, one) for one in ranked})
 
 
-def _at_rate(results: MetricsDatabase, utterance_id: str) -> dict[str, float | None]:
-    losses = results.losses(utterance_id)
+def _at_rate(database: MetricsDatabase, utterance_id: str) -> dict[str, float | None]:
+    losses = database.losses(utterance_id)
     return {
         model: loss
         for (model, rate), loss in losses.items()
-        if rate == results.rate and model != REFERENCE
+        if rate == database.rate and model != REFERENCE
     }
 
 
-def spreads(results: MetricsDatabase, table: Table) -> Iterator[Markup]:
+def spreads(database: MetricsDatabase, table: Table) -> Iterator[Markup]:
     """Draw how the main metrics are spread over the utterances."""
     for metric in SPREADS:
         found = [
-            spread for spread in results.spreads(table.rate, metric) if spread.model != REFERENCE
+            spread for spread in database.spreads(table.rate, metric) if spread.model != REFERENCE
         ]
         found.sort(key=lambda spread: table.models.index(spread.model))
         if found:
             yield spread_figure(kind(metric).title, found)
 
 
-def curves(evaluation: Evaluation) -> Iterator[Curves]:
+def curves(evaluation: Evaluation, runs: Mapping[Path, RunMetrics]) -> Iterator[Curves]:
     """Draw the loss curves of every run among the models."""
-    runs = {subject.place.run for subject in evaluation.subjects if subject.place.run}
-    for run in sorted(runs):
-        metrics = read_run_metrics(run)
-        if metrics is not None:
-            drawings = {rate: _draw_loss(metrics, rate) for rate in evaluation.rates}
-            yield Curves(run.name, {rate: drawn for rate, drawn in drawings.items() if drawn})
+    for run, metrics in runs.items():
+        drawings = {rate: _draw_loss(metrics, rate) for rate in evaluation.rates}
+        yield Curves(run.name, {rate: drawn for rate, drawn in drawings.items() if drawn})
 
 
 def _draw_loss(metrics: RunMetrics, rate: int) -> Markup | None:
@@ -163,6 +173,8 @@ def _draw_loss(metrics: RunMetrics, rate: int) -> Markup | None:
 def listen(evaluation: Evaluation, samples: Iterable[Sample], page: Path) -> Listening:
     """Write the samples' files; embed the first ones, and link to the rest."""
     listening, folder = Listening(), SampleFolder(page.parent)
+    weights = [model.weights_sha256 for model in evaluation.models]
+    measured = json.dumps([weights, evaluation.seed, evaluation.segment_s])
     base_names = {evaluation.base, resampled_name(evaluation.base)}
     for position, sample in enumerate(samples, start=1):
         names = folder.add(sample)
@@ -172,6 +184,6 @@ def listen(evaluation: Evaluation, samples: Iterable[Sample], page: Path) -> Lis
             cards = linked_cards(position, sample, names, page)
         heading = Heading(position, sample.utterance_id, sample.why, sample.seconds)
         listening.samples.append((heading, cards))
-        listening.trials += trials(position, sample, cards, base_names)
+        listening.trials += trials(sample, cards, base_names, measured)
     folder.close()
     return listening

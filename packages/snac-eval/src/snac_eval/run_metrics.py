@@ -1,6 +1,7 @@
 """Reading a training run's ``metrics.jsonl``."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,13 @@ from typing import Any
 from snac_common.errors import Failure
 
 METRICS_FILE = "metrics.jsonl"
+FIELDS = {  # of an entry, beside its metrics
+    "kind": str,
+    "stage": str,
+    "epoch": int,
+    "samples_seen": int | float,
+    "segment_s": int | float,
+}
 
 
 @dataclass
@@ -68,14 +76,24 @@ def _parse(line: bytes, place: str) -> dict[str, Any]:
         entry = json.loads(line)
     except ValueError as error:
         raise Failure(f"{place} is not JSON: {error}") from error
-    if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
+    return checked(entry, place)
+
+
+def checked(entry: Any, place: str) -> dict[str, Any]:
+    """Return a metrics entry, if it is one; raises Failure naming its place otherwise."""
+    if not isinstance(entry, dict) or type(entry.get("step")) is not int:
         raise Failure(f"{place} is not a metrics entry: an object with a step")
+    for name, kinds in FIELDS.items():
+        if not isinstance(entry.get(name), kinds | None):
+            raise Failure(f"{place} is not a metrics entry: {name} is {entry[name]!r}")
+    if entry.get("kind") == "length" and entry.get("segment_s") is None:
+        raise Failure(f"{place} is of kind length and says no segment_s")
     return entry
 
 
 def _add(entry: dict[str, Any], curves: dict[tuple[str, str], Curve]) -> None:
     for name, value in entry.items():
-        if "/" in name and isinstance(value, int | float):
+        if "/" in name and isinstance(value, int | float) and math.isfinite(value):
             curve = curves[entry.get("kind", "train"), name]
             curve.steps.append(entry["step"])
             curve.values.append(value)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ import torch
 from snac_cache.store.code_store import CachedUtterance
 from snac_common.files import atomic_path, write_text
 from snac_eval.decoding import Output
-from snac_eval.names import folder_name, rate_name
+from snac_eval.names import REFERENCE, folder_name, rate_name
 from snac_eval.references import Reference
 
-REFERENCE = "reference"
+LONGEST_NAME = 80  # characters of a model's name in a file's
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,10 @@ class Signal:
         soundfile.write(buffer, audio, self.rate, format=file_format, subtype="PCM_16")
         return buffer.getvalue()
 
-    def file_name(self, number: int) -> str:
-        """Return the name of the wav file of a sample's version: ``007_my-run_48k.wav``."""
-        return f"{number:03d}_{folder_name(self.model)}_{rate_name(self.rate)}.wav"
+    def file_name(self, number: int, place: int) -> str:
+        """Return the name of a version's wav file: ``007_03_my-run_48k.wav``, the third of it."""
+        model = folder_name(self.model)[:LONGEST_NAME]
+        return f"{number:03d}_{place:02d}_{model}_{rate_name(self.rate)}.wav"
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ class SampleFolder:
 
     def __init__(self, evaluation: Path) -> None:
         self.folder = evaluation / "audio"
-        for old in (self.folder, evaluation / "plots"):  # of an earlier evaluation of this name
-            shutil.rmtree(old, ignore_errors=True)
         self._index: list[dict[str, object]] = []
 
     def add(self, sample: Sample) -> list[str]:
         """Write a sample's versions; return the names of their files."""
         number = len(self._index) + 1
-        names = [signal.file_name(number) for signal in sample.signals]
+        names = [
+            signal.file_name(number, place) for place, signal in enumerate(sample.signals, start=1)
+        ]
         for signal, name in zip(sample.signals, names, strict=True):
             with atomic_path(self.folder / name) as temporary:
                 temporary.write_bytes(signal.encoded("WAV"))

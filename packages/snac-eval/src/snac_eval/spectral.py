@@ -17,8 +17,11 @@ def log_spectral_distance(pair: Pair) -> dict[str, float]:
     """Log-spectral distance over all frequencies, ``lsd``; lower is better.
 
     Root mean square over frequency of the difference of log10 power, averaged over frames, as
-    published for bandwidth extension (Liu et al., "Neural vocoder is all you need for speech
-    super-resolution", 2022): Hann windows of 2,048 samples, a hop of 512, power floored at 1e-8.
+    in the published code of AP-BWE, ``cal_metrics.py`` (Lu et al., "Towards high-quality and
+    efficient speech bandwidth extension with parallel amplitude and phase prediction", 2024): Hann
+    windows of 2,048 samples, a hop of 512, power floored at 1e-8. Papers that follow Liu et al.
+    (2022) use other windows and another floor; above 12 kHz, where the floor decides, their values
+    do not compare with these.
     """
     return {"lsd": _distance(_log_power_difference(pair))}
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from snac_common.text_table import aligned
 from snac_eval.bootstrap import Estimate
 from snac_eval.catalogue import kind, verdict
-from snac_eval.columns import aligned
-from snac_eval.names import kilohertz
-from snac_eval.samples import REFERENCE
+from snac_eval.names import REFERENCE, kilohertz
 from snac_eval.summary import Mean
 
 HEADER = ("rate", "model", "mean", "95 %", "difference", "95 %", "")
+NUMBERS = (False, False, True, True, True, True, False)
 SHOWN = ("loss", "lsd", "lsd_above", "mel", "si_sdr", "pesq", "stoi", "visqol_speech", "dnsmos")
 
 
@@ -20,7 +20,7 @@ def text_table(means: Sequence[Mean]) -> str:
         found = [mean for mean in means if mean.key.metric == metric]
         if found:
             lines = map(_line, sorted(found, key=lambda mean: mean.key.rate))
-            tables.append(f"{kind(metric).title}\n{aligned([HEADER, *lines], names=2)}")
+            tables.append(f"{kind(metric).title}\n{aligned([HEADER, *lines], NUMBERS)}")
     return "\n\n".join(tables)
 
 

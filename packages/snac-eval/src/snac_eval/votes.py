@@ -1,70 +1,86 @@
 """Adding up the votes of listeners who compared two versions without knowing which was which."""
 
 import json
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snac_common.errors import Failure
-from snac_eval.columns import aligned
+from snac_common.text_table import aligned
 from snac_eval.names import kilohertz
+from snac_eval.shares import Share, share_interval
 
-CONFIDENCE = 0.95
-HEADER = ("model", "against", "rate", "preferred", "other", "no difference", "share", "95 %")
+HEADER = (
+    "model",
+    "against",
+    "rate",
+    "listeners",
+    "preferred",
+    "other",
+    "no difference",
+    "share",
+    "95 %",
+)
+TEXTS = 3  # columns that are no numbers
+
+
+class Pair(NamedTuple):
+    """Two models at one rate."""
+
+    model: str
+    against: str
+    rate: int
+
+
+class Vote(NamedTuple):
+    """One listener's answer to one trial; ``preferred`` is None where there was no difference."""
+
+    listener: str
+    trial: str
+    pair: Pair
+    preferred: str | None
 
 
 @dataclass(frozen=True)
 class Tally:
     """How often one model was preferred to another.
 
-    ``share`` is that of the votes with a preference, ``low`` and ``high`` the exact interval after
-    Clopper and Pearson (1934) that holds it with 95 % confidence; None without such votes.
+    ``share`` is that of the votes with a preference; ``interval`` holds it with 95 % confidence,
+    as ``share_interval`` says. Both are None without such votes.
     """
 
     model: str
     against: str
     rate: int
+    listeners: int
     preferred: int
     other: int
     ties: int
-
-    @property
-    def share(self) -> float | None:
-        """Share of the votes with a preference that are for the model."""
-        return self.preferred / self._decided if self._decided else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The share's interval."""
-        return binomial_interval(self.preferred, self._decided) if self._decided else None
-
-    @property
-    def _decided(self) -> int:
-        return self.preferred + self.other
+    share: float | None
+    interval: tuple[float, float] | None
 
 
 def count_votes(files: Sequence[Path]) -> list[Tally]:
     """Add up the votes of files that the report's blind test saved.
 
     Raises:
-        Failure: if a file cannot be read, or holds no such votes.
+        Failure: if a file cannot be read or holds no such votes, or if a listener's vote on a trial
+            occurs twice.
     """
-    counts: Counter[tuple[str, str, int, str | None]] = Counter()
+    seen: dict[tuple[str, str], Path] = {}
+    by_pair: dict[Pair, list[Vote]] = {}
     for file in files:
-        counts.update(_read(file))
-    pairs = dict.fromkeys((model, against, rate) for model, against, rate, _ in counts)
-    return [
-        Tally(
-            *pair,
-            preferred=counts[(*pair, pair[0])],
-            other=counts[(*pair, pair[1])],
-            ties=counts[(*pair, None)],
-        )
-        for pair in pairs
-    ]
+        for vote in _read(file):
+            if first := seen.get((vote.listener, vote.trial)):
+                raise Failure(
+                    f"{file}: the vote of {vote.listener!r} on trial {vote.trial} is in {first} "
+                    "already. Give each listener's votes once."
+                )
+            seen[vote.listener, vote.trial] = file
+            by_pair.setdefault(vote.pair, []).append(vote)
+    return [_tally(pair, votes) for pair, votes in by_pair.items()]
 
 
 def votes_table(tallies: Sequence[Tally]) -> str:
@@ -74,62 +90,63 @@ def votes_table(tallies: Sequence[Tally]) -> str:
             tally.model,
             tally.against,
             kilohertz(tally.rate),
-            *map(str, (tally.preferred, tally.other, tally.ties)),
+            *map(str, (tally.listeners, tally.preferred, tally.other, tally.ties)),
             "-" if tally.share is None else f"{tally.share:.0%}",
             "-" if tally.interval is None else "{:.0%} to {:.0%}".format(*tally.interval),
         )
         for tally in tallies
     ]
-    return aligned([HEADER, *lines], names=3)
+    return aligned([HEADER, *lines], [column >= TEXTS for column in range(len(HEADER))])
 
 
-def binomial_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Return the exact interval of a share, after Clopper and Pearson (1934)."""
-    tail = (1 - CONFIDENCE) / 2
-
-    def at_least(share: float) -> float:
-        return sum(_probability(count, trials, share) for count in range(successes, trials + 1))
-
-    def at_most(share: float) -> float:
-        return sum(_probability(count, trials, share) for count in range(successes + 1))
-
-    low = _root(lambda share: at_least(share) - tail) if successes else 0.0
-    high = _root(lambda share: tail - at_most(share)) if successes < trials else 1.0
-    return low, high
-
-
-def _probability(count: int, trials: int, share: float) -> float:
-    """Return the probability of ``count`` successes, for a share between 0 and 1."""
-    ways = math.lgamma(trials + 1) - math.lgamma(count + 1) - math.lgamma(trials - count + 1)
-    return math.exp(ways + count * math.log(share) + (trials - count) * math.log1p(-share))
-
-
-def _root(rising: Callable[[float], float]) -> float:
-    """Halve the range from 0 to 1 until it holds the root alone."""
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
-    return (low + high) / 2
+def _tally(pair: Pair, votes: list[Vote]) -> Tally:
+    counts = Counter(vote.preferred for vote in votes)
+    by_listener = [
+        Share(
+            sum(vote.preferred == pair.model for vote in votes if vote.listener == listener),
+            sum(vote.preferred is not None for vote in votes if vote.listener == listener),
+        )
+        for listener in dict.fromkeys(vote.listener for vote in votes)
+    ]
+    decided = counts[pair.model] + counts[pair.against]
+    return Tally(
+        *pair,
+        listeners=len(by_listener),
+        preferred=counts[pair.model],
+        other=counts[pair.against],
+        ties=counts[None],
+        share=counts[pair.model] / decided if decided else None,
+        interval=share_interval(by_listener) if decided else None,
+    )
 
 
-def _read(file: Path) -> Iterator[tuple[str, str, int, str | None]]:
-    """Yield model, base, rate and who was preferred, of each vote."""
+def _read(file: Path) -> Iterator[Vote]:
+    """Yield the votes of a file."""
     try:
-        votes = json.loads(file.read_text(encoding="utf-8"))["votes"]
-        yield from map(_vote, votes)
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        listener = _text(saved, "listener")
+        for vote in saved["votes"]:
+            yield _vote(listener, vote)
     except OSError as error:
         raise Failure(f"cannot read the votes in {file}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Failure(
             f"{file} holds no votes that a report's blind test saved: {error!r}"
         ) from error
 
 
-def _vote(vote: dict[str, Any]) -> tuple[str, str, int, str | None]:
-    model, against, rate, preferred = (
-        vote[name] for name in ("model", "against", "rate", "preferred")
-    )
-    if preferred not in (model, against, None) or not isinstance(rate, int):
+def _vote(listener: str, vote: dict[str, Any]) -> Vote:
+    model, against, trial = (_text(vote, name) for name in ("model", "against", "trial"))
+    rate, preferred = vote["rate"], vote["preferred"]
+    if type(rate) is not int or rate <= 0 or model == against:
+        raise ValueError(f"a vote between {model!r} and {against!r} at a rate of {rate!r}")
+    if preferred is not None and preferred not in (model, against):
         raise ValueError(f"a vote for {preferred!r}, between {model!r} and {against!r}")
-    return model, against, rate, preferred
+    return Vote(listener, trial, Pair(model, against, rate), preferred)
+
+
+def _text(saved: dict[str, Any], name: str) -> str:
+    text = saved[name]
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{name} is {text!r}, not a text")
+    return text

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 from snac_common.console import visible, without_nan
+from snac_common.text_table import aligned
 
 WIDEST_CELL = 100
 
@@ -16,16 +17,11 @@ def write_table(names: Sequence[str], rows: Iterable[Sequence[Any]], output: IO[
     Control characters are shown as escapes, for this goes to a terminal.
     """
     values = list(rows)
-    names = [visible(name) for name in names]
     body = [[_cell(value) for value in row] for row in values]
     numbers = [all(isinstance(row[i], int | float) for row in values) for i in range(len(names))]
-    widths = [max(map(len, column)) for column in zip(names, *body, strict=True)]
-    for line in [names, ["-" * width for width in widths], *body]:
-        cells = [
-            text.rjust(width) if is_number else text.ljust(width)
-            for text, width, is_number in zip(line, widths, numbers, strict=True)
-        ]
-        output.write("  ".join(cells).rstrip() + "\n")
+    widths = [max(map(len, map(visible, column))) for column in zip(names, *body, strict=True)]
+    lines = [names, ["-" * width for width in widths], *body]
+    output.write(aligned(lines, numbers) + "\n")
 
 
 def write_csv(names: Sequence[str], rows: Iterable[Sequence[Any]], output: IO[str]) -> None:

@@ -79,7 +79,8 @@ def _loss_fields(recipe: dict[str, dict[str, Any]], metric: str) -> list[str]:
     """Return the fields of the recipe that a loss is computed with."""
     head, _, part = metric.rpartition("/")
     if metric == "loss":
-        heads = _field(recipe, "model.heads") or []
+        named = _field(recipe, "model.heads")
+        heads = [head for head in named if isinstance(head, str)] if isinstance(named, list) else []
         fields = [field for head in heads for field in _loss_fields(recipe, f"{head}/loss")]
         fields += [f"loss.weight_{head}" for head in heads]
         if _field(recipe, "data.codes") == "encoded":

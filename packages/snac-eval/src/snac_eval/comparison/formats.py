@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
-from snac_eval.columns import aligned
+from snac_common.console import visible
+from snac_common.text_table import aligned
 from snac_eval.comparison.compare import Comparison, Row
 from snac_eval.comparison.recipes import recipe_differences
 
@@ -22,12 +23,12 @@ def as_text(comparison: Comparison) -> str:
         shown = row.metric if row.metric != metric else ""
         scores.append([shown, row.run, *score_cells(comparison, row)])
         metric = row.metric
-    blocks = [aligned(scores, names=2)]
+    blocks = [aligned(scores, [column > 1 for column in range(len(scores[0]))])]
     if differences := recipe_differences(comparison.runs):
         runs = [run.name for run in comparison.runs]
         lines = [[name, *map(in_words, values)] for name, values in differences.items()]
-        blocks.append(aligned([["differs in", *runs], *lines], names=1 + len(runs)))
-    blocks += [f"warning: {warning}" for warning in comparison.warnings]
+        blocks.append(aligned([["differs in", *runs], *lines], [False] * (1 + len(runs))))
+    blocks += [f"warning: {visible(warning)}" for warning in comparison.warnings]
     return "\n\n".join(blocks) + "\n"
 
 

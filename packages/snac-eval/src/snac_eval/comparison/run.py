@@ -103,7 +103,8 @@ def _metrics(entry: Entry) -> Iterator[tuple[str, float]]:
 
 
 def _add_to_curves(run: Run, kind: str, entry: Entry) -> None:
-    samples = entry.get("samples_seen", entry["step"])
+    samples = entry.get("samples_seen")
+    samples = entry["step"] if samples is None else samples
     for name in entry:
         if name.endswith("loss") and _is_finite(entry[name]):
             run.curves.setdefault((kind, name), Trace()).add(samples, entry[name])

@@ -1,16 +1,14 @@
 """Finding runs: by name, by folder, or in Weights & Biases."""
 
-import json
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
 from snac_eval.comparison.run import Source
+from snac_eval.comparison.run_files import read_recipe, read_state
 from snac_eval.comparison.wandb_source import offline_source, online_source
 from snac_eval.run_metrics import METRICS_FILE, read_entries
 
@@ -61,26 +59,5 @@ def folder_source(folder: Path) -> Source:
             "snac-train. Give another one."
         )
     name = folder.resolve().name
-    recipe, state = _read_recipe(folder / "recipe.toml"), _read_state(folder / "run.json")
+    recipe, state = read_recipe(folder / "recipe.toml"), read_state(folder / "run.json")
     return Source(name, str(folder), recipe, state, read_entries(metrics))
-
-
-def _read_recipe(path: Path) -> dict[str, dict[str, Any]] | None:
-    if not path.is_file():
-        return None
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise Failure(f"{path} is damaged: {error}") from error
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise Failure(f"{path} is damaged: {error}") from error
-    if not isinstance(state, dict):
-        raise Failure(f"{path} is damaged: it holds no JSON object")
-    return state

@@ -6,7 +6,9 @@ from typing import Any
 
 from snac_common.errors import Failure
 from snac_eval.comparison.run import Entry, Source
+from snac_eval.comparison.run_files import checked_state
 from snac_eval.comparison.wandb_file import read_config, read_history
+from snac_eval.run_metrics import checked
 
 FACTS = "run"  # the key under which snac-train puts what run.json says of a run's data
 KINDS = ("val", "baseline", "length")
@@ -33,8 +35,12 @@ def offline_source(file: Path) -> Source:
     return _source(name, str(file), read_config(file), read_history(file))
 
 
-def entries(rows: Iterable[dict[str, Any]]) -> Iterator[Entry]:
-    """Turn rows of a history back into the lines of ``metrics.jsonl`` that they were."""
+def entries(rows: Iterable[dict[str, Any]], where: str) -> Iterator[Entry]:
+    """Turn rows of a history back into the lines of ``metrics.jsonl`` that they were.
+
+    Raises:
+        Failure: naming ``where`` they are from, if one cannot be such a line.
+    """
     for row in rows:
         kind = next((kind for kind in KINDS if row.get(f"{kind}/step") is not None), "train")
         prefix = "" if kind == "train" else f"{kind}/"
@@ -44,7 +50,7 @@ def entries(rows: Iterable[dict[str, Any]]) -> Iterator[Entry]:
             if name.startswith(prefix) and not name.startswith("_") and value is not None
         }
         if "step" in values:
-            yield {"kind": kind, **values}
+            yield checked({"kind": kind, **values}, f"a row of {where}")
 
 
 def _rows(run: Any, name: str) -> Iterator[dict[str, Any]]:
@@ -61,8 +67,8 @@ def _source(
     name: str, where: str, config: dict[str, Any], rows: Iterable[dict[str, Any]]
 ) -> Source:
     tables = {name: table for name, table in config.items() if isinstance(table, dict)}
-    facts = tables.pop(FACTS, {})
-    return Source(name, where, tables or None, facts, entries(rows))
+    facts = checked_state(tables.pop(FACTS, {}), where)
+    return Source(name, where, tables or None, facts, entries(rows, where))
 
 
 def _unreachable(name: str, error: Exception) -> Failure:

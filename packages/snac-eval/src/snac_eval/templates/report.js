@@ -5,10 +5,12 @@ if (test) {
   const trials = shuffled(JSON.parse(document.getElementById("trials").textContent));
   const votes = [];
   const part = (name) => test.querySelector(`[data-part="${name}"]`);
+  const anonymous = "anonymous " +
+    [...crypto.getRandomValues(new Uint32Array(2))].map((number) => number.toString(16)).join("");
   let sides = [];
 
   part("start").addEventListener("click", () => {
-    part("start").hidden = true;
+    part("before").hidden = true;
     part("trial").hidden = false;
     ask();
   });
@@ -31,9 +33,9 @@ if (test) {
   }
 
   function vote(choice) {
-    const { utterance_id, rate, model, against } = trials[votes.length];
+    const { trial, utterance_id, rate, model, against } = trials[votes.length];
     const preferred = choice === "none" ? null : [model, against][sides[choice === "a" ? 0 : 1]];
-    votes.push({ utterance_id, rate, model, against, preferred });
+    votes.push({ trial, utterance_id, rate, model, against, preferred });
     if (votes.length < trials.length) ask();
     else finish();
   }
@@ -56,7 +58,8 @@ if (test) {
   }
 
   function save() {
-    const content = JSON.stringify({ models: test.dataset.models, votes }, null, 2);
+    const listener = part("listener").value.trim() || anonymous;
+    const content = JSON.stringify({ models: test.dataset.models, listener, votes }, null, 2);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([content], { type: "application/json" }));
     link.download = "votes.json";

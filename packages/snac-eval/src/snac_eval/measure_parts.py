@@ -1,0 +1,77 @@
+"""Measuring what is missing of an evaluation, in this process or in several."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from snac_cache.work.workers import prepare_workers, run_alone, run_workers
+from snac_common.console import note
+from snac_common.progress import progress
+from snac_eval.measure_utterance import Job, UtteranceMeasurer
+from snac_eval.parts import Parts
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What a worker does: measure one part after the other.
+
+    Attributes:
+        devices: of the workers, one each.
+    """
+
+    job: Job
+    parts: Parts
+    devices: list[str]
+
+    def __call__(self, number: int, parts: Iterator[int], send: Callable[[Any], None]) -> None:
+        """Load the models, measure parts, and send 1 for each utterance."""
+        self.work(UtteranceMeasurer(self.job, self.devices[number]), parts, send)
+
+    def work(
+        self, measurer: UtteranceMeasurer, parts: Iterator[int], send: Callable[[Any], None]
+    ) -> None:
+        """Measure parts with models that are loaded."""
+        for part in parts:
+            key = self.parts.key(part, measurer.store)
+            rows = []
+            for index in self.parts.utterances(part):
+                rows += measurer.rows(index)
+                send(1)
+            self.parts.write(part, key, rows)
+
+
+def measure_missing(measuring: Measuring, measurer: UtteranceMeasurer) -> None:
+    """Measure every part that is not there already.
+
+    Args:
+        measurer: of this process, for one device.
+
+    Raises:
+        Failure: if a worker fails or dies. Finished parts stay, and the next call goes on.
+    """
+    parts, store = measuring.parts, measurer.store
+    missing = [part for part in range(parts.count) if not parts.is_finished(part, store)]
+    left = sum(len(parts.utterances(part)) for part in missing)
+    if left < len(parts.indices):
+        note(f"{len(parts.indices) - left} of {len(parts.indices)} utterances are measured already")
+    if not missing:
+        return
+    count = min(len(measuring.devices), len(missing))
+    with progress(left, "evaluate", "utterances") as advance:
+        if count == 1:
+            task = partial(_alone, measuring, measurer)
+            run_alone(task, missing, advance)
+        else:
+            prepare_workers(__name__)
+            run_workers(measuring, missing, advance, count)
+
+
+def _alone(
+    measuring: Measuring,
+    measurer: UtteranceMeasurer,
+    number: int,
+    parts: Iterator[int],
+    send: Callable[[Any], None],
+) -> None:
+    measuring.work(measurer, parts, send)
