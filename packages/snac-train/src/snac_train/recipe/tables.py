@@ -133,8 +133,8 @@ class Optimizer:
         head_24k_lr: peak rate of a dual head's 24 kHz head: the last Snake and convolution.
         weight_decay: decoupled.
         clip: largest norm of the gradient; 0 leaves it as it is.
-        accumulate: pieces that a process cuts its share of a batch into, one after the other, to
-            save memory; the batch stays the same.
+        accumulate: pieces that a process cuts its share of a batch into, one after another, to save
+            memory; the batch stays the same. 0 for as few as fit.
         precision: of the trunk's products on a GPU. ``tf32`` rounds their inputs to 10 bits,
             ``bf16`` all that the trunk works on to 8; heads, losses, resampling and validation are
             in float32.
@@ -146,7 +146,7 @@ class Optimizer:
     head_24k_lr: NotNegative
     weight_decay: NotNegative
     clip: NotNegative
-    accumulate: Count
+    accumulate: CountOrNone
     precision: Literal["fp32", "tf32", "bf16"]
 
 

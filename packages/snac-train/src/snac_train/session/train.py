@@ -1,6 +1,7 @@
 """One run from its inputs to its summary."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import torch
 
 from snac_common.devices import available_cores
+from snac_common.errors import Failure
 from snac_common.tool import Terminated
+from snac_model.memory import is_out_of_memory
 from snac_model.weights import weights_sha256
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.loading import Readers
@@ -75,7 +78,7 @@ def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
     with requests.handle_signals():
         try:
             run = _Run(recipe, request, processes, folder, requests)
-            with closing(run.readers), say_what_cannot_be_compiled():
+            with closing(run.readers), say_what_cannot_be_compiled(), _say_what_needs_memory():
                 summary = run.to_its_end()
         except BaseException as error:
             _end_early(folder, error)
@@ -199,6 +202,20 @@ class _Run:
             },
             "improvement_percent_at": state.get("improvement_percent_at", {}),
         }
+
+
+@contextmanager
+def _say_what_needs_memory() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise Failure(
+            "out of memory: take each batch in more pieces, which changes nothing else (--set "
+            "optimizer.accumulate=4), or have it chosen (optimizer.accumulate=0), and go on with "
+            f"--resume. ({str(error).partition('. ')[0]})"
+        ) from error
 
 
 def _facts_of(inputs: Inputs) -> dict[str, Any]:

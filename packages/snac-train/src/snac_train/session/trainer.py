@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, islice
 
 import numpy as np
@@ -27,6 +28,7 @@ from snac_train.run.checkpoints.saving import Saver
 from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder
 from snac_train.run.tracker import Tracker
+from snac_train.session.pieces import Pieces
 from snac_train.session.plan import Remaining, remaining_of
 from snac_train.session.share import Share
 from snac_train.training.codebooks import CodebookKeeper
@@ -86,12 +88,16 @@ class Trainer:
             processes=processes,
             log=folder.say,
         )
+        self.pieces = Pieces(
+            recipe.optimizer.accumulate, self._silence, processes=processes, log=folder.say
+        )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
         self.model.load_state_dict(checkpoint.model)
         self.tracker.restore(checkpoint.state["tracker"])
         self.rejects.restore(checkpoint.state["rejects"])
+        self.pieces.restore(checkpoint.state["pieces"])
         self.skipped = checkpoint.state["skipped"]
         self.saver.saved_step = self.tracker.position.step
         self.restored = checkpoint
@@ -137,6 +143,7 @@ class Trainer:
             state=checkpoint.players if checkpoint and goes_on else None,
             may_skip=self.may_skip - self.skipped,
         )
+        self.pieces.begin(stage, [part.epoch for part in parts if part.steps])
         rates = ", ".join(f"{group} at up to {rate:g}" for group, rate in stage.peaks.items())
         self.folder.say(f"{name}: {steps - done} of {steps} steps to do, training {rates}")
         if checkpoint and goes_on and checkpoint.state["stage_steps"] != steps:
@@ -175,16 +182,21 @@ class Trainer:
         """Yield this rank's share of each batch."""
         segments = self._segments(epoch, Draws.for_epoch(self.recipe.data.seed, epoch.number))
         rank, world_size = self.processes.rank, self.processes.world_size
-        pieces = self.recipe.optimizer.accumulate
+        pieces = self.pieces.of(epoch)
         shares = [micro_batches(batch, rank, world_size, pieces) for batch in batches]
         positions = [micro_batch.positions for share in shares for micro_batch in share]
         loaded = self.readers.read(segments, positions)
-        silence = self.readers.source.dataset(segments).silence
+        silence = partial(self._silence, epoch.segment_tokens)
         for micro, batch in zip(shares, batches, strict=True):
             before = time.monotonic()
             read = list(islice(loaded, len(micro)))
             self.tracker.waited_for_data(time.monotonic() - before)
             yield Share.of(read, micro, len(batch), silence)
+
+    def _silence(self, segment_tokens: int) -> Batch:
+        """Return a batch of one silent segment."""
+        draws = Draws.for_epoch(self.recipe.data.seed, 0)
+        return self.readers.source.dataset(Segments("train", segment_tokens, draws)).silence()
 
     def _segments(self, epoch: Epoch, draws: Draws) -> Segments:
         return Segments("train", epoch.segment_tokens, draws)
@@ -271,7 +283,16 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        self.saver.save(self.model, self.stage, self.tracker, self.rejects, self.skipped)
+        self.saver.save(
+            self.model,
+            self.stage,
+            self.tracker,
+            {
+                "rejects": self.rejects.state(),
+                "pieces": self.pieces.state(),
+                "skipped": self.skipped,
+            },
+        )
 
     def _validate(self) -> None:
         """Validate after an epoch, and keep the model where it is the best so far."""

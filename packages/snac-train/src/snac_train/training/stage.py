@@ -180,6 +180,17 @@ class Stage:
             mean.backward()
         return losses
 
+    def rehearse(self, batch: Batch) -> None:
+        """Run a batch forward and backward, for the memory that it takes, and forget it."""
+        accelerator = self.processes.accelerator
+        try:
+            with tf32(self.allows_tf32), accelerator.no_sync(self.decoder.module):
+                self.decoder.module(batch)["loss"].sum().backward()
+        finally:
+            self.decoder.optimizer.zero_grad()
+            if self.processes.device.type == "cuda":
+                torch.cuda.empty_cache()
+
     def to_blame(self, step: PendingStep) -> list[str]:
         """Return every process's utterances whose loss is not finite; all, if only the gradient."""
         own = self.processes.gather(step.blame.not_finite())

@@ -25,7 +25,7 @@ RANDOM, STATE = "random.pt", "state.json"
 FILES = (MODEL, CONFIG, RANDOM, STATE)
 PLAYERS = "players"
 # what the state says at least
-STATED = {"recipe", "facts", "tracker", "epoch", "rejects", "metrics_bytes", "skipped"}
+STATED = {"recipe", "facts", "tracker", "epoch", "rejects", "pieces", "metrics_bytes", "skipped"}
 MANIFEST = "manifest.json"
 
 Tensors = dict[str, torch.Tensor]

@@ -1,6 +1,7 @@
 """When a checkpoint is written, and what is in it."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +12,6 @@ from snac_train.recipe.tables import Recipe
 from snac_train.run.checkpoints.checkpoint import Checkpoint
 from snac_train.run.checkpoints.random_state import random_state
 from snac_train.run.checkpoints.rotation import Checkpoints
-from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder
 from snac_train.run.tracker import Tracker
 from snac_train.training.stage import Stage
@@ -57,10 +57,13 @@ class Saver:
         model: SNAC,
         stage: Stage,
         tracker: Tracker,
-        rejects: Rejects,
-        skipped: int,
+        beside: Mapping[str, Any],
     ) -> None:
-        """Write a checkpoint, unless this step has one; return in all ranks when it is there."""
+        """Write a checkpoint, unless this step has one; return in all ranks when it is there.
+
+        Args:
+            beside: what else is kept in the state.
+        """
         step = tracker.position.step
         if step != self.saved_step:
             random = self.processes.gather([random_state()])
@@ -72,8 +75,7 @@ class Saver:
                     "epoch": asdict(tracker.epoch),
                     "stage_steps": stage.steps,
                     "metrics_bytes": self.folder.metrics.flushed(),
-                    "rejects": rejects.state(),
-                    "skipped": skipped,
+                    **beside,
                 }
                 checkpoint = Checkpoint(
                     model=model.state_dict(),
