@@ -21,7 +21,6 @@ from snac_common.tool import Tool
 from snac_model.codec import SNAC
 from snac_model.config import SNAC_24KHZ
 from snac_train.data.inputs import with_heads
-from snac_train.data.loading import load_batches
 from snac_train.data.segments import Batch
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.load import load_recipe
@@ -57,10 +56,10 @@ def steps_of(asked: Asked) -> Iterator[tuple[float, float]]:
     processes = Processes(asked.device)
     model = with_heads(SNAC(**SNAC_24KHZ.to_dict()), recipe, "seeded")
     stage = Stage("main", 1000, model, recipe, processes)
-    for batch in load_batches(*read_ahead(asked, recipe)):
+    for batch in read_ahead(asked, recipe):
         assert isinstance(batch, Batch)
         started = time.process_time(), time.perf_counter()
-        stage.step([batch], True, asked.batch)
+        stage.step([batch], True, asked.batch).read()
         yield time.process_time() - started[0], time.perf_counter() - started[1]
 
 

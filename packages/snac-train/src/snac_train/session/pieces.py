@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import torch
+
 from snac_common.errors import Failure
 from snac_model.memory import is_out_of_memory
 from snac_train.data.segments import Batch
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.curriculum import Epoch
-from snac_train.training.stage import Stage
+from snac_train.training.stage import Trained
 from snac_train.training.step_memory import (
     StepMemory,
     available_bytes,
@@ -17,7 +19,7 @@ from snac_train.training.step_memory import (
 
 
 class Pieces:
-    """Chooses the number of pieces of each kind of epoch, once, before its stage begins.
+    """Chooses the number of pieces of each kind of epoch, before the first one begins.
 
     Args:
         asked: the recipe's ``optimizer.accumulate``; 0 to choose.
@@ -48,22 +50,27 @@ class Pieces:
         self._chosen = dict(state)
 
     def of(self, epoch: Epoch) -> int:
-        """Return the number of pieces of an epoch whose stage has begun."""
+        """Return the number of pieces of an epoch that was chosen for."""
         return self.asked or self._chosen[_kind(epoch)]
 
-    def begin(self, stage: Stage, epochs: Sequence[Epoch]) -> None:
+    def choose(self, trained: Trained, epochs: Sequence[Epoch]) -> None:
         """Choose for the epochs of a stage.
 
         Raises:
             Failure: if not even one segment fits.
         """
-        memory = measure_step(stage.decoder.module, stage.decoder.parameters, self._on_device)
+        if not epochs:
+            return
+        memory = measure_step(trained.objective, trained.parameters, self._on_device)
         device, local = self.processes.device, self.processes.local_world_size
         available = available_bytes(device, local)
-        for epoch in {_kind(epoch): epoch for epoch in epochs}.values():
-            self._choose(stage, epoch, memory, available)
+        kinds: dict[str, Epoch] = {}
+        for epoch in epochs:
+            kinds.setdefault(_kind(epoch), epoch)
+        for epoch in kinds.values():
+            self._choose(trained, epoch, memory, available)
 
-    def _choose(self, stage: Stage, epoch: Epoch, memory: StepMemory, available: int) -> None:
+    def _choose(self, trained: Trained, epoch: Epoch, memory: StepMemory, available: int) -> None:
         items = -(-epoch.batch_size // self.processes.world_size)
         needed = memory.pieces(epoch.segment_tokens, items, available)
         if needed is None and not self.asked:
@@ -77,7 +84,7 @@ class Pieces:
                 said = self._in_words(memory, epoch, -(-items // self.asked), available)
                 self.log(f"{said}: optimizer.accumulate={needed} would fit")
             return
-        needed = self.processes.largest([self._tried(stage, epoch, items, needed)])[0]
+        needed = self.processes.largest([self._tried(trained, epoch, items, needed)])[0]
         before = self._chosen.get(_kind(epoch))
         self._chosen[_kind(epoch)] = max(needed, before or 1)
         if self._chosen[_kind(epoch)] > 1:
@@ -86,14 +93,14 @@ class Pieces:
         if before and needed > before:
             self.log(f"before, {before} were enough: sums may differ in their last bits")
 
-    def _tried(self, stage: Stage, epoch: Epoch, items: int, pieces: int) -> int:
+    def _tried(self, trained: Trained, epoch: Epoch, items: int, pieces: int) -> int:
         """Take the largest piece of a step on a GPU, and more pieces if it does not fit."""
-        if self.processes.device.type != "cuda":
+        if not tries(self.processes.device):
             return pieces
         while pieces < items:
             batch = repeated(self._on_device(epoch.segment_tokens), -(-items // pieces))
             try:
-                stage.rehearse(batch)
+                trained.rehearse(batch)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -112,6 +119,11 @@ class Pieces:
             f"{kind} of {epoch.wished_s:g} s at once (epoch {epoch.number}) need about "
             f"{needed:.1f} GB, and {available / 1e9:.1f} GB are free for this process"
         )
+
+
+def tries(device: torch.device) -> bool:
+    """Say whether steps are rehearsed: on a CPU that takes minutes, and may end the process."""
+    return device.type == "cuda"
 
 
 def _kind(epoch: Epoch) -> str:

@@ -160,13 +160,14 @@ class _Run:
 
     def _train(self) -> None:
         self.measures.unchanged()
+        self.trainer.plan(self.epochs)
         if self.checkpoint:
             position = self.trainer.tracker.position
             self.folder.say(f"going on after step {position.step}, in epoch {position.epoch}")
         else:
             self.measures.aligned()
             self.measures.before()
-        self.trainer.run(self.epochs)
+        self.trainer.run()
         self.measures.after()
         self.folder.say("finished")
         self.folder.end("finished", summary=self._summary())

@@ -34,7 +34,7 @@ from snac_train.session.share import Share
 from snac_train.training.codebooks import CodebookKeeper
 from snac_train.training.compilation import graphs_compiled
 from snac_train.training.objective import Objective
-from snac_train.training.stage import PendingStep, Stage, Step
+from snac_train.training.stage import PendingStep, Stage, Step, Trained
 from snac_train.training.validation import Validator
 
 # Steps that a device is asked for before the figures of the one before them are read, so that it
@@ -80,6 +80,7 @@ class Trainer:
         self.best = BestModels(folder, recipe.checkpoint.best)
         self.tracker = Tracker(folder, self.model.geometry, recipe.tracking.log_every)
         self.restored: Checkpoint | None = None
+        self._stages: list[tuple[StageName, list[Remaining]]] = []
         self.codebooks = CodebookKeeper(
             recipe,
             self.objective,
@@ -102,18 +103,31 @@ class Trainer:
         self.saver.saved_step = self.tracker.position.step
         self.restored = checkpoint
 
-    def run(self, epochs: Sequence[Epoch]) -> None:
-        """Train and validate epoch by epoch, from where the run is.
+    def plan(self, epochs: Sequence[Epoch]) -> None:
+        """Find what is left of a plan, and how much of it fits into memory at once.
+
+        For every stage, before the first step: what does not fit is known at once.
 
         Raises:
-            Failure: if a loss or gradient is not finite, data cannot be used, or the plan does not
-                go on from where the run is.
-            KeyboardInterrupt, Terminated: if a signal asked to stop; a checkpoint is written then.
+            Failure: if the plan does not go on from where the run is, or cannot fit.
         """
-        position, checkpoint = self.tracker.position, self.restored
-        remaining = remaining_of(epochs, position, checkpoint.state if checkpoint else None)
+        state = self.restored.state if self.restored else None
+        remaining = remaining_of(epochs, self.tracker.position, state)
         for name, members in groupby(remaining, key=lambda part: part.epoch.stage):
             parts = list(members)
+            trained = Trained.of(name, self.model, self.recipe)
+            trained.objective.to(self.processes.device)
+            self.pieces.choose(trained, [part.epoch for part in parts if part.steps])
+            self._stages.append((name, parts))
+
+    def run(self) -> None:
+        """Train and validate epoch by epoch what was planned.
+
+        Raises:
+            Failure: if a loss or gradient is not finite, or data cannot be used.
+            KeyboardInterrupt, Terminated: if a signal asked to stop; a checkpoint is written then.
+        """
+        for name, parts in self._stages:
             self.stage = self._begin_stage(name, parts)
             for part in parts:
                 self._train_epoch(part)
@@ -143,7 +157,6 @@ class Trainer:
             state=checkpoint.players if checkpoint and goes_on else None,
             may_skip=self.may_skip - self.skipped,
         )
-        self.pieces.begin(stage, [part.epoch for part in parts if part.steps])
         rates = ", ".join(f"{group} at up to {rate:g}" for group, rate in stage.peaks.items())
         self.folder.say(f"{name}: {steps - done} of {steps} steps to do, training {rates}")
         if checkpoint and goes_on and checkpoint.state["stage_steps"] != steps:

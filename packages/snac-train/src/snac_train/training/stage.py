@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
+from torch import nn
 
 from snac_model.codec import SNAC
 from snac_train.data.segments import Batch
@@ -73,6 +74,53 @@ class PendingStep:
         )
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a stage trains of a model.
+
+    Attributes:
+        groups: every group of parameters, by name.
+        peaks: the highest rate of each group that this stage trains.
+        objective: what is minimised, not yet shared by processes.
+    """
+
+    groups: dict[str, list[nn.Parameter]]
+    peaks: dict[str, float]
+    objective: Objective
+    allows_tf32: bool
+
+    @classmethod
+    def of(cls, name: StageName, model: SNAC, recipe: Recipe) -> Self:
+        """Have gradients computed for what a stage trains, and for nothing else."""
+        groups = parameter_groups(model, recipe.model)
+        precision = recipe.optimizer.precision
+        quantized = not (name == "warmup" and recipe.model.weights == "random")
+        trained = cls(
+            groups,
+            peak_rates(name, groups, recipe),
+            Objective(model, recipe, quantized=quantized, precision=precision),
+            precision == "tf32",
+        )
+        freeze_all_but(model, trained.parameters)
+        return trained
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What the stage trains."""
+        return [weight for group in self.peaks for weight in self.groups[group]]
+
+    def rehearse(self, batch: Batch) -> None:
+        """Run a batch forward and backward, for the memory that it takes, and forget it."""
+        try:
+            with tf32(self.allows_tf32):
+                self.objective(batch)["loss"].sum().backward()
+        finally:
+            for weight in self.parameters:
+                weight.grad = None
+            if batch.audio.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
 class Stage:
     """Trains the parameter groups of a stage of ``steps`` steps.
 
@@ -97,20 +145,17 @@ class Stage:
         state: Mapping[str, Mapping[str, Any]] | None = None,
         may_skip: int = 0,
     ) -> None:
-        groups = parameter_groups(model, recipe.model)
         self.name = name
         self.steps = steps
-        self.peaks = peak_rates(name, groups, recipe)
-        parameters = [weight for group in self.peaks for weight in groups[group]]
-        freeze_all_but(model, parameters)
+        trained = Trained.of(name, model, recipe)
+        self.peaks = trained.peaks
         self.processes = processes
-        self.allows_tf32 = recipe.optimizer.precision == "tf32"
-        quantized = not (name == "warmup" and recipe.model.weights == "random")
-        optimizer = make_optimizer(groups, self.peaks, recipe.optimizer)
+        self.allows_tf32 = trained.allows_tf32
+        optimizer = make_optimizer(trained.groups, self.peaks, recipe.optimizer)
         self.decoder = Player(
             DECODER,
-            Objective(model, recipe, quantized=quantized, precision=recipe.optimizer.precision),
-            parameters,
+            trained.objective,
+            trained.parameters,
             optimizer,
             make_schedule(name, optimizer, steps, recipe.schedule),
             processes=processes,
@@ -179,17 +224,6 @@ class Stage:
             mean = losses["loss"].sum() * (counted * self.processes.world_size / samples)
             mean.backward()
         return losses
-
-    def rehearse(self, batch: Batch) -> None:
-        """Run a batch forward and backward, for the memory that it takes, and forget it."""
-        accelerator = self.processes.accelerator
-        try:
-            with tf32(self.allows_tf32), accelerator.no_sync(self.decoder.module):
-                self.decoder.module(batch)["loss"].sum().backward()
-        finally:
-            self.decoder.optimizer.zero_grad()
-            if self.processes.device.type == "cuda":
-                torch.cuda.empty_cache()
 
     def to_blame(self, step: PendingStep) -> list[str]:
         """Return every process's utterances whose loss is not finite; all, if only the gradient."""

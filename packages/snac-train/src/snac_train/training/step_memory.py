@@ -9,8 +9,8 @@ from torch import nn
 
 from snac_train.data.segments import Batch
 
-# What a backward pass holds beside what the forward pass kept, as a share of that: with the true size
-# on a CPU, steps took 0.83, 2.46 and 4.40 GB where this says 0.74, 2.50 and 4.27.
+# What a backward pass holds beside what the forward pass kept, as a share of that: with the true
+# size on a CPU, steps took 0.83, 2.46 and 4.40 GB where this says 0.74, 2.50 and 4.27.
 BESIDE = 0.35
 MOMENTS = 3  # each trained weight's gradient, and AdamW's two moments
 SHORT, LONGER = 8, 16  # coarse tokens that are measured; what is longer needs as much more
