@@ -85,7 +85,7 @@ def _compare(recipe: Recipe, inputs: Inputs, segments: SegmentDataset) -> Iterat
         batch = segments.batch([item]).to(device)
         own = slice(int(batch.valid[rate]))
         reference = objective.references(batch)[head][:, own]
-        decoded = objective.decode(objective.latents(batch)[0], batch)[head]
+        decoded = objective.decode(objective.latents(batch).values, batch)[head]
         cached = objective.cut(decoded, rate, batch)[:, own]
         again = _said_again(base, reference, rate)
         yield Comparison(*(_lag(base, reference, said, rate) for said in (cached, again)))

@@ -1,6 +1,7 @@
 """What is minimised: decode a batch, compare each head with its own reference."""
 
 from contextlib import nullcontext
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -18,6 +19,20 @@ from snac_train.training.losses import HeadLoss
 Losses = dict[str, torch.Tensor]
 
 HEADS = {24_000: "24k", 48_000: "48k"}
+
+
+class Latents(NamedTuple):
+    """Quantized latents of a batch's windows.
+
+    Attributes:
+        values: ``[B, C, frames]``.
+        losses: of the quantizer ``[B]``, if encoder or quantizer are trained.
+        codes: ``[B, tokens]`` a level; none where projections stand for them.
+    """
+
+    values: torch.Tensor
+    losses: Losses
+    codes: list[torch.Tensor]
 
 
 class Objective(nn.Module):
@@ -55,32 +70,36 @@ class Objective(nn.Module):
 
         Where encoder or quantizer are trained, ``commitment`` and ``codebook`` as well.
         """
-        latents, quantizer_losses = self.latents(batch)
+        return self.with_codes(batch)[0]
+
+    def with_codes(self, batch: Batch) -> tuple[Losses, list[torch.Tensor]]:
+        """Return what ``forward`` does, and the codes that it is of, ``[B, tokens]`` a level."""
+        latents, quantizer_losses, codes = self.latents(batch)
         losses = self.compare(self.decode_segments(latents, batch), batch)
         for name, value in quantizer_losses.items():
             losses[name] = value
             losses["loss"] = losses["loss"] + self.quantizer_weights[name] * value
-        return losses
+        return losses, codes
 
-    def latents(self, batch: Batch) -> tuple[torch.Tensor, Losses]:
-        """Return the windows' quantized latents ``[B, C, frames]``, zero beyond the utterance.
-
-        With them the losses of the quantizer ``[B]``, if encoder or quantizer are trained.
-        """
+    def latents(self, batch: Batch) -> "Latents":
+        """Return the windows' quantized latents, zero beyond the utterance."""
         losses: Losses = {}
+        codes: list[torch.Tensor] = []
         if self.trains_tokenizer and not self.quantized:
             latents = self.model.quantizer.bypass_quantization(self.encoded(batch))
         elif self.trains_tokenizer:
             quantized = self.model.quantizer.quantize_for_training(self.encoded(batch))
-            latents = quantized.latents
+            latents, codes = quantized.latents, quantized.codes
             losses = {
                 "commitment": _mean_over_own(quantized.commitment, batch),
                 "codebook": _mean_over_own(quantized.codebook, batch),
             }
         else:
             with torch.no_grad():
-                latents = self.model.quantizer.from_codes(self.codes(batch))
-        return latents * own_positions(batch, latents.shape[-1])[:, None], losses
+                codes = self.codes(batch)
+                latents = self.model.quantizer.from_codes(codes)
+        own = own_positions(batch, latents.shape[-1])
+        return Latents(latents * own[:, None], losses, codes)
 
     def encoded(self, batch: Batch) -> torch.Tensor:
         """Return the windows' latents as the encoder gives them, ``[B, C, frames]``."""
@@ -156,7 +175,7 @@ class Objective(nn.Module):
 
 def resampled_losses(base: Objective, wanted: Objective, batch: Batch) -> Losses:
     """Return the 48 kHz losses of a base's resampled 24 kHz output: what a new head must beat."""
-    audio = base.decode(base.latents(batch)[0], batch)["24k"]
+    audio = base.decode(base.latents(batch).values, batch)["24k"]
     resampled = {
         head: wanted.cut(resample(audio, base.heads["24k"], rate), rate, batch)
         for head, rate in wanted.heads.items()

@@ -67,9 +67,10 @@ class Validator:
         use = CodebookUse(objective.model) if objective.trains_tokenizer else None
 
         def losses_of(batch: Batch) -> Losses:
+            losses, codes = objective.with_codes(batch)
             if use:
-                use.add(objective.codes(batch), batch)
-            return objective(batch)
+                use.add(codes, batch)
+            return losses
 
         means = self._measure(losses_of)
         return means | (use.figures(self.processes) if use else {})
