@@ -72,7 +72,12 @@ def write_results(root: Path) -> None:
     for number, name in enumerate(("one", "other")):
         rows = [
             {"utterance_id": f"{split}/{utterance:04}", "model": name, "rate": 48_000}
-            | {"metric": "loss", "value": value, "reason": None if value else "made up"}
+            | {
+                "metric": "loss",
+                "value": value,
+                "reason": None if value else "made up",
+                "detail": None,
+            }
             for split, count in (("train", 60), ("val", 6))
             for utterance in range(count)
             for value in [None if utterance == 5 else 2.0 + number + utterance / 7]

@@ -1,6 +1,7 @@
 """Adding up the votes of blind tests."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,18 @@ VOTE: dict[str, Any] = {
     "preferred": None,
 }
 
+ODD: list[dict[str, Any]] = [
+    {"preferred": "somebody"},
+    {"preferred": ["mine"]},
+    {"model": ["mine"]},
+    {"against": {}},
+    {"trial": 3},
+    {"rate": True},
+    {"rate": "48000"},
+]
 
-def save(path: Path, preferred: list[str | None], listener: str | None = None) -> Path:
+
+def save(path: Path, preferred: Sequence[str | None], listener: str | None = None) -> Path:
     votes = [
         {**VOTE, "trial": f"t{number}", "preferred": name} for number, name in enumerate(preferred)
     ]
@@ -121,18 +132,7 @@ def test_the_command_says_it_as_a_table_and_as_json(tmp_path: Path) -> None:
         '{"votes": 3}',
         json.dumps({"votes": [VOTE]}),
         json.dumps({"listener": "x", "votes": ["mine"]}),
-        *(
-            json.dumps({"listener": "x", "votes": [{**VOTE, **odd}]})
-            for odd in (
-                {"preferred": "somebody"},
-                {"preferred": ["mine"]},
-                {"model": ["mine"]},
-                {"against": {}},
-                {"trial": 3},
-                {"rate": True},
-                {"rate": "48000"},
-            )
-        ),
+        *(json.dumps({"listener": "x", "votes": [{**VOTE, **odd}]}) for odd in ODD),
     ],
 )
 def test_what_holds_no_votes_is_named(tmp_path: Path, content: str) -> None:

@@ -59,12 +59,16 @@ def measure_missing(measuring: Measuring, measurer: UtteranceMeasurer) -> None:
         return
     count = min(len(measuring.devices), len(missing))
     with progress(left, "evaluate", "utterances") as advance:
+
+        def receive(utterances: int) -> None:
+            advance(utterances)
+
         if count == 1:
             task = partial(_alone, measuring, measurer)
-            run_alone(task, missing, advance)
+            run_alone(task, missing, receive)
         else:
             prepare_workers(__name__)
-            run_workers(measuring, missing, advance, count)
+            run_workers(measuring, missing, receive, count)
 
 
 def _alone(

@@ -77,7 +77,11 @@ def _rows(path: Path) -> Iterator[Row]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if file.schema_arrow.names != SCHEMA.names:
                 raise Failure(f"{path} holds no metrics of snac-eval: run snac-eval again.")
+            left = file.metadata.num_rows
             for batch in file.iter_batches(ROWS_IN_MEMORY):
+                left -= len(batch)
                 yield from (Row(**row) for row in batch.to_pylist())
+            if left:  # a page's header has no checksum
+                raise OSError(f"{left} rows are missing")
     except (OSError, pa.ArrowException) as error:
         raise Failure(f"{path} is damaged: {error}. Run snac-eval again.") from error

@@ -115,7 +115,8 @@ def _with_distinct_names(models: list[ModelSource]) -> list[ModelSource]:
     So are names that stand for something else in the results: the reference, and the base's output
     resampled.
     """
-    taken, distinct = {REFERENCE}, []
+    taken = {REFERENCE}
+    distinct: list[ModelSource] = []
     for model in models:
         name, number = model.name, 1
         while name in taken:

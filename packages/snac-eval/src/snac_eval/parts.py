@@ -73,7 +73,10 @@ class Parts:
     def read(self, number: int) -> pa.Table:
         """Read a part, its checksums verified; raises OSError or pa.ArrowException."""
         with pq.ParquetFile(self.path(number), page_checksum_verification=True) as file:
-            return file.read().replace_schema_metadata(None).cast(SCHEMA)
+            table = file.read().replace_schema_metadata(None).cast(SCHEMA)
+            if len(table) != file.metadata.num_rows:  # a page's header has no checksum
+                raise OSError("rows are missing")
+            return table
 
     def is_finished(self, number: int, store: CodeStore) -> bool:
         """Say whether a part is there, whole, and what is asked for now."""

@@ -15,6 +15,7 @@ METRICS = pa.schema(
         ("metric", pa.string()),
         ("value", pa.float64()),
         ("reason", pa.string()),
+        ("detail", pa.string()),
         ("filename", pa.string()),
     ]
 )

@@ -24,20 +24,21 @@ snac-compare first second --fail-if "48k/loss > first * 1.02"
     "--format",
     "how",
     type=click.Choice(FORMATS),
-    help="How to write it. [default: as OUTPUT ends, else table]",
+    help="Format of the comparison. [default: by the ending of OUTPUT, else table]",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to write it. [default: stdout]",
+    help="File to write the comparison to. [default: stdout]",
 )
 @click.option(
     "--fail-if",
     "rules",
     multiple=True,
     metavar="RULE",
-    help="Exit with 1 if this is so of a run, such as '48k/loss > baseline * 1.02'; repeatable.",
+    help="Exit with 1 if this rule is true for any run, such as '48k/loss > baseline * 1.02'. May "
+    "be given several times.",
 )
 @click.option(
     "--wandb",
@@ -45,7 +46,7 @@ snac-compare first second --fail-if "48k/loss > first * 1.02"
     default="disabled",
     help="Log tables and curves to a Weights & Biases run as well.",
 )
-@click.option("--wandb-project", default="snac", help="Its project.")
+@click.option("--wandb-project", default="snac", help="Project of that Weights & Biases run.")
 def main(
     *,
     runs: tuple[str, ...],
