@@ -89,7 +89,7 @@ def _loss_fields(recipe: dict[str, dict[str, Any]], metric: str) -> list[str]:
     if part == "stft":
         return [f"loss.fft_sizes_{head}"]
     if part == "loss":
-        return [f"loss.fft_sizes_{head}", "loss.l1_weight", "loss.stft_weight"]
+        return ["loss.terms", f"loss.fft_sizes_{head}", "loss.l1_weight", "loss.stft_weight"]
     return []
 
 

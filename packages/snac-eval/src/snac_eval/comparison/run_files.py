@@ -1,11 +1,11 @@
 """Reading what a run says of itself: ``recipe.toml`` and ``run.json``."""
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from snac_common.errors import Failure
+from snac_common.run_files import RunState
 
 TABLES = ("counts", "data", "cache")  # of run.json, which may lack any of them
 
@@ -26,13 +26,7 @@ def read_recipe(path: Path) -> dict[str, dict[str, Any]] | None:
 
 def read_state(path: Path) -> dict[str, Any]:
     """Read ``run.json``; empty where there is none. Raises Failure if it is damaged."""
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
-    return checked_state(state, path)
+    return RunState.read(path).fields() if path.exists() else {}
 
 
 def checked_state(state: Any, where: Path | str) -> dict[str, Any]:
