@@ -69,6 +69,6 @@ def test_a_step_that_is_not_finite_stops_it_where_it_was(
 
     monkeypatch.setattr(Objective, "compare", overflow)
     with pytest.raises(Failure, match=f"not finite in step \\d+, for {BAD};") as raised:
-        run(small_recipe(curriculum__batch_size="1"), voices, tmp_path / "run", skip_non_finite=1)
+        run(small_recipe(curriculum__batch_size="1"), voices, tmp_path / "run")
     found = [str(raised.value), *content(tmp_path / "run")]
     assert found == seen.setdefault("stopped", found)
