@@ -167,7 +167,7 @@ def keeper_of(
             first_epoch=2,
             sample=sampler,
             processes=Processes("cpu"),
-            log=RunFolder(folder, writes=False).say,
+            log=RunFolder(folder, writes=False).log,
         ),
         sampler,
     )

@@ -45,7 +45,7 @@ def write_run(path: Path, state: str = "running", pid: int | None = None) -> Run
     )
     folder.record(**TRAIN)
     folder.record(**VAL)
-    folder.say("epoch 2 is the best so far")
+    folder.log("epoch 2 is the best so far")
     return folder
 
 

@@ -43,7 +43,7 @@ class BestModels:
                     aside = path.with_name(f"aside-{path.name}")
                     shutil.rmtree(aside, ignore_errors=True)
                     path.rename(aside)
-                    self.folder.say(
+                    self.folder.log(
                         f"{path} is of step {score['step']}, of another course; it is "
                         f"{aside.name} now"
                     )

@@ -75,7 +75,7 @@ class Rejects:
             return
         for reject in rejects:
             self.lines.append({"split": split, "stage": "train", **asdict(reject), **place})
-        self.folder.say(
+        self.folder.log(
             f"{len(rejects)} {split} utterances could not be read and were replaced, such as "
             f"{self._last}; see {self.lines.path}"
         )

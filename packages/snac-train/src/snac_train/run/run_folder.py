@@ -110,7 +110,7 @@ class RunFolder:
             if leftover.is_file():
                 leftover.unlink()
 
-    def say(self, message: str) -> None:
+    def log(self, message: str) -> None:
         """Tell the person, and the log."""
         if self.writes:
             note(message)

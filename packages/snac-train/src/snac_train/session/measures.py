@@ -50,7 +50,7 @@ class Measures:
 
         def check() -> None:
             found = check_alignment(self.recipe, self.inputs, self.trainer.validator.dataset)
-            self.folder.say(f"codes and audio: {found}")
+            self.folder.log(f"codes and audio: {found}")
 
         self._prove(check)
 
@@ -74,7 +74,7 @@ class Measures:
             losses |= validator.resampled(objective, trainer.objective)
         trainer.tracker.add_validation("baseline", losses, validator)
         self.folder.update(baseline=losses)
-        self.folder.say(f"before training: {in_words(losses)}")
+        self.folder.log(f"before training: {in_words(losses)}")
         if self.recipe.validation.curriculum:
             self.folder.update(before=self._at_each_length("before training"))
 
@@ -101,6 +101,6 @@ class Measures:
             validator = self.validators.of(seconds)
             losses = validator.validate(self.trainer.objective)
             self.trainer.tracker.add_validation("length", losses, validator)
-            self.folder.say(f"{whose}, segments of {seconds:g} s: {in_words(losses)}")
+            self.folder.log(f"{whose}, segments of {seconds:g} s: {in_words(losses)}")
             measured[f"{seconds:g}"] = losses["loss"]
         return measured

@@ -112,7 +112,7 @@ def _scores_otherwise(state: dict[str, Any], recipe: Recipe) -> bool:
     return any(state["recipe"][table] != now[table] for table in ("validation", "loss"))
 
 
-def introduce(
+def record_start(
     folder: RunFolder,
     recipe: Recipe,
     inputs: Inputs,
@@ -146,13 +146,13 @@ def introduce(
         versions={library: import_module(library).__version__ for library in LIBRARIES},
     )
     plural = f"{processes.world_size} processes" if processes.world_size > 1 else "1 process"
-    folder.say(f"run {folder.path}, from {inputs.base}, on {processes.device.type}, {plural}")
+    folder.log(f"run {folder.path}, from {inputs.base}, on {processes.device.type}, {plural}")
     _say_counts(folder, inputs)
     geometry = inputs.model.geometry
     for line in describe(epochs, geometry):
-        folder.say(line)
+        folder.log(line)
     tokens = geometry.coarse_tokens(recipe.validation.segment_s)
-    folder.say(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
+    folder.log(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
 
 
 def start_wandb(folder: RunFolder, recipe: Recipe, mode: str) -> None:
@@ -167,7 +167,7 @@ def start_wandb(folder: RunFolder, recipe: Recipe, mode: str) -> None:
         mode, folder.path, name, config=config, tracking=recipe.tracking, run_id=run_id
     )
     folder.update(wandb_id=folder.wandb.id)
-    folder.say(f"W&B ({mode}): {folder.wandb.where}")
+    folder.log(f"W&B ({mode}): {folder.wandb.where}")
 
 
 def _say_counts(folder: RunFolder, inputs: Inputs) -> None:
@@ -175,6 +175,6 @@ def _say_counts(folder: RunFolder, inputs: Inputs) -> None:
     for split in ("train", "val"):
         left_out = counts[f"{split}_without_target"]
         reason = f"; {left_out} without a 48 kHz target are left out" if left_out else ""
-        folder.say(f"{split}: {counts[split]} utterances{reason}")
+        folder.log(f"{split}: {counts[split]} utterances{reason}")
     if inputs.unlisted:
-        folder.say(f"{inputs.unlisted} cached utterances are not in {inputs.manifest}: left out")
+        folder.log(f"{inputs.unlisted} cached utterances are not in {inputs.manifest}: left out")

@@ -27,8 +27,8 @@ from snac_train.session.measures import Measures, improvement
 from snac_train.session.run_setup import (
     Start,
     find_checkpoint,
-    introduce,
     open_folder,
+    record_start,
     rewind,
     start_wandb,
 )
@@ -79,9 +79,9 @@ def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
         try:
             run = _Run(recipe, request, processes, folder, requests)
             with closing(run.readers), say_what_cannot_be_compiled(), _say_what_needs_memory():
-                summary = run.to_its_end()
+                summary = run.execute()
         except BaseException as error:
-            _end_early(folder, error)
+            _record_failure(folder, error)
             raise
         finally:
             folder.release()
@@ -147,10 +147,12 @@ class _Run:
         self.measures = Measures(recipe, inputs, validators, self.trainer, folder)
         if not self.finished:
             rewind(folder, self.checkpoint, recipe, self.trainer.best, rejects)
-            introduce(folder, recipe, inputs, epochs=self.epochs, processes=processes, facts=facts)
+            record_start(
+                folder, recipe, inputs, epochs=self.epochs, processes=processes, facts=facts
+            )
             start_wandb(folder, recipe, request.start.wandb)
 
-    def to_its_end(self) -> dict[str, Any]:
+    def execute(self) -> dict[str, Any]:
         """Measure, train, measure; return the summary."""
         if self.checkpoint:
             self.trainer.restore(self.checkpoint)
@@ -163,13 +165,13 @@ class _Run:
         self.trainer.plan(self.epochs)
         if self.checkpoint:
             position = self.trainer.tracker.position
-            self.folder.say(f"going on after step {position.step}, in epoch {position.epoch}")
+            self.folder.log(f"going on after step {position.step}, in epoch {position.epoch}")
         else:
             self.measures.aligned()
             self.measures.before()
         self.trainer.run()
         self.measures.after()
-        self.folder.say("finished")
+        self.folder.log("finished")
         self.folder.end("finished", summary=self._summary())
 
     def _is_at_its_end(self) -> bool:
@@ -237,13 +239,13 @@ def _choose_workers(asked: int | None, processes: Processes) -> int:
     return max(1, min(8, available_cores() // processes.local_world_size))
 
 
-def _end_early(folder: RunFolder, error: BaseException) -> None:
+def _record_failure(folder: RunFolder, error: BaseException) -> None:
     """Write down how a run ended that did not come to its end; not if it was never begun."""
     if folder.state.get("state") != "running":
         return
     if isinstance(error, KeyboardInterrupt | Terminated):
-        folder.say(f"stopped; go on with --run {folder.path.name} --resume")
+        folder.log(f"stopped; go on with --run {folder.path.name} --resume")
         folder.end("stopped")
     else:
-        folder.say(f"failed: {error}")
+        folder.log(f"failed: {error}")
         folder.end("failed", message=str(error))

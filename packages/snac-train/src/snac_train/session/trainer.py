@@ -87,10 +87,10 @@ class Trainer:
             first_epoch=recipe.curriculum.warmup_epochs + 1,
             sample=self._sample,
             processes=processes,
-            log=folder.say,
+            log=folder.log,
         )
         self.pieces = Pieces(
-            recipe.optimizer.accumulate, self._silence, processes=processes, log=folder.say
+            recipe.optimizer.accumulate, self._silence, processes=processes, log=folder.log
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -132,7 +132,7 @@ class Trainer:
             for part in parts:
                 self._train_epoch(part)
                 if self.recipe.model.compile and part is parts[0]:
-                    self.folder.say(f"{name}: torch has compiled {graphs_compiled()} graphs")
+                    self.folder.log(f"{name}: torch has compiled {graphs_compiled()} graphs")
                 self._save()
                 self.rejects.judge_epoch()
                 self._validate()
@@ -158,14 +158,14 @@ class Trainer:
             may_skip=self.may_skip - self.skipped,
         )
         rates = ", ".join(f"{group} at up to {rate:g}" for group, rate in stage.peaks.items())
-        self.folder.say(f"{name}: {steps - done} of {steps} steps to do, training {rates}")
+        self.folder.log(f"{name}: {steps - done} of {steps} steps to do, training {rates}")
         if checkpoint and goes_on and checkpoint.state["stage_steps"] != steps:
             self._say_that_plan_changed(checkpoint.state["stage_steps"], stage)
         return stage
 
     def _say_that_plan_changed(self, steps: int, stage: Stage) -> None:
         now = ", ".join(f"{name} {rate:.3g}" for name, rate in stage.decoder.rates().items())
-        self.folder.say(
+        self.folder.log(
             f"{stage.name} was planned with {steps} steps and has {stage.steps} now: its rates are "
             f"those that the new plan has at this step, {now}"
         )
@@ -270,7 +270,7 @@ class Trainer:
         if step.skipped:
             self.skipped += 1
             named = ", ".join(self.stage.to_blame(asked.step))
-            self.folder.say(f"step {asked.number} is skipped: not finite for {named}")
+            self.folder.log(f"step {asked.number} is skipped: not finite for {named}")
         interrupts, terminations, saves, rejected = step.wishes
         wishes.stop = (
             wishes.stop or (interrupts and signal.SIGINT) or (terminations and signal.SIGTERM)
@@ -317,9 +317,9 @@ class Trainer:
         self.folder.update(
             epoch=position.epoch, step=position.step, val=losses, best=self.best.scores
         )
-        self.folder.say(f"epoch {position.epoch}, val: {in_words(losses)}")
+        self.folder.log(f"epoch {position.epoch}, val: {in_words(losses)}")
         if lowered:
-            self.folder.say(f"epoch {position.epoch} is the best so far: {', '.join(lowered)}")
+            self.folder.log(f"epoch {position.epoch} is the best so far: {', '.join(lowered)}")
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Saver:
                     state=state,
                 )
                 path = self.checkpoints.save(step, checkpoint)
-                self.folder.say(f"saved {path}")
+                self.folder.log(f"saved {path}")
             self.processes.wait()  # who ends first would have the others ended too
         self.requests.save = False
         self.saved_at, self.saved_step = time.monotonic(), step
