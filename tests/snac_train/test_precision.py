@@ -73,8 +73,13 @@ def test_tf32_is_a_choice_and_never_that_of_references_or_validation(
     assert found == {"trains": {precision == "tf32"}, "measures": {False}, "resamples": {False}}
 
 
+# of both stages a step or two, and few lengths: each one is traced, which takes its time
+FEW = {"curriculum__epochs": "2", "data__limit": "2", "validation__limit": "1"}
+FEW |= {"validation__segment_s": "0.2"}
+
+
 def test_every_block_runs_compiled_in_every_stage(
-    voices: Path, tmp_path: Path, plain: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With what torch traces run as it is: to generate C++ for it would take minutes here."""
     runs = 0
@@ -102,11 +107,13 @@ def test_every_block_runs_compiled_in_every_stage(
         return pending
 
     monkeypatch.setattr(Stage, "step", observed)
-    recipe = small_recipe(curriculum__epochs="2", model__compile="true")
+    recipe = small_recipe(model__compile="true", **FEW)
     train(recipe, Request(voices, manifest_of(voices), tmp_path / "run", "cpu"))
     blocks = 3  # two of the trunk, one of the 48 kHz head
     assert per_step == {stage: {blocks * (3 + 1)} for stage in per_step}  # units, and the noise
-    for ours, theirs in zip(validation(tmp_path / "run"), plain, strict=True):
+    train(small_recipe(**FEW), Request(voices, manifest_of(voices), tmp_path / "plain", "cpu"))
+    measured = [validation(tmp_path / name) for name in ("run", "plain")]
+    for ours, theirs in zip(*measured, strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
     load(tmp_path / "run/best")
 

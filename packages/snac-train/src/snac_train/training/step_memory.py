@@ -71,7 +71,8 @@ def _kept(objective: nn.Module, batch: Batch) -> int:
         kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
+    plainly = torch.compiler.set_stance("force_eager")  # not compiled for lengths that never come
+    with plainly, torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
         losses = objective(batch)
     weights = {value.untyped_storage().data_ptr() for value in objective.parameters()}
     assert losses  # which hold what was kept until here
