@@ -1,13 +1,16 @@
 """Batches, read ahead by worker processes that stay from epoch to epoch."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from snac_common.errors import Failure
 from snac_train.data.dataset import SegmentDataset
@@ -32,14 +35,15 @@ class Readers:
         self._requests = _Requests()
         if workers:
             prepare_server()
+        watched, self._alive = multiprocessing.Pipe(duplex=False)
         self._loader: DataLoader = DataLoader(
-            _Reading(source),
+            _Reading(source, watched),
             batch_size=None,
             sampler=self._requests,
             num_workers=workers,
             pin_memory=pin,
             collate_fn=_as_it_is,
-            worker_init_fn=_leave_signals_to_parent,
+            worker_init_fn=_begin_worker,
             multiprocessing_context=multiprocessing.get_context("forkserver") if workers else None,
             persistent_workers=workers > 0,
         )
@@ -61,6 +65,7 @@ class Readers:
         for worker in iterator._workers:  # type: ignore[attr-defined]
             worker.kill()
         self._loader._iterator = None
+        self._alive.close()
 
 
 def prepare_server() -> None:
@@ -87,10 +92,14 @@ class _Reading(Dataset):
     """Batches by request; a failure is returned, as raising it would wrap it in a traceback.
 
     A worker process can only raise an error as text of a traceback, which is not for people.
+
+    Args:
+        watched: a pipe that ends when the trainer does, whatever ends it.
     """
 
-    def __init__(self, source: SegmentSource) -> None:
+    def __init__(self, source: SegmentSource, watched: Connection) -> None:
         self.source = source
+        self.watched = watched
         self._segments: Segments | None = None
         self._dataset: SegmentDataset | None = None
 
@@ -108,10 +117,21 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _leave_signals_to_parent(worker: int) -> None:
+def _begin_worker(worker: int) -> None:
     """Let signals reach the main process alone, which ends the workers in order.
 
     A batch system signals all processes of a job; training saves then, and reads on until it has.
+    But a worker ends when the main process is gone.
     """
     for number in HANDLED:
         signal.signal(number, signal.SIG_IGN)
+    info = get_worker_info()
+    assert info is not None
+    assert isinstance(info.dataset, _Reading)
+    threading.Thread(target=_end_with, args=[info.dataset.watched], daemon=True).start()
+
+
+def _end_with(watched: Connection) -> None:
+    """End this process when the other end of a pipe is gone; torch only watches the server."""
+    watched.poll(None)
+    os._exit(1)
