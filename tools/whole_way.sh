@@ -56,13 +56,13 @@ whole_way() { # whole_way PHASE FOLDER OPTION...
     [ "$engine" = none ] || step snac-upsample --engine "$engine" "${gpus[@]}" "${device[@]}" "${rejects[@]}"
     step snac-cache "${model[@]}" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${rejects[@]}"
     step snac-check
-    train "$phase" "$run" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${training[@]}"
-    step snac-eval "$run" "${gpus[@]}" "${device[@]}"
+    train "$phase" "$run" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${rejects[@]}" "${training[@]}"
+    step snac-eval "$run" "${gpus[@]}" "${device[@]}" "${rejects[@]}"
     say_times
     echo "report: $SNAC_ARTIFACTS/eval/$run/report.html"
 }
 
-# A manifest that was accepted is kept: a new one would not hold the targets that have been made.
+# A manifest that was accepted is kept, so that a second call goes on where the first one was.
 # One that is there says nothing: snac-manifest writes it before it fails on too many rejects.
 make_manifest() { # make_manifest FOLDER OPTION...
     local manifests=$SNAC_ARTIFACTS/manifests audio

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch._dynamo.backends.debugging import aot_eager
 from training import manifest_of, small_recipe
 
 from snac_common.errors import Failure
@@ -81,16 +80,14 @@ FEW |= {"validation__segment_s": "0.2"}
 def test_every_block_runs_compiled_in_every_stage(
     voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what torch traces run as it is: to generate C++ for it would take minutes here."""
+    """With what torch traces run as it is; its gradients are the layers' own tests."""
     runs = 0
 
     def counted(graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
-        compiled = aot_eager(graph, inputs)
-
         def run(*arguments: Any) -> Any:
             nonlocal runs
             runs += 1
-            return compiled(*arguments)
+            return graph(*arguments)
 
         return run
 
