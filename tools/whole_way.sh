@@ -17,7 +17,7 @@ where it was. Results go to \$SNAC_ARTIFACTS, else ./artifacts.
   --device cpu         for all
   --limit N, --val-limit N   only N utterances, chosen by a hash of their ids, are encoded and
                        trained on
-  --max-reject-rate R  a step before training fails if more of its input is rejected [0.05]
+  --max-reject-rate R  a step fails if more of its input is rejected [0.05]
   anything else goes to snac-train: --epochs 6, --base MODEL, --set loss.stft_weight=2, ...
 
 example: tools/phase$1.sh ~/speech --gpus 0,1,2,3
