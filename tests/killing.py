@@ -57,12 +57,15 @@ class Surroundings:
         stdout: one that it writes to; by default its log.
         largest_file: bytes that a file may have, as if the disk were full then. Of the command
             itself, not of workers.
+        own_group: whether it leads a process group, to which its workers belong too: they are then
+            forked from a server of its own, which takes seconds to start.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
     stdin: Path | None = None
     stdout: Path | None = None
     largest_file: int | None = None
+    own_group: bool = False
 
 
 def start(
@@ -122,7 +125,11 @@ def run_two(arguments: Sequence[object], moment: Moment | None = None, *, log: P
 
 
 def start_two(
-    arguments: Sequence[object], moment: Moment | None = None, *, log: Path
+    arguments: Sequence[object],
+    moment: Moment | None = None,
+    *,
+    log: Path,
+    own_group: bool = False,
 ) -> list[ForkServerProcess]:
     """Start ``snac-train`` as two processes; the moment is the first one's."""
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
@@ -132,7 +139,9 @@ def start_two(
             arguments,
             moment if rank == 0 else None,
             log=log,
-            surroundings=Surroundings({**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}),
+            surroundings=Surroundings(
+                {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}, own_group=own_group
+            ),
         )
         for rank in range(2)
     ]
@@ -155,7 +164,10 @@ def _command(
     log: Path,
     around: Surroundings,
 ) -> None:
-    _share_fork_server(server)
+    if around.own_group:
+        os.setsid()
+    else:
+        _share_fork_server(server)
     os.environ.update(around.environment)
     for path, flags, descriptors in (
         (around.stdin or os.devnull, os.O_RDONLY, (0,)),
