@@ -261,7 +261,11 @@ def test_a_source_without_audio_is_a_usage_error(tmp_path: Path, source: str) ->
     assert not list(tmp_path.rglob("*.parquet"))
 
 
-@given(st.text(st.characters(exclude_characters="/\0"), min_size=1), st.floats(0, 1))
+# a lone surrogate is no file's name, but for those that stand for bytes that are no UTF-8
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(NAMES, st.floats(0, 1))
 def test_the_hash_split_depends_on_the_path_in_the_source_alone(name: str, ratio: float) -> None:
     place = Path(name)
     expected = "val" if hash_fraction(place.as_posix()) < ratio else "train"

@@ -53,13 +53,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_what_was_measured_is_not_measured_again(
     workplace: Workplace, model: Path, whole: dict[str, bytes], counted: list[int]
 ) -> None:
-    stopped = workplace.run(model, "--name", "again", "--samples", 1)
+    stopped = workplace.run(model, "--name", "stopped-once", "--samples", 1)
     assert stopped.exit_code == 130
-    assert not (workplace.root / "eval" / "again").exists()
-    folder = workplace.evaluate(model, "--name", "again", "--samples", 1)
+    assert not (workplace.root / "eval" / "stopped-once").exists()
+    folder = workplace.evaluate(model, "--name", "stopped-once", "--samples", 1)
     assert counted[4:] == [2, 3], "the first part was there"
     assert snapshot(folder) == whole
-    assert not unfinished(workplace, "again").exists()
+    assert not unfinished(workplace, "stopped-once").exists()
 
 
 def test_a_damaged_part_and_one_of_other_settings_are_measured_again(
