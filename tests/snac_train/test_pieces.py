@@ -163,3 +163,25 @@ def test_a_gpu_tries_its_largest_piece(
     chosen.choose(Trained.of("main", inputs.model, recipe), [epoch])
     assert chosen.of(epoch) == 8
     assert sizes == [12, 6, 3, 2]
+
+
+def test_what_one_rank_has_no_room_for_ends_all(
+    voices: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others would wait for a rank that failed alone."""
+    told: list[Failure | None] = []
+    processes = Processes("cpu")
+    monkeypatch.setattr(processes, "fail_together", told.append)
+    monkeypatch.setattr(pieces, "available_bytes", lambda *_: 10)
+    recipe = small_recipe()
+    inputs = open_inputs(recipe, voices, manifest_of(voices))
+    source = inputs.source(recipe)
+    chosen = pieces.Pieces(
+        0,
+        lambda tokens: source.dataset(Segments("train", tokens, Draws.for_epoch(0, 0))).silence(),
+        processes=processes,
+        log=print,
+    )
+    epoch = pieces.Epoch(1, 0, "main", 0.4, 38, 12, 1)
+    chosen.choose(Trained.of("main", inputs.model, recipe), [epoch])
+    assert [str(failure) for failure in told if failure]

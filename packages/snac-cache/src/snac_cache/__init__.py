@@ -1,16 +1,12 @@
 """Manifests of speech, cached SNAC codes in parquet, and the reader that training uses."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from snac_common.lazy_names import names_on_demand
 
 if TYPE_CHECKING:
     from snac_cache.store.code_store import CodeStore
 
 __all__ = ["CodeStore"]
 
-
-def __getattr__(name: str) -> Any:
-    if name != "CodeStore":
-        raise AttributeError(f"module 'snac_cache' has no attribute {name!r}")
-    from snac_cache.store.code_store import CodeStore
-
-    return CodeStore
+__getattr__ = names_on_demand(__name__, {"CodeStore": "snac_cache.store.code_store"})

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from snac_cache.work.workers import prepare_workers, run_alone, run_workers
+from snac_cache.work.workers import prepare_workers, run_workers
 from snac_common.console import note
 from snac_common.progress import progress
 from snac_eval.measure_utterance import Job, UtteranceMeasurer
@@ -24,12 +23,12 @@ class Measuring:
     parts: Parts
     devices: list[str]
 
-    def __call__(self, number: int, parts: Iterator[int], send: Callable[[Any], None]) -> None:
+    def __call__(self, number: int, parts: Iterator[int], send: Callable[[Any], object]) -> None:
         """Load the models, measure parts, and send 1 for each utterance."""
         self.work(UtteranceMeasurer(self.job, self.devices[number]), parts, send)
 
     def work(
-        self, measurer: UtteranceMeasurer, parts: Iterator[int], send: Callable[[Any], None]
+        self, measurer: UtteranceMeasurer, parts: Iterator[int], send: Callable[[Any], object]
     ) -> None:
         """Measure parts with models that are loaded."""
         for part in parts:
@@ -59,23 +58,8 @@ def measure_missing(measuring: Measuring, measurer: UtteranceMeasurer) -> None:
         return
     count = min(len(measuring.devices), len(missing))
     with progress(left, "evaluate", "utterances") as advance:
-
-        def receive(utterances: int) -> None:
-            advance(utterances)
-
         if count == 1:
-            task = partial(_alone, measuring, measurer)
-            run_alone(task, missing, receive)
+            measuring.work(measurer, iter(missing), advance)
         else:
             prepare_workers(__name__)
-            run_workers(measuring, missing, receive, count)
-
-
-def _alone(
-    measuring: Measuring,
-    measurer: UtteranceMeasurer,
-    number: int,
-    parts: Iterator[int],
-    send: Callable[[Any], None],
-) -> None:
-    measuring.work(measurer, parts, send)
+            run_workers(measuring, missing, advance, count)

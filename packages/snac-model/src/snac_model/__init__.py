@@ -3,8 +3,9 @@
 Names are resolved on first use, so that importing the package never imports torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from snac_common.lazy_names import names_on_demand
 
 if TYPE_CHECKING:
     from snac_common.errors import BadInput, Failure
@@ -92,8 +93,4 @@ __all__ = [
     "untrained",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'snac_model' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = names_on_demand(__name__, _HOMES)

@@ -3,8 +3,9 @@
 Names are resolved on first use, so that importing the package never imports torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from snac_common.lazy_names import names_on_demand
 
 if TYPE_CHECKING:
     from snac_train.recipe.load import load_recipe
@@ -14,18 +15,14 @@ if TYPE_CHECKING:
     from snac_train.training.objective import Objective
 
 _HOMES = {
-    "Objective": "training.objective",
-    "Recipe": "recipe.tables",
-    "Request": "session.train",
-    "Start": "session.run_setup",
-    "load_recipe": "recipe.load",
-    "train": "session.train",
+    "Objective": "snac_train.training.objective",
+    "Recipe": "snac_train.recipe.tables",
+    "Request": "snac_train.session.train",
+    "Start": "snac_train.session.run_setup",
+    "load_recipe": "snac_train.recipe.load",
+    "train": "snac_train.session.train",
 }
 
 __all__ = ["Objective", "Recipe", "Request", "Start", "load_recipe", "train"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'snac_train' has no attribute {name!r}")
-    return getattr(import_module(f"snac_train.{_HOMES[name]}"), name)
+__getattr__ = names_on_demand(__name__, _HOMES)

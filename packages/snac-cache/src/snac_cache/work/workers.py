@@ -22,7 +22,7 @@ from snac_common.tool import LESS_MEMORY
 
 # A task is called with the worker's number, an iterator of the items it takes, and a function that
 # sends a message to the parent. One thread may take items while another one sends.
-Task = Callable[[int, Iterator[Any], Callable[[Any], None]], None]
+Task = Callable[[int, Iterator[Any], Callable[[Any], object]], None]
 
 _NEXT, _MESSAGE, _DONE, _FAILED = "next", "message", "done", "failed"
 
@@ -33,13 +33,13 @@ def prepare_workers(module: str) -> None:
     forkserver.ensure_running()
 
 
-def run_alone(task: Task, items: Iterable[Any], receive: Callable[[Any], None]) -> None:
+def run_alone(task: Task, items: Iterable[Any], receive: Callable[[Any], object]) -> None:
     """Run the task over all items in this process."""
     task(0, iter(items), receive)
 
 
 def run_workers(
-    task: Task, items: Iterable[Any], receive: Callable[[Any], None], count: int
+    task: Task, items: Iterable[Any], receive: Callable[[Any], object], count: int
 ) -> None:
     """Run the task in ``count`` new processes that share the items; receive what they send.
 
@@ -69,7 +69,7 @@ def run_workers(
 def _serve(
     workers: dict[Connection, ForkServerProcess],
     items: Iterator[Any],
-    receive: Callable[[Any], None],
+    receive: Callable[[Any], object],
 ) -> None:
     """Hand out items and pass on messages until every worker has said that it is done."""
     running = set(workers)

@@ -1,9 +1,9 @@
 """The processes of a run, which share every batch and step together."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
@@ -13,6 +13,8 @@ from torch import nn
 from snac_cache.work.ranks import launcher_rank
 from snac_common.devices import choose_device, keep_freed_memory
 from snac_common.errors import BadInput, Failure
+
+Result = TypeVar("Result")
 
 PATIENCE = timedelta(hours=1)  # with a process that waits for a disk, before all are given up
 
@@ -80,6 +82,21 @@ class Processes:
     def from_main(self, value: Any) -> Any:
         """Return what the main process has as ``value``, in all of them."""
         return self.gather([value])[0]
+
+    def on_main(self, act: Callable[[], Result]) -> Result:
+        """Do something in the main process alone, and return in all of them what came of it.
+
+        Raises:
+            Failure: in all of them, if the main process met one.
+        """
+        failure, result = None, None
+        if self.is_main:
+            try:
+                result = act()
+            except Failure as error:
+                failure = error
+        self.fail_together(failure)
+        return self.from_main(result)
 
     def wait(self) -> None:
         """Wait until every process is here."""

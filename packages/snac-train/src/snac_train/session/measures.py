@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from snac_common.artifacts import BEST_FOLDERS
-from snac_common.errors import Failure
 from snac_model.loading import load
 from snac_train.data.inputs import Inputs
 from snac_train.data.unchanged_audio import check_unchanged
@@ -56,13 +55,8 @@ class Measures:
 
     def _prove(self, check: Callable[[], None]) -> None:
         """Check cached codes in the main process, and fail in all."""
-        failure = None
-        if self.inputs.cache and self.trainer.processes.is_main:
-            try:
-                check()
-            except Failure as error:
-                failure = error
-        self.trainer.processes.fail_together(failure)
+        if self.inputs.cache:
+            self.trainer.processes.on_main(check)
 
     def before(self) -> None:
         """Measure the untouched model, and its 24 kHz output resampled for a 48 kHz head."""

@@ -58,7 +58,7 @@ class Pieces:
         """Choose for the epochs of a stage.
 
         Raises:
-            Failure: if not even one segment fits.
+            Failure: in every process, if in one of them not even one segment fits.
         """
         if not epochs:
             return
@@ -75,11 +75,13 @@ class Pieces:
     def _choose(self, trained: Trained, epoch: Epoch, memory: StepMemory, available: int) -> None:
         items = -(-epoch.batch_size // self.processes.world_size)
         needed = memory.pieces(epoch.segment_tokens, items, available)
+        failure = None
         if needed is None and not self.asked:
-            raise Failure(
+            failure = Failure(
                 f"{self._in_words(memory, epoch, 1, available)}, and one segment is the least that "
                 "can be taken at once: give shorter ones (--segment-schedule), or more memory"
             )
+        self.processes.fail_together(failure)  # each has its own device
         needed = needed or items
         if self.asked:
             if needed > self.asked:

@@ -1,6 +1,5 @@
 """The first acts of a run: its folder, where it goes on from, and what it says about itself."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from snac_common.errors import Failure
 from snac_common.wandb_key import choose_mode
 from snac_train.data.inputs import Inputs
 from snac_train.distributed.processes import Processes
@@ -16,7 +14,7 @@ from snac_train.recipe.curriculum import Epoch, describe, segment_in_words
 from snac_train.recipe.tables import Recipe
 from snac_train.run.best_models import BestModels
 from snac_train.run.checkpoints.checkpoint import Checkpoint, check_whole, read_checkpoint
-from snac_train.run.checkpoints.compatibility import check_unchanged, merged
+from snac_train.run.checkpoints.compatibility import changed_fields, check_unchanged, merged
 from snac_train.run.checkpoints.rotation import Checkpoints
 from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder, now, process_started
@@ -45,16 +43,7 @@ class Start:
 
 def open_folder(folder: RunFolder, start: Start, processes: Processes) -> None:
     """Make or reopen a run's folder, once for all processes; raises Failure in all of them."""
-    failure = None
-    if processes.is_main:
-        try:
-            if start.resume:
-                folder.reopen()
-            else:
-                folder.create()
-        except Failure as error:
-            failure = error
-    processes.fail_together(failure)
+    processes.on_main(folder.reopen if start.resume else folder.create)
 
 
 def find_checkpoint(
@@ -65,15 +54,14 @@ def find_checkpoint(
     Raises:
         Failure: if it is damaged, or if the run has changed since.
     """
-    failure, path = None, None
-    if start.resume and processes.is_main:
-        try:
-            named, checkpoints = start.checkpoint, _checkpoints(folder, recipe)
-            path = check_whole(named) if named else checkpoints.newest_whole()
-        except Failure as error:
-            failure = error
-    processes.fail_together(failure)
-    path = processes.gather([path])[0]
+
+    def find() -> Path | None:
+        if not start.resume:
+            return None
+        named = start.checkpoint
+        return check_whole(named) if named else _checkpoints(folder, recipe).newest_whole()
+
+    path = processes.on_main(find)
     if path is None:
         return None
     checkpoint = read_checkpoint(path)
@@ -108,8 +96,8 @@ def rewind(
 
 def _scores_otherwise(state: dict[str, Any], recipe: Recipe) -> bool:
     """Say whether validation measures something else than when a checkpoint was written."""
-    now = json.loads(json.dumps(asdict(recipe)))
-    return any(state["recipe"][table] != now[table] for table in ("validation", "loss"))
+    changed = changed_fields(state["recipe"], asdict(recipe))
+    return any(name.startswith(("validation.", "loss.")) for name in changed)
 
 
 def record_start(

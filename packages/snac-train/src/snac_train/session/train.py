@@ -178,11 +178,9 @@ class _Run:
         """Say whether the run has been finished, and nothing has been added to its plan."""
         if not self.checkpoint or self.folder.state.get("state") != "finished":
             return False
-        position, epoch = (
-            self.checkpoint.state["tracker"]["position"],
-            self.checkpoint.state["epoch"],
-        )
-        taken = position["epoch_step"] == epoch["steps"]
+        state = self.checkpoint.state
+        position = state["tracker"]["position"]
+        taken = position["epoch_step"] == state["epoch"]["steps"]
         return taken and position["epoch"] == len(self.epochs)
 
     def _summary(self) -> dict[str, Any]:

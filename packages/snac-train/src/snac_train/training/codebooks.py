@@ -68,17 +68,11 @@ class CodebookKeeper:
 
     def _change(self, epoch: Epoch, change: "Change") -> None:
         """Change every level in the main process, and have the others take it over."""
-        failure = None
         quantizer = self.objective.model.quantizer
-        if self.processes.is_main:
-            try:
-                self._change_levels(epoch, change)
-            except Failure as error:
-                failure = error
-        self.processes.fail_together(failure)
+        self.processes.on_main(lambda: self._change_levels(epoch, change))
         if self.processes.world_size > 1:
             state = {name: value.cpu() for name, value in quantizer.state_dict().items()}
-            quantizer.load_state_dict(self.processes.gather([state])[0])
+            quantizer.load_state_dict(self.processes.from_main(state))
 
     @torch.no_grad()
     def _change_levels(self, epoch: Epoch, change: "Change") -> None:

@@ -1,6 +1,7 @@
 """Measuring a model: the same utterances, segments and noise each time, whatever the batch."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -24,31 +25,22 @@ from snac_train.training.objective import Losses, Objective, resampled_losses
 BATCHES_BETWEEN_WISHES = 8  # to ask the others is to wait for the device
 
 
+@dataclass(frozen=True)
 class Validator:
     """Measures objectives on the same segments each time, in float32 whatever trains.
 
-    Args:
+    Attributes:
         segments: those of ``Draws.for_validation``.
         reject: is told in every process of the utterances that none could read, in whose place
             others were measured.
     """
 
-    def __init__(
-        self,
-        segments: Segments,
-        readers: Readers,
-        batch_size: int,
-        *,
-        processes: Processes,
-        requests: Requests,
-        reject: Callable[[list[Reject]], None],
-    ) -> None:
-        self.segments = segments
-        self.readers = readers
-        self.batch_size = batch_size
-        self.processes = processes
-        self.requests = requests
-        self.reject = reject
+    segments: Segments
+    readers: Readers
+    batch_size: int
+    processes: Processes
+    requests: Requests
+    reject: Callable[[list[Reject]], None]
 
     @property
     def dataset(self) -> SegmentDataset:
@@ -123,29 +115,20 @@ class Validator:
             raise STOPS[stop]
 
 
+@dataclass(frozen=True)
 class Validators:
     """Makes validators of one run's utterances for any segment length.
 
-    Args:
+    Attributes:
         reject: as for Validator.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        inputs: Inputs,
-        readers: Readers,
-        *,
-        processes: Processes,
-        requests: Requests,
-        reject: Callable[[list[Reject]], None],
-    ) -> None:
-        self.recipe = recipe
-        self.inputs = inputs
-        self.readers = readers
-        self.processes = processes
-        self.requests = requests
-        self.reject = reject
+    recipe: Recipe
+    inputs: Inputs
+    readers: Readers
+    processes: Processes
+    requests: Requests
+    reject: Callable[[list[Reject]], None]
 
     def of(self, segment_s: float) -> Validator:
         """Return the validator with segments of about ``segment_s`` seconds.

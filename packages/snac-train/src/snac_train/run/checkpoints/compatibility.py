@@ -24,12 +24,11 @@ def check_unchanged(then: Tables, now: Tables, allowed: Iterable[str]) -> None:
     Raises:
         Failure: showing every other difference.
     """
-    before, after = _flat(then), _flat(now)
     permitted = set(allowed)
     differences = [
-        f"  {name}: {before.get(name)!r} -> {after.get(name)!r}"
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name) and not {name, name.partition(".")[0]} & permitted
+        f"  {name}: {before!r} -> {after!r}"
+        for name, (before, after) in changed_fields(then, now).items()
+        if not {name, name.partition(".")[0]} & permitted
     ]
     if differences:
         raise Failure(
@@ -37,6 +36,16 @@ def check_unchanged(then: Tables, now: Tables, allowed: Iterable[str]) -> None:
             "Go on with what it was, or name what may change: --allow-changed "
             + differences[0].partition(":")[0].strip()
         )
+
+
+def changed_fields(then: Tables, now: Tables) -> dict[str, tuple[Any, Any]]:
+    """Return what a field was and is, by ``table.field``, for each that has changed."""
+    before, after = _flat(then), _flat(now)
+    return {
+        name: (before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    }
 
 
 def _flat(tables: Tables) -> dict[str, Any]:
