@@ -11,6 +11,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from training import manifest_of, small_recipe
 from whole_runs import metrics, run
+from workplace import snapshot
 
 from snac_common.errors import Failure
 from snac_train.recipe.tables import Recipe
@@ -107,6 +108,27 @@ def test_nothing_changed_is_the_same_run(resume: Callable[..., Path], whole: Pat
 def test_an_epoch_that_has_begun_keeps_its_batches(resume: Callable[..., Path]) -> None:
     with pytest.raises(Failure, match=r"epoch 2 has begun \(1 of 3 steps\).*batch size 2 -> 1"):
         resume(4, curriculum__batch_size="1")
+
+
+@pytest.mark.parametrize("changed", ["curriculum__batch_size", "curriculum__warmup_epochs"])
+def test_what_is_refused_leaves_the_run_as_it_was(
+    whole: Path, voices: Path, tmp_path: Path, changed: str
+) -> None:
+    """So that it goes on without the setting that was refused."""
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    for checkpoint in folder.glob("checkpoints/step-*"):
+        if checkpoint.name > "step-00000004":
+            shutil.rmtree(checkpoint)
+    before = snapshot(folder)
+    recipe = small_recipe(**STEPS, **{changed: "3"})
+    start = Start(resume=True, allow_changed=("curriculum",))
+    with pytest.raises(Failure):
+        run(recipe, voices, folder, start=start)
+    assert snapshot(folder) == before
+    run(small_recipe(**STEPS), voices, folder, start=Start(resume=True))
+    for path in sorted(whole.glob("checkpoints/step-*/model.safetensors")):
+        assert (folder / path.relative_to(whole)).read_bytes() == path.read_bytes()
 
 
 def test_from_an_epochs_start_batches_may_change(resume: Callable[..., Path], whole: Path) -> None:

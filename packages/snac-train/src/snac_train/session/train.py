@@ -145,7 +145,10 @@ class _Run:
             may_skip=request.skip_non_finite,
         )
         self.measures = Measures(recipe, inputs, validators, self.trainer, folder)
+        if self.checkpoint:
+            self.trainer.restore(self.checkpoint)
         if not self.finished:
+            self.trainer.plan(self.epochs)  # what is refused there leaves the run as it was
             rewind(folder, self.checkpoint, recipe, self.trainer.best, rejects)
             record_start(
                 folder, recipe, inputs, epochs=self.epochs, processes=processes, facts=facts
@@ -154,15 +157,12 @@ class _Run:
 
     def execute(self) -> dict[str, Any]:
         """Measure, train, measure; return the summary."""
-        if self.checkpoint:
-            self.trainer.restore(self.checkpoint)
         if not self.finished:
             self._train()
         return self._summary()
 
     def _train(self) -> None:
         self.measures.unchanged()
-        self.trainer.plan(self.epochs)
         if self.checkpoint:
             position = self.trainer.tracker.position
             self.folder.log(f"going on after step {position.step}, in epoch {position.epoch}")
