@@ -54,7 +54,11 @@ class Readers:
         What an earlier call has not been asked for yet is forgotten.
         """
         self._requests.current = [BatchRequest(segments, positions) for positions in batches]
-        return iter(self._loader)
+        return self._held_for(iter(self._loader))
+
+    def _held_for(self, batches: Iterator[Batch | Failure]) -> Iterator[Batch | Failure]:
+        """Keep the workers while somebody takes batches: they end when these readers are gone."""
+        yield from batches
 
     def close(self) -> None:
         """End the workers; they ignore what would end them otherwise."""
