@@ -12,15 +12,16 @@ give_up() {
     exit 1
 }
 
-find_python() {
+find_python() { # any that makes an environment for uv, which brings the right one where it can
     local name
-    for name in python3 python3.13 python3.12 python3.11; do
-        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; then
             echo "$name"
             return
         fi
     done
-    give_up "no Python 3.11, 3.12 or 3.13 on PATH; install one and run this again"
+    give_up "no Python 3 with venv and pip on PATH; install one (on Debian and Ubuntu:" \
+        "apt install python3-venv) or uv itself, and run this again"
 }
 
 install_uv() {
@@ -28,8 +29,8 @@ install_uv() {
     python=$(find_python)
     say "installing uv into .uv/ with $("$python" --version); the system's packages stay as they are"
     "$python" -m venv --clear "$root/.uv" ||
-        give_up "$python has no working venv with pip; install it (on Debian and Ubuntu:" \
-            "apt install python3-venv) or install uv yourself, and run this again"
+        give_up "$python cannot make an environment in $root/.uv, see above; mend that, or" \
+            "install uv yourself, and run this again"
     "$root/.uv/bin/python" -m pip install --quiet --disable-pip-version-check uv ||
         give_up "pip could not install uv, see above; check the network (or pip's settings for" \
             "your package index) or install uv yourself, and run this again"
@@ -48,4 +49,8 @@ say "$(uv --version): installing what uv.lock says"
 # what was added to it stays: tools/test.sh's libraries, while its tests run the other tools
 uv sync --project "$root" --locked --inexact ||
     give_up "uv sync failed, see above; check the network and the disk (about 5 GB are needed)," \
-        "and that uv is recent; 'rm -r .venv' starts afresh; then run this again"
+        "that uv is recent, and that there is a Python from 3.11 to 3.14 (uv downloads one where" \
+        "the network allows it); 'rm -r .venv' starts afresh; then run this again"
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    say "done. In this shell, run: source .venv/bin/activate"
+fi

@@ -30,7 +30,7 @@ def test_without_python_and_uv_set_up_says_what_to_install(tmp_path: Path) -> No
     shutil.copytree(ROOT / "tools", tmp_path / "a project" / "tools")
     done = run(tmp_path / "a project" / "tools" / "setup.sh", PATH=str(tmp_path))
     assert done.returncode == 1
-    assert "no Python 3.11, 3.12 or 3.13 on PATH; install one" in done.stderr
+    assert "no Python 3 with venv and pip on PATH; install one" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["no such folder"], [".", "."], ["--help"]])

@@ -1,4 +1,4 @@
-"""Metrics that stand for listeners, from libraries of the extra ``snac-eval[perceptual]``.
+"""Metrics that stand for listeners, from libraries of the extras of ``snac-eval``.
 
 Each is imported when it is first asked for, is given what its standard wants, and says why where
 it has no value.
@@ -97,6 +97,7 @@ LIBRARIES = {
     "visqol_audio": ("visqol",),
     "dnsmos": ("onnxruntime", "speechmos"),
 }
+COMPILED = ("pesq", "visqol")  # libraries with an extra of their own, as they need a compiler
 
 
 def require_libraries(metrics: Sequence[str]) -> None:
@@ -104,9 +105,11 @@ def require_libraries(metrics: Sequence[str]) -> None:
     needed = dict.fromkeys(library for name in metrics for library in LIBRARIES[name])
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
+        extras = dict.fromkeys(name if name in COMPILED else "perceptual" for name in missing)
         raise Failure(
-            f"--perceptual {' '.join(metrics)} needs {', '.join(missing)}: install the extra "
-            "snac-eval[perceptual] (in a checkout: uv sync --group perceptual)."
+            f"--perceptual {' '.join(metrics)} needs {', '.join(missing)}: install "
+            f"snac-eval[{','.join(extras)}] (in a checkout: uv sync --group perceptual; PESQ and "
+            "ViSQOL need a C++ compiler)."
         )
 
 

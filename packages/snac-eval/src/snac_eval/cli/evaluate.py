@@ -63,7 +63,7 @@ snac-eval my-run --report-only --samples 20 --pick worst
     "--perceptual",
     multiple=True,
     type=click.Choice([*PERCEPTUAL, "all"]),
-    help="Compute this metric too; needs snac-eval[perceptual]. May be given several times.",
+    help="Compute this metric too; needs an extra of snac-eval. May be given several times.",
 )
 @click.option(
     "--ceiling", is_flag=True, help="Measure the reference too, as the best that is possible."
