@@ -13,7 +13,7 @@ from conftest import ROOT
 from training import write_voice
 
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text()
-# What the test puts in place of a model that must be downloaded, and of a recipe that takes minutes.
+# In place of a model that must be downloaded, and of a recipe that takes minutes.
 INSTEAD = {
     "model=hubertsiuzdak/snac_24khz": "model=builtin:speech-small",
     "--recipe small": "--recipe ../tiny.toml",
