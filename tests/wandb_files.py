@@ -13,8 +13,8 @@ def settle() -> None:
     wandb.teardown()
 
 
-def history(folder: Path) -> list[dict[str, Any]]:
+def history(folder: Path, run_id: str = "*") -> list[dict[str, Any]]:
     """Return every row logged by the offline runs in ``folder``, oldest first."""
     settle()
-    files = sorted(folder.glob("wandb/offline-run-*/*.wandb"))
+    files = sorted(folder.glob(f"wandb/offline-run-*/run-{run_id}.wandb"))
     return [row for file in files for row in read_history(file)]

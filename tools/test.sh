@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # Checks everything: lint, format, types, tests. Arguments go to pytest: tools/test.sh -k geometry
+# With --fast first, tests that train or start many processes are left out: about a minute.
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
 
+chosen=()
+if [ "${1:-}" = --fast ]; then
+    shift
+    chosen=(-m 'not slow')
+fi
 cd -- "$root"
 uv sync --quiet --locked --group perceptual ||
-    say "the perceptual metrics cannot be installed here (is there a C++ compiler?); their tests are skipped"
+    say "PESQ and ViSQOL cannot be installed here (is there a C++ compiler?); the tests of the" \
+        "perceptual metrics are skipped"
 uv run --no-sync ruff check .
 uv run --no-sync ruff format --check .
 uv run --no-sync mypy
-uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile "$@"
+uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile "${chosen[@]}" "$@"

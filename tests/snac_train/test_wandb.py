@@ -1,8 +1,10 @@
 """W&B offline holds what metrics.jsonl holds, and goes on with the same run."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import killing
 import pytest
@@ -12,13 +14,38 @@ from whole_runs import arguments
 
 from snac_eval.comparison.wandb_file import read_config
 
+STEP = "snac_train.training.stage:Stage.step"
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+
+
+def by_step(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what W&B shows of rows: one a step, the later one where a step was logged twice."""
+    shown = {row["_step"]: row for row in rows}
+    return [
+        {name: value for name, value in shown[step].items() if not name.startswith("_")}
+        for step in sorted(shown)
+    ]
+
+
+def expected(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows that the lines of metrics.jsonl make."""
+    rows = []
+    for line in map(json.loads, (folder / "metrics.jsonl").open()):
+        prefix = "" if line["kind"] == "train" else f"{line['kind']}/"
+        numbers = {prefix + name: value for name, value in line.items() if name != "kind"}
+        numbers.pop(prefix + "stage", None)
+        rows.append({**numbers, "samples_seen": line["samples_seen"]})
+    return rows
+
+
 SIZES = ("counts", "hours", "data")
 
 
-def test_it_holds_the_numbers_of_the_metrics(
-    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+def test_it_holds_the_numbers_of_the_metrics(voices: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     words = arguments(tmp_path, voices, "--wandb", "offline")
     moment = Moment("snac_train.training.stage:Stage.step", 5, number=signal.SIGTERM)
@@ -40,3 +67,34 @@ def test_it_holds_the_numbers_of_the_metrics(
     config = read_config(files[0])
     assert config["run"] == {name: run[name] for name in ("base", "base_sha256", "cache", *SIZES)}
     assert config["data"]["codes"] == "cached"
+
+
+@pytest.fixture
+def without_newest(voices: Path, tmp_path: Path) -> list[object]:
+    """Arguments of a run that was stopped after step 7, and goes on from epoch 2's end, step 6."""
+    often = ("--set", "tracking.log_every=1", "--set", "checkpoint.every_steps=0")
+    words = arguments(tmp_path, voices, "--wandb", "offline", *often)
+    stop = Moment(STEP, 7, number=signal.SIGTERM)
+    assert killing.run(words, stop, log=tmp_path / "log") == 143, (tmp_path / "log").read_text()
+    shutil.rmtree(tmp_path / "runs/one/checkpoints/step-00000007")
+    return words
+
+
+def test_steps_that_are_taken_again_are_the_same_steps_there(
+    without_newest: list[object], tmp_path: Path
+) -> None:
+    log, folder = tmp_path / "log", tmp_path / "runs/one"
+    assert killing.run([*without_newest, "--resume"], log=log) == 0, log.read_text()
+    rows = history(folder)
+    assert len(rows) == len(expected(folder)) + 2  # the validation after step 6, and step 7
+    assert by_step(rows) == expected(folder)
+
+
+def test_another_course_is_another_run_there(without_newest: list[object], tmp_path: Path) -> None:
+    log, folder = tmp_path / "log", tmp_path / "runs/one"
+    first = json.loads((folder / "run.json").read_text())["wandb_id"]
+    other = ("--set", "optimizer.clip=0.5", "--allow-changed", "optimizer")
+    assert killing.run([*without_newest, "--resume", *other], log=log) == 0, log.read_text()
+    second = json.loads((folder / "run.json").read_text())["wandb_id"]
+    assert first != second
+    assert by_step(history(folder, second)) == expected(folder)

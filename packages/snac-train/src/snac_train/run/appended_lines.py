@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from snac_common.errors import Failure
 from snac_common.files import flush_to_disk
@@ -14,11 +16,27 @@ class AppendedLines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._count: int | None = None
 
-    def append(self, fields: dict[str, object]) -> None:
-        """Add a line."""
+    def append(self, fields: dict[str, object]) -> int:
+        """Add a line, and return its number, from 0."""
+        number = self._counted()
         with told_when_full(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n")
+        self._count = number + 1
+        return number
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines there are."""
+        if self.path.exists():
+            with self.path.open(encoding="utf-8") as file:
+                yield from map(json.loads, file)
+
+    def _counted(self) -> int:
+        if self._count is None:
+            lines = self.path.read_bytes().count(b"\n") if self.path.exists() else 0
+            self._count = lines
+        return self._count
 
     def flushed(self) -> int:
         """Have the lines written to the disk, and return how many bytes they are."""
@@ -41,3 +59,4 @@ class AppendedLines:
             )
         if present:
             os.truncate(self.path, size)
+            self._count = None

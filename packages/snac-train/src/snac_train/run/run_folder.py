@@ -121,9 +121,9 @@ class RunFolder:
     def record(self, **fields: object) -> None:
         """Write one line of metrics."""
         if self.writes:
-            self.metrics.append(fields)
+            line = self.metrics.append(fields)
             if self.wandb:
-                self.wandb.log(fields)
+                self.wandb.log(fields, line)
 
     def update(self, **fields: Any) -> None:
         """Change fields of ``run.json``, those of ``RunState``."""

@@ -44,11 +44,13 @@ class WandbRun:
         )
         self._run.define_metric("*", step_metric=STEP_AXIS)
         self.id: str = self._run.id
-        self.where: str = self._run.url or str(Path(self._run.dir).parent)
+        offline = str(Path(self._run.dir).parent)
+        self.where: str = self._run.url if mode == "online" else offline
 
-    def log(self, fields: dict[str, Any]) -> None:
-        """Log the numbers of one line of metrics.jsonl.
+    def log(self, fields: dict[str, Any], line: int) -> None:
+        """Log the numbers of one line of metrics.jsonl, whose number is W&B's step.
 
+        So steps that are taken again after an interruption are the same steps there, too.
         Training's have their own names; others', which must not share a curve with them, the kind
         in front: ``48k/loss`` and ``val/48k/loss``.
         """
@@ -56,7 +58,7 @@ class WandbRun:
         numbers = {
             prefix + name: value for name, value in fields.items() if isinstance(value, int | float)
         }
-        self._run.log(numbers | {STEP_AXIS: fields[STEP_AXIS]})
+        self._run.log(numbers | {STEP_AXIS: fields[STEP_AXIS]}, step=line)
 
     def summarise(self, fields: dict[str, Any]) -> None:
         """Set what the run's summary says."""

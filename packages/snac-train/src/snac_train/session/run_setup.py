@@ -143,17 +143,27 @@ def record_start(
     folder.log(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
 
 
-def start_wandb(folder: RunFolder, recipe: Recipe, mode: str) -> None:
-    """Open the run in W&B, or go on with the one that it had."""
+def start_wandb(
+    folder: RunFolder, recipe: Recipe, mode: str, checkpoint: Checkpoint | None
+) -> None:
+    """Open the run in W&B, or go on with the one that it had.
+
+    A run that goes on with other settings is a new one there, as W&B never replaces a step; the
+    lines so far are logged to it first.
+    """
     if mode == "disabled" or not folder.writes:
         return
-    run_id = folder.state.get("wandb_id")
+    same = checkpoint and not changed_fields(checkpoint.state["recipe"], asdict(recipe))
+    run_id = folder.state.get("wandb_id") if same else None
     name, mode = folder.path.name, choose_mode(mode)
     facts = {fact: folder.state[fact] for fact in COMPARED}
     config = {**asdict(recipe), "run": facts}
     folder.wandb = WandbRun(
         mode, folder.path, name, config=config, tracking=recipe.tracking, run_id=run_id
     )
+    if folder.wandb.id != run_id:
+        for number, fields in enumerate(folder.metrics.read()):
+            folder.wandb.log(fields, number)
     folder.update(wandb_id=folder.wandb.id)
     folder.log(f"W&B ({mode}): {folder.wandb.where}")
 

@@ -153,7 +153,7 @@ class _Run:
             record_start(
                 folder, recipe, inputs, epochs=self.epochs, processes=processes, facts=facts
             )
-            start_wandb(folder, recipe, request.start.wandb)
+            start_wandb(folder, recipe, request.start.wandb, self.checkpoint)
 
     def execute(self) -> dict[str, Any]:
         """Measure, train, measure; return the summary."""
