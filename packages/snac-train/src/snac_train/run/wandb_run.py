@@ -45,7 +45,7 @@ class WandbRun:
         self._run.define_metric("*", step_metric=STEP_AXIS)
         self.id: str = self._run.id
         offline = str(Path(self._run.dir).parent)
-        self.where: str = self._run.url if mode == "online" else offline
+        self.where: str = (mode == "online" and self._run.url) or offline
 
     def log(self, fields: dict[str, Any], line: int) -> None:
         """Log the numbers of one line of metrics.jsonl, whose number is W&B's step.
