@@ -65,13 +65,13 @@ def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -
     art = ["--artifacts", tmp_path]
     found = succeed("snac_cache.cli.manifest", speech / "nathalie", *art)
     assert (found["train"], found["val"], found["rejects"]) == (396, 40, {"too_short": 4})
-    limits = ["--limit", 18, "--val-limit", 4]
+    limits = ["--limit", 12, "--val-limit", 2]
     succeed(
         "snac_cache.cli.cache", "--model", "builtin:speech-small", "--device", "cpu", *limits, *art
     )
     folder = "parse_path(filename)[-2]"
     splits = query(f"SELECT {folder}, count(*) FROM '{tmp_path}/codes/*/part-*.parquet' GROUP BY 1")
-    assert dict(splits) == {"train": 18, "val": 4}
+    assert dict(splits) == {"train": 12, "val": 2}
     trained = train(tmp_path, *QUICK)
     assert trained["best"]["48k"] < 0.95 * trained["baseline"]["48k"]
     judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", *art)
@@ -82,13 +82,12 @@ def test_the_true_size_trains_two_steps_on_real_files(tmp_path: Path, speech: Pa
     save(SNAC(**SNAC_24KHZ.to_dict()), tmp_path / "model")
     art = ["--artifacts", tmp_path]
     succeed("snac_cache.cli.manifest", speech / "nathalie", *art)
-    limits = ["--limit", 10, "--val-limit", 1]
+    limits = ["--limit", 4, "--val-limit", 1]
     cached = succeed(
         "snac_cache.cli.cache", "--model", tmp_path / "model", "--device", "cpu", *limits, *art
     )
-    assert cached["rows"] == 11
+    assert cached["rows"] == 5
     short = ["--epochs", 2, "--batch-size", 4, "--segment-schedule", "0.1,0.1,0.1,0.1"]
-    short += ["--limit", 4]  # a step of ten takes as long again, and shows no more
     short += ["--batch-multiplier", "1,1,1,1", "--set", "validation.segment_s=0.5"]
     trained = train(tmp_path, *short)
     assert trained["steps"] == 2

@@ -89,7 +89,7 @@ def test_its_codebooks_are_used(cached: Path) -> None:
 def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
     folders = [speech / source / "val" for source in SOURCES]
     words = map(
-        str, [sys.executable, ROOT / "tools/codec_figures.py", NAME, *folders, "--limit", 4]
+        str, [sys.executable, ROOT / "tools/codec_figures.py", NAME, *folders, "--limit", 2]
     )
     table = subprocess.run(list(words), capture_output=True, text=True, check=True).stdout
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
@@ -105,7 +105,7 @@ def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
 
 def test_codes_of_the_token_before_are_worse(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shift of 85 ms between codes and audio shows in the loss that phase 12 validates with."""
-    recipe = load_recipe(12, {"validation.segment_s": "1", "validation.limit": "40"}.items())
+    recipe = load_recipe(12, {"validation.segment_s": "1", "validation.limit": "16"}.items())
     inputs = open_inputs(recipe, cached / "codes", str(cached / "manifests"))
     processes = Processes("cpu")
     validators = Validators(
