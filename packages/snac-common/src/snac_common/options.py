@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from snac_common.choices import DeviceChoice
 from snac_common.errors import Failure
 
 DEFAULT_MODEL = "hubertsiuzdak/snac_24khz"
@@ -61,7 +62,7 @@ def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--device`` to a command."""
     return click.option(
         "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
+        type=DeviceChoice(["auto", "cpu", "cuda"]),
         default="auto",
         help="Where to compute; auto takes the GPU if there is one.",
     )(command)
