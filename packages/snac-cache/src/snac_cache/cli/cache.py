@@ -1,14 +1,19 @@
 """``snac-cache``: encode the manifests to codes."""
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from snac_cache.cli.options import rank_option
+from snac_cache.cli.options import detach_option, rank_option
 from snac_cache.encoding.request import GPU_BATCH_SECONDS, CacheRequest, Precision
+from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import check_gpus, this_rank
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
+from snac_common.files import check_writable
+from snac_common.jobs import recorded
 from snac_common.options import (
     artifacts_option,
     check_reject_rate,
@@ -21,6 +26,10 @@ from snac_common.options import (
 from snac_common.progress import progress
 from snac_common.tool import Tool
 
+if TYPE_CHECKING:
+    from snac_cache.encoding.build import CacheReport
+
+COMMAND = "snac-cache"
 RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again."
 
 
@@ -74,6 +83,7 @@ RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again
     help="Read finished parts to their last byte, and encode damaged ones again.",
 )
 @rank_option
+@detach_option
 @max_reject_rate_option
 def main(
     *,
@@ -95,6 +105,7 @@ def main(
     retry: bool,
     verify: bool,
     rank: str | None,
+    detach: bool,
     max_reject_rate: float,
 ) -> None:
     """Encode every utterance of the manifests once, into parquet that DuckDB queries.
@@ -109,24 +120,28 @@ def main(
 
     shared = this_rank(rank)
     check_gpus(gpus, shared)
+    places = Artifacts.at(artifacts)
+    folder = codes or places.codes
+    check_writable(folder)
+    if detach:
+        started = start_detached(COMMAND, sys.argv[1:], folder, places.root, shared)
+        print_summary(**started)
+        return
     if shared.world == 1 and workers != 1:
-        prepare_workers(
-            "snac_cache.encoding.encode_parts"
-        )  # takes seconds, and so do the next imports
+        prepare_workers("snac_cache.encoding.encode_parts")  # takes seconds, like what follows
 
     from snac_cache.encoding.build import build_cache
     from snac_cache.manifests.limit import sample
     from snac_cache.manifests.read import read_manifest
     from snac_common.devices import choose_workers, reading_threads
 
-    places = Artifacts.at(artifacts)
     rows = read_manifest(manifest or places.manifests)
     rows = {"train": sample(rows["train"], limit), "val": sample(rows["val"], val_limit)}
     devices = choose_workers(
         device, gpus, workers, local_rank=shared.local, alone=not shared.launched
     )
     request = CacheRequest(
-        folder=codes or places.codes,
+        folder=folder,
         model=model,
         devices=devices,
         precision=precision,
@@ -140,8 +155,15 @@ def main(
         batch_seconds=batch_seconds,
     )
     total = sum(table.num_rows for table in rows.values())
-    with progress(total, "encode", "utterances") as advance:
-        report = build_cache(rows, request, advance)
+    with recorded(COMMAND, folder, share(shared)) as work:
+        with progress(total, "encode", "utterances") as advance:
+            report = build_cache(rows, request, advance, work)
+        say(report, request)
+        check_reject_rate(report.rejects.total(), report.cached, max_reject_rate, RETRY)
+
+
+def say(report: "CacheReport", request: CacheRequest) -> None:
+    """Print where the codes are, and the summary."""
     note(f"codes in {request.folder}")
     print_summary(
         rows=report.rows,
@@ -154,7 +176,6 @@ def main(
         workers=request.devices,
         parts_left_to_other_ranks=report.parts_left,
     )
-    check_reject_rate(report.rejects.total(), report.cached, max_reject_rate, RETRY)
 
 
 if __name__ == "__main__":
