@@ -1,6 +1,6 @@
 """Options that mean the same in every command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +69,39 @@ def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check_reject_rate(
-    rejected: int, accepted: int, max_reject_rate: float, advice: str = ""
+    rejects: Mapping[str, int],
+    accepted: int,
+    max_reject_rate: float,
+    *,
+    where: Path | None = None,
+    advice: str = "",
 ) -> None:
     """Raise Failure if too much of the input was rejected; to be called when all is written.
 
-    ``advice`` says how what was rejected is tried again.
+    Args:
+        rejects: how many inputs were rejected, by reason.
+        where: the file or folder that says of each why.
+        advice: how what was rejected is tried again.
     """
+    rejected = sum(rejects.values())
     total = rejected + accepted
     if rejected > max_reject_rate * total:
+        by_number = sorted(rejects.items(), key=lambda item: (-item[1], item[0]))
+        reasons = ", ".join(f"{reason} {count}" for reason, count in by_number)
+        place = f"See {where}; mend" if where else "Mend"
         raise Failure(
             f"{rejected} of {total} inputs were rejected, more than --max-reject-rate "
-            f"{max_reject_rate:g} allows. The rejects say why; mend the input, or raise the limit. "
+            f"{max_reject_rate:g} allows: {reasons}. {place} the input, or raise the limit. "
             f"{advice}".rstrip()
         )
+
+
+def check_not_empty(count: int, doing: str, advice: str) -> None:
+    """Raise Failure if there is no input: a command that did nothing has not done its work.
+
+    Args:
+        doing: what it would have done, such as ``encode``.
+        advice: where to look, as a sentence.
+    """
+    if not count:
+        raise Failure(f"there is nothing to {doing}: {advice}")

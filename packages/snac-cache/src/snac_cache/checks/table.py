@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
-from snac_common.console import terminal_width, without_nan
+from snac_common.console import for_people, terminal_width, without_nan
 from snac_common.text_table import write_table
 
 
@@ -29,7 +29,7 @@ def json_object(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
 
 
 def _write_for_people(names: Sequence[str], rows: Iterable[Sequence[Any]], output: IO[str]) -> None:
-    write_table(names, rows, output, terminal_width() if output.isatty() else None)
+    write_table(names, rows, output, terminal_width() if for_people(output) else None)
 
 
 WRITERS = {"table": _write_for_people, "csv": write_csv, "jsonl": write_json_lines}

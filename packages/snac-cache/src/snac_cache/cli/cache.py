@@ -16,6 +16,7 @@ from snac_common.files import check_writable
 from snac_common.jobs import recorded
 from snac_common.options import (
     artifacts_option,
+    check_not_empty,
     check_reject_rate,
     codes_option,
     device_option,
@@ -135,8 +136,14 @@ def main(
     from snac_cache.manifests.read import read_manifest
     from snac_common.devices import choose_workers, reading_threads
 
-    rows = read_manifest(manifest or places.manifests)
-    rows = {"train": sample(rows["train"], limit), "val": sample(rows["val"], val_limit)}
+    where = manifest or str(places.manifests)
+    rows = read_manifest(where)
+    rows = {
+        "train": sample(rows["train"], limit or None),
+        "val": sample(rows["val"], val_limit or None),
+    }
+    total = sum(table.num_rows for table in rows.values())
+    check_not_empty(total, "encode", f"the manifest {where} has no utterance.")
     devices = choose_workers(
         device, gpus, workers, local_rank=shared.local, alone=not shared.launched
     )
@@ -154,12 +161,14 @@ def main(
         read_threads=read_threads or reading_threads(len(devices) * shared.local_world),
         batch_seconds=batch_seconds,
     )
-    total = sum(table.num_rows for table in rows.values())
     with recorded(COMMAND, folder, share(shared)) as work:
         with progress(total, "encode", "utterances") as advance:
             report = build_cache(rows, request, advance, work)
         say(report, request)
-        check_reject_rate(report.rejects.total(), report.cached, max_reject_rate, RETRY)
+        rejects = folder / "rejects"
+        check_reject_rate(
+            report.rejects, report.cached, max_reject_rate, where=rejects, advice=RETRY
+        )
 
 
 def say(report: "CacheReport", request: CacheRequest) -> None:

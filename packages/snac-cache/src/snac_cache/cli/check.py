@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from snac_common.artifacts import Artifacts
-from snac_common.console import print_summary
+from snac_common.console import for_people, note, print_summary, terminal_width
 from snac_common.errors import Failure
 from snac_common.options import artifacts_option, codes_option
 from snac_common.tool import Tool
@@ -38,8 +38,7 @@ snac-check --sql "SELECT split, sum(duration_s) / 3600 AS hours FROM codes GROUP
     "--format",
     "how",
     type=click.Choice(["table", "csv", "jsonl"]),
-    default="table",
-    help="Format of the answer to --sql.",
+    help="Format of the answer to --sql. [default: table on a terminal, else jsonl]",
 )
 @click.option(
     "--max-rows",
@@ -55,7 +54,7 @@ def main(
     checks_dir: Path | None,
     as_json: bool,
     sql: str | None,
-    how: str,
+    how: str | None,
     max_rows: int | None,
 ) -> None:
     """Check cached codes: each check is an SQL query that returns the offending rows.
@@ -65,23 +64,33 @@ def main(
     token_counts, token_lists; and for results beside the cache: metrics, eval, training.
     """
     from snac_cache.checks.question import answer, read_sql
-    from snac_cache.checks.report import summary, write_codebooks, write_report
+    from snac_cache.checks.report import summary, what_was_found, write_codebooks, write_report
     from snac_cache.checks.runner import load_checks, run_checks
     from snac_cache.checks.views import open_views
 
     query = None if sql is None else read_sql(sql)
     checks = load_checks(checks_dir, only)
     places = Artifacts.at(artifacts)
-    with open_views(codes or places.codes, manifest or places.manifests, places.root) as views:
+    with open_views(
+        codes or places.codes,
+        manifest or places.manifests,
+        places.root,
+        without_codes=query is not None,
+    ) as views:
         if query is not None:
             rows = answer(views, query, how, max_rows, sys.stdout)
             print_summary(to_stderr=True, rows=rows)
             return
         outcomes = list(run_checks(views, checks))
-        if not as_json:
-            write_report(outcomes, sys.stdout)
-            write_codebooks(views, sys.stdout)
-    print_summary(**summary(outcomes, details=as_json))
+        if for_people() and not as_json:
+            write_report(outcomes, terminal_width(), sys.stdout)
+            write_codebooks(views, terminal_width(), sys.stdout)
+            details = False
+        else:
+            for found in what_was_found(outcomes):
+                note(found)
+            details = True
+    print_summary(**summary(outcomes, details=details))
     if failed := [outcome.check.name for outcome in outcomes if outcome.result == "fail"]:
         raise Failure(
             f"the cache fails {len(failed)} of {len(outcomes)} checks: {', '.join(failed)}"

@@ -16,6 +16,7 @@ from snac_common.files import check_writable
 from snac_common.jobs import recorded
 from snac_common.options import (
     artifacts_option,
+    check_not_empty,
     check_reject_rate,
     device_option,
     manifest_option,
@@ -146,6 +147,7 @@ def main(
         verify=verify,
     )
     total = sum(table.num_rows for table in rows.values())
+    check_not_empty(total, "upsample", f"the manifest {where} has no utterance.")
     with recorded(COMMAND, made, share(shared)) as work:
         with progress(total, "upsample", "utterances") as advance:
             report = make_targets(rows, request, advance, work)
@@ -167,7 +169,13 @@ def main(
             workers=request.devices,
             parts_left_to_other_ranks=report.parts_left,
         )
-        check_reject_rate(report.rejects.total(), report.targets, max_reject_rate, RETRY)
+        check_reject_rate(
+            report.rejects,
+            report.targets,
+            max_reject_rate,
+            where=folder / "rejects.parquet",
+            advice=RETRY,
+        )
 
 
 def _devices(
