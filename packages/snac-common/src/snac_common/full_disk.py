@@ -34,9 +34,16 @@ def told_when_full(path: Path) -> Iterator[None]:
         raise Failure(_full(path, reason)) from error
 
 
+def reason_of(error: Exception) -> str:
+    """Say why something failed, without Python's or a library's words for what the system says."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error)
+
+
 def in_words(error: OSError) -> str:
     """Say what the system refused, to which file and, of a disk, what to do about it."""
-    reason = error.strerror or str(error)
+    reason = reason_of(error)
     if error.filename is None:
         return reason
     path = Path(os.fsdecode(error.filename))
@@ -60,7 +67,7 @@ def _reason(error: Exception) -> str | None:
     Libraries that are not loaded have raised nothing, so none is imported here.
     """
     if isinstance(error, OSError):
-        return (error.strerror or str(error)) if error.errno in _FULL else None
+        return reason_of(error) if error.errno in _FULL else None
     if isinstance(error, _loaded("soundfile", "LibsndfileError")):
         is_system = getattr(error, "code", None) == _SYSTEM_ERROR
         return "the system refused to write more" if is_system else None
