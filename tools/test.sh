@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Checks everything: lint, format, types, tests. Arguments go to pytest: tools/test.sh -k geometry
+source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
 
 cd -- "$root"
