@@ -18,7 +18,8 @@ def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--artifacts",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Artifact root. [default: $SNAC_ARTIFACTS, else ./artifacts]",
+        help="Folder that all commands read from and write to. [default: $SNAC_ARTIFACTS, else "
+        "./artifacts]",
     )(command)
 
 
@@ -28,7 +29,7 @@ def codes_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--codes",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Cached codes, with train/ and val/. [default: ARTIFACTS/codes]",
+        help="Folder of the cached codes, which holds train/ and val/. [default: ARTIFACTS/codes]",
     )(command)
 
 
@@ -37,7 +38,8 @@ def manifest_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--manifest",
         metavar="PATH",
-        help="Folder of manifests, one file, or - for JSON lines. [default: ARTIFACTS/manifests]",
+        help="Folder of manifests, one of its files, or - for JSON lines on standard input. "
+        "[default: ARTIFACTS/manifests]",
     )(command)
 
 
@@ -47,15 +49,19 @@ def max_reject_rate_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--max-reject-rate",
         type=click.FloatRange(0, 1),
         default=0.05,
-        help="Fail if more than this share of the input is rejected.",
+        metavar="SHARE",
+        help="Fail if more than this share of the input is rejected. The rest is written all the "
+        "same.",
     )(command)
 
 
 def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--model`` to a command."""
-    return click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")(
-        command
-    )
+    return click.option(
+        "--model",
+        default=DEFAULT_MODEL,
+        help="Model to use: a Hub id, a folder, or builtin:NAME, which needs no network.",
+    )(command)
 
 
 def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +70,7 @@ def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--device",
         type=DeviceChoice(["auto", "cpu", "cuda"]),
         default="auto",
-        help="Where to compute; auto takes the GPU if there is one.",
+        help="Device to compute on; auto takes the GPU if there is one, else the CPU.",
     )(command)
 
 

@@ -43,6 +43,8 @@ class Tool(click.Command):
         for option in self.params:
             if type(option.type) is click.Choice:
                 option.type = NearestChoice(option.type.choices)
+            if isinstance(option, click.Option) and _shows_no_default(option):
+                option.help = f"{option.help} [default: none]"
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options; where there is no room for two columns, texts below their names."""
@@ -112,6 +114,13 @@ class Tool(click.Command):
             _end(f"error: {in_words(error)}", 1)
         except MemoryError as error:
             _end(f"error: out of memory ({error}). {LESS_MEMORY}", 1)
+
+
+def _shows_no_default(option: click.Option) -> bool:
+    """Say whether an option takes a value, has none by default, and its help does not say so."""
+    shown = "[default: " in (option.help or "") or "[recipe: " in (option.help or "")
+    there = isinstance(option.default, str | int | float)
+    return not (option.is_flag or option.required or shown or there)
 
 
 def _quiet_option() -> click.Option:

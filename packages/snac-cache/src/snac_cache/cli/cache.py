@@ -31,57 +31,84 @@ if TYPE_CHECKING:
     from snac_cache.encoding.build import CacheReport
 
 COMMAND = "snac-cache"
+EXAMPLE = """snac-cache --gpus 0,1,2,3
+snac-manifest ~/speech -o - | shuf -n 1000 | snac-cache --manifest -
+"""
 RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again."
 
 
-@click.command(cls=Tool, example="snac-cache --gpus 0,1,2,3")
+@click.command(cls=Tool, example=EXAMPLE)
 @artifacts_option
 @manifest_option
 @codes_option
 @model_option
 @device_option
-@click.option("--gpus", metavar="0,1,...", help="One worker process on each of these GPUs.")
-@click.option("--workers", type=click.IntRange(1), help="CPU processes. [default: one a core]")
+@click.option(
+    "--gpus",
+    metavar="0,1,...",
+    help="Start one worker process on each of these GPUs. [default: one GPU, if there is one]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of processes, on a CPU. [default: one for each core]",
+)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "tf32", "bf16"]),
     default="fp32",
-    help="Arithmetic of the encoder. With tf32 and bf16 some tokens differ from those of fp32. In "
-    "any precision, on any device, a sample is encoded again by itself in fp32; the share of equal "
-    "tokens is recorded, and snac-check fails below 0.99.",
+    help="Arithmetic of the encoder. tf32 and bf16 are faster on a GPU, and some tokens differ "
+    "from those of fp32: a sample is always encoded again in fp32, and snac-check fails if less "
+    "than 99 % of its tokens are equal.",
 )
 @click.option(
     "--read-threads",
     type=click.IntRange(1),
-    help="Threads that read audio ahead, for each worker. [default: its share of the cores]",
+    metavar="N",
+    help="Number of threads with which each worker reads audio ahead. [default: its share of the "
+    "cores]",
 )
 @click.option(
     "--batch-seconds",
     type=click.FloatRange(1),
+    metavar="SECONDS",
     default=GPU_BATCH_SECONDS,
-    help="Seconds of audio that a GPU encodes at once, at most. Where memory does not suffice, "
-    "batches become smaller by themselves.",
+    help="Most seconds of audio that a GPU encodes at once. If memory does not suffice, batches "
+    "become smaller by themselves.",
 )
 @click.option(
     "--part-rows",
     type=click.IntRange(1),
-    help="Rows in a part. [default: a 16th of the split, 32 to 4096]",
+    metavar="N",
+    help="Number of utterances in a part, which is encoded as a whole. [default: a 16th of the "
+    "split, 32 to 4096]",
 )
 @click.option(
-    "--limit", type=click.IntRange(0), help="Only N train rows, chosen by a hash of their ids."
+    "--limit",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    help="Encode only N train utterances, chosen by a hash of their ids; 0 means all.",
 )
 @click.option(
-    "--val-limit", type=click.IntRange(0), help="Only N val rows, chosen by a hash of their ids."
+    "--val-limit",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    help="Encode only N val utterances, chosen by a hash of their ids; 0 means all.",
 )
-@click.option("--overwrite", is_flag=True, help="Delete the cache that is there.")
+@click.option("--overwrite", is_flag=True, help="Delete the cache that is there, and start anew.")
 @click.option(
-    "--append", is_flag=True, help="Encode what the manifest has in addition to what is cached."
+    "--append",
+    is_flag=True,
+    help="Encode the utterances that the manifest has in addition to those of the cache.",
 )
 @click.option("--retry", is_flag=True, help="Encode parts that hold rejects again.")
 @click.option(
     "--verify",
     is_flag=True,
-    help="Read finished parts to their last byte, and encode damaged ones again.",
+    help="Read finished parts to their last byte, and encode those again that are damaged.",
 )
 @rank_option
 @detach_option
@@ -99,8 +126,8 @@ def main(
     read_threads: int | None,
     batch_seconds: float,
     part_rows: int | None,
-    limit: int | None,
-    val_limit: int | None,
+    limit: int,
+    val_limit: int,
     overwrite: bool,
     append: bool,
     retry: bool,
@@ -109,13 +136,14 @@ def main(
     detach: bool,
     max_reject_rate: float,
 ) -> None:
-    """Encode every utterance of the manifests once, into parquet that DuckDB queries.
+    """Encode every utterance of the manifests once, into parquet files that DuckDB can query.
 
-    Run again after an interruption: finished parts are kept. Run again with a manifest that says
-    other things of the same files, and only parts whose audio was replaced are encoded again. Files
-    that cannot be encoded are rows of codes/rejects with their reason. Under torchrun, accelerate
-    launch or srun, in a Slurm array, or with --rank, several processes share the parts, on one
-    machine or on several.
+    After an interruption, give the same command again: finished parts are kept. If the manifest
+    has changed since, only parts whose audio was replaced are encoded again. Each file that cannot
+    be encoded is a row of codes/rejects with its reason.
+
+    Several processes share the work under torchrun, accelerate launch or srun, in a Slurm array, or
+    with --rank, on one machine or on several.
     """
     from snac_cache.work.workers import prepare_workers
 

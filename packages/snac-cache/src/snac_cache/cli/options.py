@@ -21,6 +21,6 @@ def rank_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--rank",
         metavar="NUMBER/WORLD",
-        help="Do only this share of the parts, such as 0/16 to 15/16. [default: what torchrun, "
-        "accelerate launch, srun or a Slurm array says]",
+        help="Do only one share of the parts, such as 3/16 for the fourth of sixteen. [default: "
+        "what torchrun, accelerate launch, srun or a Slurm array says]",
     )(command)

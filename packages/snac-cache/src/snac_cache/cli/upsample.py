@@ -47,7 +47,12 @@ snac-upsample --engine resample --workers 4
     metavar="DIR",
     help="Folder for the targets. [default: ARTIFACTS/audio48k]",
 )
-@click.option("--engine", type=click.Choice(ENGINES), default=SIDON)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=SIDON,
+    help="What makes a target of a source below 48 kHz.",
+)
 @click.option("--sidon-feature-extractor", metavar="FILE", help="TorchScript. [default: the Hub's]")
 @click.option("--sidon-decoder", metavar="FILE", help="TorchScript. [default: the Hub's]")
 @click.option(
