@@ -6,13 +6,15 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 import numpy as np
 import soundfile
-from click.testing import CliRunner, Result
+from click.testing import CliRunner, Result, _NamedTextIOWrapper
 
 from snac_cache.work.lock import NAME, PLANNING
+from snac_common.jobs import state_file
 
 
 def write_tone(path: Path, seconds: float, rate: int = 48000, channels: int = 1) -> None:
@@ -56,9 +58,17 @@ def query(sql: str) -> list[tuple[Any, ...]]:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file below a folder but its locks, by its path."""
+    """Return the bytes of every file below a folder but its locks and states, by its path."""
     return {
         os.fspath(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (NAME, PLANNING)
+        if path.is_file() and path.name not in (NAME, PLANNING, state_file(path).name)
     }
+
+
+def on_a_terminal(module: str, *arguments: object, columns: int = 80) -> Result:
+    """Run a command as ``run`` does, with all three streams on a terminal."""
+    here = {"COLUMNS": str(columns)}
+    terminal = patch.object(_NamedTextIOWrapper, "isatty", lambda self: True)
+    with terminal, patch.dict(os.environ, here):
+        return run(module, *arguments)

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Measure what is claimed: each row beside what a user would pick instead, in one run.
+# Measures what is claimed, each row beside what a user would pick instead:
 #   tools/bench.sh [--scale] [FOLDER] [--device cuda]
-# FOLDER: speech; default ../shared/speech/nathalie. --scale: also a cache of 3.5 million
-# utterances, which takes minutes and 8 GB of temporary files.
-# --device cuda: encoding and training steps on the GPU, in every precision.
-# Prints Markdown; docs/benchmarks.md holds results with their hardware.
+# FOLDER holds speech; by default it is ../shared/speech/nathalie.
+# --scale also fabricates a cache of 3.5 million utterances, which takes minutes and 8 GB.
+# --device cuda measures encoding and training steps on the GPU, in every precision.
+# It prints Markdown; docs/benchmarks.md holds results with their hardware.
 set -euo pipefail
+source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 cd "$(dirname "$0")/.."
 source tools/setup.sh
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Gets the environment ready: finds or installs uv, then installs what uv.lock says into .venv/.
-# Run it, or source it: it leaves the folder of the project in $root, and uv on PATH.
+# Gets the environment ready: tools/setup.sh
+# It finds uv or installs it into .uv/, then installs what uv.lock says into .venv/. The system's
+# packages stay as they are. Other tools source it: it leaves the project's folder in $root, and uv
+# on PATH.
 set -euo pipefail
+source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 

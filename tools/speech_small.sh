@@ -2,6 +2,7 @@
 # Makes builtin:speech-small and its figures: tools/speech_small.sh SPEECH
 # SPEECH holds nathalie, kerstin and klettres, each with train/ and val/. Hours on two CPU cores.
 set -euo pipefail
+source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 
 if [ $# -ne 1 ] || [ ! -d "$1/nathalie/train" ] || [ ! -d "$1/kerstin/train" ]; then
     echo "usage: tools/speech_small.sh SPEECH   (a folder with nathalie/, kerstin/ and klettres/)" >&2

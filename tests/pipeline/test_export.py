@@ -261,7 +261,7 @@ def test_a_folder_that_is_there_is_replaced_only_when_asked_and_if_it_is_an_expo
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "is no run"),
+        (["nothing"], "there is no run nothing"),
         (["10", "--best", "24k"], "only by combined"),
         (["10", "--push", "no slash"], "--push"),
         (["10", "--push", "name"], "USER/NAME"),

@@ -23,7 +23,7 @@ from damages import (
     rewrite_manifest,
 )
 from made_cache import with_values, write_cache
-from workplace import last_line, run, succeed, write_tone
+from workplace import last_line, on_a_terminal, run, succeed, write_tone
 
 from snac_cache.checks.runner import PACKAGED
 
@@ -47,8 +47,19 @@ def test_a_clean_cache_passes_every_check(clean: Path) -> None:
     assert {name: entry["result"] for name, entry in found.items()} == dict.fromkeys(
         DAMAGES, "pass"
     )
-    counts = last_line(run(CHECK, "--artifacts", clean))
-    assert counts == {"pass": len(DAMAGES), "warn": 0, "fail": 0}
+    counts = {"pass": len(DAMAGES), "warn": 0, "fail": 0}
+    assert last_line(on_a_terminal(CHECK, "--artifacts", clean)) == counts
+
+
+def test_a_table_is_for_people_and_json_for_programs(clean: Path) -> None:
+    piped = run(CHECK, "--artifacts", clean)
+    assert len(json.loads(piped.stdout)["checks"]) == len(DAMAGES)
+    for columns in (40, 80):
+        shown = on_a_terminal(CHECK, "--artifacts", clean, columns=columns).stdout
+        table, _ = shown.split("\n\n", 1)
+        assert table.startswith("check ")
+        assert max(map(len, table.splitlines())) <= columns
+    assert "checks" in last_line(on_a_terminal(CHECK, "--json", "--artifacts", clean))
 
 
 def test_every_check_has_its_damage() -> None:

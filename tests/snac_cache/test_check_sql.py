@@ -16,6 +16,7 @@ class Watched:
     """An answer of many rows, which must be written before more are asked for."""
 
     description = (("n",),)
+    lacking = None
 
     def __init__(self, output: io.StringIO, how: str) -> None:
         self.output = output

@@ -93,7 +93,7 @@ def test_success_ends_in_one_json_line_on_stdout(probe: list[str]) -> None:
     [
         ("fail", 1, "error: the disk is full: delete something\n"),
         ("bad", 2, "error: no such thing as --how bad\n"),
-        ("missing", 1, "error: [Errno 2] No such file or directory: '/no/such/file'\n"),
+        ("missing", 1, "error: /no/such/file: No such file or directory\n"),
     ],
 )
 def test_failures_are_one_message_and_an_exit_code(

@@ -9,13 +9,14 @@ from whole_runs import settings
 from workplace import run, succeed
 
 from snac_common.errors import Failure
+from snac_common.processes import process_started
 from snac_model import load
 from snac_train.commands.busy_gpus import check_gpus
 from snac_train.commands.preflight import bytes_to_write, check_disk
 from snac_train.data.inputs import with_heads
 from snac_train.recipe.load import load_recipe
 from snac_train.run.checkpoints.checkpoint import read_checkpoint
-from snac_train.run.run_folder import RunFolder, process_started
+from snac_train.run.run_folder import RunFolder
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 

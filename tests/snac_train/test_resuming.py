@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from killing import Moment
 from whole_runs import arguments
 
+from snac_common.processes import process_started
 from snac_model import load
 from snac_model.dual_head import DualHeadSNAC
 from snac_train.cli.train import main
-from snac_train.run.run_folder import process_started
 
 
 def snac_train(*words: object) -> Result:

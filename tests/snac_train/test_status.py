@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from workplace import last_line, run, succeed
+from workplace import last_line, on_a_terminal, run, succeed
 
-from snac_common.artifacts import METRICS, STATE
+from snac_common.artifacts import METRICS, STATE, Artifacts
+from snac_common.processes import GENTLY, end_process, process_started
 from snac_train.commands import stop
 from snac_train.commands.status import find_runs, log_tail, read_status
-from snac_train.commands.status_table import duration, write_details, write_overview
-from snac_train.run.run_folder import RunFolder, process_started
+from snac_train.commands.status_table import duration, write_details, write_runs
+from snac_train.run.run_folder import RunFolder
 
 TRAIN = {"kind": "train", "step": 40, "epoch": 2, "samples_seen": 400, "stage": "main"}
 TRAIN |= {"loss": 1.25, "samples_per_s": 20.0, "gpu_memory_gb": 31.5}
@@ -104,7 +105,7 @@ def test_no_cut_and_no_rubbish_in_the_files_is_fatal(cut: int, rubbish: bytes) -
             whole = (path / name).read_bytes()
             (path / name).write_bytes(whole[: len(whole) - cut] + rubbish)
         status = read_status(path)
-        write_overview([status], 80, io.StringIO())
+        write_runs([status], 80, io.StringIO())
         write_details(status, io.StringIO())
 
 
@@ -118,7 +119,7 @@ def test_no_value_of_another_type_is_fatal(value: object) -> None:
                 file.write(json.dumps(dict.fromkeys(line, value) | {"kind": "train"}) + "\n")
         (path / STATE).write_text(json.dumps(dict.fromkeys(folder.state, value)))
         status = read_status(path)
-        write_overview([status], 80, io.StringIO())
+        write_runs([status], 80, io.StringIO())
         write_details(status, io.StringIO())
 
 
@@ -149,7 +150,7 @@ def test_a_table_is_no_wider_than_the_terminal(width: int, steps: int, name: str
         status = read_status(path)
     runs = [status, replace(status, run=name, step=steps, seconds_left=float(steps))]
     output = io.StringIO()
-    write_overview(runs, width, output)
+    write_runs(runs, width, output)
     lines = output.getvalue().splitlines()
     names = lines[0].split()
     assert names[:2] == ["run", "state"]
@@ -165,12 +166,12 @@ def test_durations_are_said_in_two_units() -> None:
 
 def test_the_newest_run_comes_first_and_other_files_are_no_runs(tmp_path: Path) -> None:
     for number, name in enumerate(("first", "second")):
-        write_run(tmp_path / name)
-        for path in (tmp_path / name).iterdir():
+        write_run(tmp_path / "runs" / name)
+        for path in (tmp_path / "runs" / name).iterdir():
             os.utime(path, (1000 + number, 1000 + number))
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "first.pid").write_text("1\n")
-    assert [path.name for path in find_runs(tmp_path)] == ["second", "first"]
+    (tmp_path / "runs/empty").mkdir()
+    (tmp_path / "runs/first.pid").write_text("1\n")
+    assert [path.name for path in find_runs(Artifacts(tmp_path))] == ["second", "first"]
 
 
 def test_the_log_is_the_one_that_was_written_last(tmp_path: Path) -> None:
@@ -186,15 +187,16 @@ def test_the_command_shows_all_runs_one_or_lines_for_programs(tmp_path: Path) ->
     assert succeed("snac_train.cli.status", *art) == {"runs": 0, "states": {}}
     write_run(tmp_path / "runs/one")
     write_run(tmp_path / "runs/two").end("finished")
-    shown = run("snac_train.cli.status", *art)
+    shown = on_a_terminal("snac_train.cli.status", *art)
     assert {"one", "two", "2/4", "1.2500"} <= set(shown.stdout.split())
     assert last_line(shown) == {"runs": 2, "states": {"running": 1, "finished": 1}}
-    lines = run("snac_train.cli.status", "--json", *art).stdout.splitlines()[:-1]
-    assert {json.loads(line)["run"]: json.loads(line)["step"] for line in lines} == {
-        "one": 50,
-        "two": 50,
-    }
-    detailed = run("snac_train.cli.status", "--run", "one", "--log", 1, *art).stdout
+    lines = list(map(json.loads, run("snac_train.cli.status", *art).stdout.splitlines()))
+    assert {line["run"]: line["step"] for line in lines[:-1]} == {"one": 50, "two": 50}
+    asked = on_a_terminal("snac_train.cli.status", "--json", *art).stdout.splitlines()
+    assert len(list(map(json.loads, asked))) == 3
+    (one, _) = run("snac_train.cli.status", "--run", "one", "--log", 1, *art).stdout.splitlines()
+    assert json.loads(one)["log"][0].endswith("epoch 2 is the best so far")
+    detailed = on_a_terminal("snac_train.cli.status", "--run", "one", "--log", 1, *art).stdout
     assert "combined 1.5000, epoch 2" in detailed
     assert "epoch 2 is the best so far" in detailed
     missing = run("snac_train.cli.status", "--run", "three", *art)
@@ -226,17 +228,18 @@ def test_a_process_that_only_has_the_number_is_left_alone() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         started = process_started(process.pid)
         assert started
-        stop.end_process(process.pid, started - 1, stop.GENTLY)
+        end_process(process.pid, started - 1, GENTLY)
         assert process.poll() is None
-        stop.end_process(process.pid, started, stop.GENTLY)
+        end_process(process.pid, started, GENTLY)
         assert process.wait() == -signal.SIGTERM
-    stop.end_process(process.pid, started, stop.GENTLY)
+    end_process(process.pid, started, GENTLY)
 
 
 def test_a_process_that_hears_nothing_is_killed_when_it_must_end_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stop, "AT_ONCE", [(number, 0.2) for number, _ in stop.AT_ONCE])
+
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)\n"
     deaf += "time.sleep(60)"
     command = [sys.executable, "-c", deaf]

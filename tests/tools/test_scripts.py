@@ -33,6 +33,20 @@ def test_without_python_and_uv_set_up_says_what_to_install(tmp_path: Path) -> No
     assert "no Python 3 with venv and pip on PATH; install one" in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("name", ["bench", "setup", "train", "stop", "test", "speech_small"])
+def test_help_is_shown_and_nothing_done(tmp_path: Path, name: str, option: str) -> None:
+    """Without anything on PATH but what printing takes, as a new machine may be."""
+    for tool in ("bash", "dirname", "sed"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or "")
+    script = ROOT / "tools" / f"{name}.sh"
+    done = run(script, option, PATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"tools/{name}.sh" in done.stdout
+    assert done.stdout.splitlines()[0] == script.read_text().splitlines()[1].removeprefix("# ")
+    assert "source" not in done.stdout.split("Other tools source")[0]
+
+
 @pytest.mark.parametrize("arguments", [["no such folder"], [".", "."], ["--help"]])
 def test_the_quick_start_takes_one_folder_or_none(arguments: list[str]) -> None:
     done = run(ROOT / "tools" / "quickstart.sh", *arguments)

@@ -2,6 +2,7 @@
 
 import math
 import os
+from functools import cache
 from pathlib import Path
 
 from snac_common.console import note
@@ -13,8 +14,11 @@ MOST_READING_THREADS = 32  # of a process: they share one interpreter
 _KEPT_KERNELS = 64  # an encoder has about 40
 
 
-def choose_device(device: str) -> str:
+def choose_device(device: str, *, say: bool = True) -> str:
     """Return ``cpu`` or ``cuda``; ``auto`` takes the GPU if there is one, and says if not.
+
+    Args:
+        say: that there is none, once in this process; not where data is piped, or in a table.
 
     Raises:
         BadInput: if ``cuda`` is asked for and there is no GPU.
@@ -26,9 +30,14 @@ def choose_device(device: str) -> str:
         raise BadInput("--device cuda: there is no GPU that torch can use. Give --device cpu.")
     if device == "auto":
         device = "cuda" if available else "cpu"
-        if not available:
-            note("no GPU found: running on the CPU")
+        if not available and say:
+            _say_that_there_is_no_gpu()
     return device
+
+
+@cache
+def _say_that_there_is_no_gpu() -> None:
+    note("no GPU found: running on the CPU")
 
 
 def choose_workers(

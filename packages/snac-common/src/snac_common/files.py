@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from snac_common.errors import Failure
 from snac_common.exchange import exchange
 from snac_common.full_disk import told_when_full
 
@@ -101,6 +102,22 @@ def clear_leftovers(
         elif path.is_dir():
             removed += clear_leftovers(path, older_than_seconds, recursive=True)
     return removed
+
+
+def check_writable(folder: Path) -> None:
+    """Raise Failure unless files can be written below a folder, which need not exist.
+
+    Asked before hours of work whose results go there. Nothing is left behind.
+    """
+    near = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=near) as file:
+            file.write(b"?")
+    except OSError as error:
+        raise Failure(
+            f"cannot write to {folder}: {error.strerror}. Give a folder that can be written to, or "
+            "make room there."
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
-"""What a full disk looks like to each library that writes, told in one way."""
+"""What a disk that cannot be written to looks like to each library, told in one way."""
 
 import errno
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -30,10 +31,34 @@ def told_when_full(path: Path) -> Iterator[None]:
         reason = _reason(error)
         if reason is None:
             raise
-        raise Failure(
-            f"cannot write {path}: {reason}. {_free_space(path)}; make room, and give the same "
-            "command again."
-        ) from error
+        raise Failure(_full(path, reason)) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Say why something failed, without Python's or a library's words for what the system says."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error)
+
+
+def in_words(error: OSError) -> str:
+    """Say what the system refused, to which file and, of a disk, what to do about it."""
+    reason = reason_of(error)
+    if error.filename is None:
+        return reason
+    path = Path(os.fsdecode(error.filename))
+    if error.errno in _FULL:
+        return _full(path, reason)
+    if error.errno == errno.EROFS:
+        return f"cannot write {path}: {reason}. Give a folder that can be written to."
+    return f"{path}: {reason}"
+
+
+def _full(path: Path, reason: str) -> str:
+    return (
+        f"cannot write {path}: {reason}. {_free_space(path)}; make room, and give the same "
+        "command again."
+    )
 
 
 def _reason(error: Exception) -> str | None:
@@ -42,7 +67,7 @@ def _reason(error: Exception) -> str | None:
     Libraries that are not loaded have raised nothing, so none is imported here.
     """
     if isinstance(error, OSError):
-        return str(error) if error.errno in _FULL else None
+        return reason_of(error) if error.errno in _FULL else None
     if isinstance(error, _loaded("soundfile", "LibsndfileError")):
         is_system = getattr(error, "code", None) == _SYSTEM_ERROR
         return "the system refused to write more" if is_system else None

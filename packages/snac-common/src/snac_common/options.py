@@ -1,11 +1,12 @@
 """Options that mean the same in every command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from snac_common.choices import DeviceChoice
 from snac_common.errors import Failure
 
 DEFAULT_MODEL = "hubertsiuzdak/snac_24khz"
@@ -17,7 +18,8 @@ def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--artifacts",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Artifact root. [default: $SNAC_ARTIFACTS, else ./artifacts]",
+        help="Folder that all commands read from and write to. [default: $SNAC_ARTIFACTS, else "
+        "./artifacts]",
     )(command)
 
 
@@ -27,7 +29,7 @@ def codes_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--codes",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Cached codes, with train/ and val/. [default: ARTIFACTS/codes]",
+        help="Folder of the cached codes, which holds train/ and val/. [default: ARTIFACTS/codes]",
     )(command)
 
 
@@ -36,7 +38,8 @@ def manifest_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--manifest",
         metavar="PATH",
-        help="Folder of manifests, one file, or - for JSON lines. [default: ARTIFACTS/manifests]",
+        help="Folder of manifests, one of its files, or - for JSON lines on standard input. "
+        "[default: ARTIFACTS/manifests]",
     )(command)
 
 
@@ -46,38 +49,65 @@ def max_reject_rate_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--max-reject-rate",
         type=click.FloatRange(0, 1),
         default=0.05,
-        help="Fail if more than this share of the input is rejected.",
+        metavar="SHARE",
+        help="Fail if more than this share of the input is rejected. The rest is written all the "
+        "same.",
     )(command)
 
 
 def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--model`` to a command."""
-    return click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")(
-        command
-    )
+    return click.option(
+        "--model",
+        default=DEFAULT_MODEL,
+        help="Model to use: a Hub id, a folder, or builtin:NAME, which needs no network.",
+    )(command)
 
 
 def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--device`` to a command."""
     return click.option(
         "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
+        type=DeviceChoice(["auto", "cpu", "cuda"]),
         default="auto",
-        help="Where to compute; auto takes the GPU if there is one.",
+        help="Device to compute on; auto takes the GPU if there is one, else the CPU.",
     )(command)
 
 
 def check_reject_rate(
-    rejected: int, accepted: int, max_reject_rate: float, advice: str = ""
+    rejects: Mapping[str, int],
+    accepted: int,
+    max_reject_rate: float,
+    *,
+    where: Path | None = None,
+    advice: str = "",
 ) -> None:
     """Raise Failure if too much of the input was rejected; to be called when all is written.
 
-    ``advice`` says how what was rejected is tried again.
+    Args:
+        rejects: how many inputs were rejected, by reason.
+        where: the file or folder that says of each why.
+        advice: how what was rejected is tried again.
     """
+    rejected = sum(rejects.values())
     total = rejected + accepted
     if rejected > max_reject_rate * total:
+        by_number = sorted(rejects.items(), key=lambda item: (-item[1], item[0]))
+        reasons = ", ".join(f"{reason} {count}" for reason, count in by_number)
+        place = f"See {where}; mend" if where else "Mend"
         raise Failure(
             f"{rejected} of {total} inputs were rejected, more than --max-reject-rate "
-            f"{max_reject_rate:g} allows. The rejects say why; mend the input, or raise the limit. "
+            f"{max_reject_rate:g} allows: {reasons}. {place} the input, or raise the limit. "
             f"{advice}".rstrip()
         )
+
+
+def check_not_empty(count: int, doing: str, advice: str) -> None:
+    """Raise Failure if there is no input: a command that did nothing has not done its work.
+
+    Args:
+        doing: what it would have done, such as ``encode``.
+        advice: where to look, as a sentence.
+    """
+    if not count:
+        raise Failure(f"there is nothing to {doing}: {advice}")

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from snac_common.console import note
+from snac_common.console import is_quiet, note
 
 SECONDS_BETWEEN_LINES = 10.0
+# tqdm's own, but for the rate: it would turn one below 1/s into seconds for each
+_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+_COUNTER = "{desc}: {n_fmt}{unit} [{elapsed}, {rate_noinv_fmt}{postfix}]"
 
 Item = TypeVar("Item")
 
@@ -20,14 +23,17 @@ def progress(
     """Yield a function that counts work done: a bar on a terminal, plain lines otherwise.
 
     It takes the count, and as keywords any figures to show beside it, such as ``loss="0.12"``.
-    Of several processes on one piece of work, one has it ``shown``.
+    Of several processes on one piece of work, one has it ``shown``; a ``--quiet`` command has none.
     """
-    if not shown:
+    if not shown or is_quiet():
         yield lambda count, **figures: None
     elif sys.stderr.isatty():
         from tqdm import tqdm
 
-        with tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True) as bar:
+        shape = _COUNTER if total is None else _BAR
+        with tqdm(
+            total=total, desc=what, unit=f" {unit}", dynamic_ncols=True, bar_format=shape
+        ) as bar:
 
             def advance(count: int, **figures: str) -> None:
                 bar.set_postfix(figures, refresh=False)
@@ -46,6 +52,11 @@ def track(items: Iterable[Item], total: int | None, what: str, unit: str) -> Ite
         for item in items:
             yield item
             advance(1)
+
+
+def rate(per_second: float) -> str:
+    """Say a rate in the one unit that all have, with three digits: ``0.0312/s``, ``1,234/s``."""
+    return f"{per_second:,.0f}/s" if per_second >= 1000 else f"{per_second:.3g}/s"
 
 
 class _ProgressLines:
@@ -68,14 +79,14 @@ class _ProgressLines:
 
     def show(self) -> None:
         elapsed = time.monotonic() - self.started
-        rate = self.done / elapsed if elapsed else 0.0
+        speed = self.done / elapsed if elapsed else 0.0
         total = "" if self.total is None else f"/{self.total}"
         left = (
             ""
-            if self.total is None or not rate
-            else f", {(self.total - self.done) / rate:.0f} s left"
+            if self.total is None or not speed
+            else f", {(self.total - self.done) / speed:.0f} s left"
         )
-        note(f"{self.label}: {self.done}{total} {self.unit}, {rate:.1f}/s{self.figures}{left}")
+        note(f"{self.label}: {self.done}{total} {self.unit}, {rate(speed)}{self.figures}{left}")
 
     def close(self) -> None:
         self.show()

@@ -7,6 +7,7 @@ from pathlib import Path
 from snac_cache.store.identity import CacheIdentity
 from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
+from snac_common.run_names import no_such_run
 from snac_eval.names import REFERENCE, resampled_name
 from snac_eval.run_metrics import METRICS_FILE
 from snac_model.codec import SNAC
@@ -64,6 +65,8 @@ def find_model(model: str, artifacts: Artifacts) -> ModelSource:
     if (folder.parent / METRICS_FILE).is_file():
         run = folder.resolve().parent
         return ModelSource(f"{run.name}/{folder.name}", model, run)
+    if folder.name == model and not folder.exists() and not model.startswith("builtin:"):
+        raise no_such_run(model, artifacts, "Or name a model: a Hub id, a folder, builtin:NAME.")
     return ModelSource(folder.resolve().name if folder.is_dir() else model, model)
 
 

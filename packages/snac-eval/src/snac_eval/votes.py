@@ -131,8 +131,14 @@ def _read(file: Path) -> Iterator[Vote]:
         raise Failure(f"cannot read the votes in {file}: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Failure(
-            f"{file} holds no votes that a report's blind test saved: {error!r}"
+            f"{file} holds no votes that a report's blind test saved: {_lacking(error)}"
         ) from error
+
+
+def _lacking(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return str(error) if isinstance(error, ValueError) else "it is of another form"
 
 
 def _vote(listener: str, vote: dict[str, Any]) -> Vote:

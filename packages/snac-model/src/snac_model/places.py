@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
 
 CONFIG = "config.json"
@@ -49,6 +50,9 @@ def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
         return _find_old_checkpoint(Path(name))
     if name.count("/") in (1, 2) and not name.startswith((".", "/", "~")):
         return _find_on_hub(name, **hub_options)
+    run = Artifacts.at(None).run(name)
+    if run.is_dir():
+        raise Failure(f"no model at {name}: give {run} for the run of that name. {_choices()}")
     raise Failure(f"no model at {name}: there is no such folder. {_choices()}")
 
 

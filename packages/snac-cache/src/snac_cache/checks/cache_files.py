@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -55,7 +55,7 @@ class CacheFiles:
         parts: one entry a part, as in ``PARTS``; identities as JSON text.
         planned: the parts that there should be; none if there is no plan or it is damaged.
         plan_problem: why they are not known.
-        identity: what the cache was made with.
+        identity: what the cache was made with; None if there are no codes at all.
         levels: one row a level: what its geometry implies, so that queries need no numbers.
         description: the content of ``cache.json``, empty if it cannot be read.
         problem: why it cannot be read.
@@ -65,10 +65,16 @@ class CacheFiles:
     parts: list[dict[str, Any]]
     planned: list[Part]
     plan_problem: str | None
-    identity: CacheIdentity
+    identity: CacheIdentity | None
     levels: pa.Table
     description: dict[str, Any]
     problem: str | None
+
+    @classmethod
+    def none(cls, codes: Path) -> Self:
+        """Return what there is of a cache where nothing has been encoded yet."""
+        none = str(no_codes(codes))
+        return cls(codes, [], [], none, None, pa.table({"level": []}), {}, none)
 
     def sound_parts(self) -> list[dict[str, Any]]:
         """Return the parts that a query can read."""
@@ -80,6 +86,7 @@ class CacheFiles:
         Args:
             manifest: that the rows are joined with; None for the plan.
         """
+        assert self.identity is not None, "there are parts, and so something says what made them"
         geometry = self.identity.codec_geometry()
         row = {
             "filename": str(self.codes / NAME),
@@ -94,6 +101,11 @@ class CacheFiles:
         return pa.Table.from_pylist([row], CACHE)
 
 
+def no_codes(codes: Path) -> Failure:
+    """Return the error for a folder without codes."""
+    return Failure(f"no cached codes in {codes}. Run snac-cache, or give --codes DIR.")
+
+
 def read_cache_files(codes: Path) -> CacheFiles:
     """Read footers, plan and description.
 
@@ -101,9 +113,9 @@ def read_cache_files(codes: Path) -> CacheFiles:
         Failure: if there are no codes at all, nothing says what made them, or they are of another
             schema version.
     """
-    paths = [path for split in SPLITS for path in part_files(codes / split)]
+    paths = code_files(codes)
     if not paths:
-        raise Failure(f"no cached codes in {codes}. Run snac-cache, or give --codes DIR.")
+        raise no_codes(codes)
     with ThreadPoolExecutor(READING_THREADS) as pool:
         footers = list(pool.map(read_footer, range(len(paths)), paths))
     parts = [part for part, _ in footers]
@@ -115,6 +127,11 @@ def read_cache_files(codes: Path) -> CacheFiles:
             part["schema_problem"] = schema_problem(columns, expected)
     planned, plan_problem = _read_plan(codes / FOLDER)
     return CacheFiles(codes, parts, planned, plan_problem, identity, levels, description, problem)
+
+
+def code_files(codes: Path) -> list[Path]:
+    """Return the files of all parts that are there."""
+    return [path for split in SPLITS for path in part_files(codes / split)]
 
 
 def _read_plan(folder: Path) -> tuple[list[Part], str | None]:

@@ -9,7 +9,7 @@ import duckdb
 
 from snac_cache.checks.table import WRITERS
 from snac_cache.checks.views import Views
-from snac_common.console import note
+from snac_common.console import for_people, note
 from snac_common.errors import BadInput
 
 ROWS_IN_TABLE = 40
@@ -26,18 +26,19 @@ def read_sql(text: str) -> str:
     return sql
 
 
-def answer(views: Views, sql: str, how: str, max_rows: int | None, output: IO[str]) -> int:
+def answer(views: Views, sql: str, how: str | None, max_rows: int | None, output: IO[str]) -> int:
     """Write the rows of a query; returns how many.
 
     Args:
-        how: ``table``, ``csv`` or ``jsonl``.
+        how: ``table``, ``csv`` or ``jsonl``; by default a table for people, else JSON lines.
         max_rows: the most rows to write; by default 40 in a table, all otherwise.
 
     Raises:
         BadInput: with DuckDB's message, if the query is wrong.
     """
+    how = how or ("table" if for_people(output) else "jsonl")
     limit = max_rows or (ROWS_IN_TABLE if how == "table" else None)
-    with _query_errors():
+    with _query_errors(views.lacking):
         result = views.execute(sql)
     names = [column[0] for column in result.description or []]
     rows = Rows(result, limit)
@@ -83,9 +84,13 @@ class Rows:
 
 
 @contextmanager
-def _query_errors() -> Iterator[None]:
-    """Turn what DuckDB raises, at the query or at any of its rows, into BadInput."""
+def _query_errors(lacking: str | None = None) -> Iterator[None]:
+    """Turn what DuckDB raises, at the query or at any of its rows, into BadInput.
+
+    ``lacking`` says which views there are not, and why.
+    """
     try:
         yield
     except duckdb.Error as error:
-        raise BadInput(f"the query cannot be run: {error}") from error
+        because = f"\nThere are only manifests to ask: {lacking}" if lacking else ""
+        raise BadInput(f"the query cannot be run: {error}{because}") from error

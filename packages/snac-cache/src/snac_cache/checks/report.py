@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import IO, Any
 
 from snac_cache.checks.runner import Outcome
@@ -10,28 +11,34 @@ from snac_cache.checks.views import Views
 from snac_common.console import visible
 
 
-def write_report(outcomes: list[Outcome], output: IO[str]) -> None:
-    """Write a table of all checks, then what each found."""
+def write_report(outcomes: list[Outcome], width: int | None, output: IO[str]) -> None:
+    """Write a table of all checks that fits the terminal, then what each found."""
     rows = [
         (outcome.check.name, outcome.result, outcome.count, outcome.check.proves)
         for outcome in outcomes
     ]
-    write_table(("check", "result", "count", "what it proves"), rows, output)
-    for outcome in outcomes:
-        if outcome.result != "pass":
-            output.write(f"\n{outcome.check.name}: {outcome.result}, {outcome.count} found\n")
-            examples = [json.dumps(row, ensure_ascii=False) for row in outcome.examples]
-            problem = f"it could not be run: {outcome.error}".splitlines()
-            lines = problem if outcome.error else examples
-            output.writelines(f"  {visible(line)}\n" for line in lines)
+    write_table(("check", "result", "count", "what it proves"), rows, output, width)
+    output.writelines(f"\n{text}\n" for text in what_was_found(outcomes))
     output.write("\n")
 
 
-def write_codebooks(views: Views, output: IO[str]) -> None:
+def what_was_found(outcomes: list[Outcome]) -> Iterator[str]:
+    """Yield, for each check that does not pass, its result and some of what it found."""
+    for outcome in outcomes:
+        if outcome.result != "pass":
+            examples = [json.dumps(row, ensure_ascii=False) for row in outcome.examples]
+            problem = f"it could not be run: {outcome.error}".splitlines()
+            lines = problem if outcome.error else examples
+            head = f"{outcome.check.name}: {outcome.result}, {outcome.count} found"
+            yield "\n".join([head, *(f"  {visible(line)}" for line in lines)])
+
+
+def write_codebooks(views: Views, width: int | None, output: IO[str]) -> None:
     """Write how each level uses its codebook, if a check has counted the tokens."""
     if views.has_made("codebooks"):
         found = views.execute("FROM codebooks")
-        write_table([column[0] for column in found.description or []], found.fetchall(), output)
+        names = [column[0] for column in found.description or []]
+        write_table(names, found.fetchall(), output, width)
         output.write("\n")
 
 

@@ -5,23 +5,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
-from snac_common.console import visible, without_nan
-from snac_common.text_table import aligned
-
-WIDEST_CELL = 100
-
-
-def write_table(names: Sequence[str], rows: Iterable[Sequence[Any]], output: IO[str]) -> None:
-    """Write columns under their names, numbers to the right, long values cut.
-
-    Control characters are shown as escapes, for this goes to a terminal.
-    """
-    values = list(rows)
-    body = [[_cell(value) for value in row] for row in values]
-    numbers = [all(isinstance(row[i], int | float) for row in values) for i in range(len(names))]
-    widths = [max(map(len, map(visible, column))) for column in zip(names, *body, strict=True)]
-    lines = [names, ["-" * width for width in widths], *body]
-    output.write(aligned(lines, numbers) + "\n")
+from snac_common.console import for_people, terminal_width, without_nan
+from snac_common.text_table import write_table
 
 
 def write_csv(names: Sequence[str], rows: Iterable[Sequence[Any]], output: IO[str]) -> None:
@@ -43,9 +28,8 @@ def json_object(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
     return {name: without_nan(value) for name, value in values.items()}
 
 
-WRITERS = {"table": write_table, "csv": write_csv, "jsonl": write_json_lines}
+def _write_for_people(names: Sequence[str], rows: Iterable[Sequence[Any]], output: IO[str]) -> None:
+    write_table(names, rows, output, terminal_width() if for_people(output) else None)
 
 
-def _cell(value: Any) -> str:
-    text = "" if value is None else visible(" ".join(str(value).split()))
-    return text if len(text) <= WIDEST_CELL else text[: WIDEST_CELL - 1] + "…"
+WRITERS = {"table": _write_for_people, "csv": write_csv, "jsonl": write_json_lines}

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from snac_cache.checks.cache_files import CacheFiles, Places, read_cache_files
+from snac_cache.checks.cache_files import CacheFiles, Places, code_files, read_cache_files
 from snac_cache.checks.cached import create_cached
 from snac_cache.checks.database import Database
 from snac_cache.checks.footers import PARTS
@@ -54,6 +54,11 @@ class Views:
         except duckdb.Error as error:
             raise Failure(f"cannot read what belongs to {cache.codes}: {error}") from error
 
+    @property
+    def lacking(self) -> str | None:
+        """Why there are only the views that need no codes; None where all are there."""
+        return self.cache.problem if self.cache.identity is None else None
+
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run a query over the views; raises duckdb.Error if it is wrong."""
         self.prepare(sql)
@@ -75,17 +80,25 @@ class Views:
         return any(table in lazy.names for lazy in named_in(sql, self.lazy_tables))
 
     def _create(self) -> None:
+        create_manifest(self.database, self.cache, self.places)
+        create_rejects(self.database, self.cache, self.places)
+        if self.cache.identity is None:
+            return
         self.database.table("parts", pa.Table.from_pylist(self.cache.parts, PARTS))
         self.database.table("cache", self.cache.cache_table(self.places.manifest))
         self.database.table("levels", self.cache.levels)
         create_planned(self.database, self.cache)
-        create_manifest(self.database, self.cache, self.places)
-        create_rejects(self.database, self.cache, self.places)
         create_cached(self.database, self.cache)
 
 
 @contextmanager
-def open_views(codes: Path, manifest: Path | None, results: Path | None = None) -> Iterator[Views]:
+def open_views(
+    codes: Path,
+    manifest: Path | None,
+    results: Path | None = None,
+    *,
+    without_codes: bool = False,
+) -> Iterator[Views]:
     """Open the views over a cache; DuckDB's memory is bounded, the rest goes to a folder that goes.
 
     Args:
@@ -93,12 +106,14 @@ def open_views(codes: Path, manifest: Path | None, results: Path | None = None) 
         manifest: folder or file; where it is None or not there, the plan, which is the manifest
             as it was when the codes were made.
         results: the artifact root of evaluations and training runs; all optional.
+        without_codes: where there are no codes, open those views that need none.
 
     Raises:
         Failure: if there are no codes, or a manifest or a file of rejects is not one.
     """
-    cache = read_cache_files(codes)
     there = manifest if manifest is not None and _is_manifest(manifest) else None
+    nothing = without_codes and there is not None and not code_files(codes)
+    cache = CacheFiles.none(codes) if nothing else read_cache_files(codes)
     with tempfile.TemporaryDirectory(prefix="snac-check-") as overflow:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY_LIMIT,

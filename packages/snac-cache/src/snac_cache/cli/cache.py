@@ -1,16 +1,22 @@
 """``snac-cache``: encode the manifests to codes."""
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from snac_cache.cli.options import rank_option
+from snac_cache.cli.options import detach_option, rank_option
 from snac_cache.encoding.request import GPU_BATCH_SECONDS, CacheRequest, Precision
+from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import check_gpus, this_rank
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
+from snac_common.files import check_writable
+from snac_common.jobs import recorded
 from snac_common.options import (
     artifacts_option,
+    check_not_empty,
     check_reject_rate,
     codes_option,
     device_option,
@@ -21,59 +27,91 @@ from snac_common.options import (
 from snac_common.progress import progress
 from snac_common.tool import Tool
 
+if TYPE_CHECKING:
+    from snac_cache.encoding.build import CacheReport
+
+COMMAND = "snac-cache"
+EXAMPLE = """snac-cache --gpus 0,1,2,3
+snac-manifest ~/speech -o - | shuf -n 1000 | snac-cache --manifest -
+"""
 RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again."
 
 
-@click.command(cls=Tool, example="snac-cache --gpus 0,1,2,3")
+@click.command(cls=Tool, example=EXAMPLE)
 @artifacts_option
 @manifest_option
 @codes_option
 @model_option
 @device_option
-@click.option("--gpus", metavar="0,1,...", help="One worker process on each of these GPUs.")
-@click.option("--workers", type=click.IntRange(1), help="CPU processes. [default: one a core]")
+@click.option(
+    "--gpus",
+    metavar="0,1,...",
+    help="Start one worker process on each of these GPUs. [default: one GPU, if there is one]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of processes, on a CPU. [default: one for each core]",
+)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "tf32", "bf16"]),
     default="fp32",
-    help="Arithmetic of the encoder. With tf32 and bf16 some tokens differ from those of fp32. In "
-    "any precision, on any device, a sample is encoded again by itself in fp32; the share of equal "
-    "tokens is recorded, and snac-check fails below 0.99.",
+    help="Arithmetic of the encoder. tf32 and bf16 are faster on a GPU, and some tokens differ "
+    "from those of fp32: a sample is always encoded again in fp32, and snac-check fails if less "
+    "than 99 % of its tokens are equal.",
 )
 @click.option(
     "--read-threads",
     type=click.IntRange(1),
-    help="Threads that read audio ahead, for each worker. [default: its share of the cores]",
+    metavar="N",
+    help="Number of threads with which each worker reads audio ahead. [default: its share of the "
+    "cores]",
 )
 @click.option(
     "--batch-seconds",
     type=click.FloatRange(1),
+    metavar="SECONDS",
     default=GPU_BATCH_SECONDS,
-    help="Seconds of audio that a GPU encodes at once, at most. Where memory does not suffice, "
-    "batches become smaller by themselves.",
+    help="Most seconds of audio that a GPU encodes at once. If memory does not suffice, batches "
+    "become smaller by themselves.",
 )
 @click.option(
     "--part-rows",
     type=click.IntRange(1),
-    help="Rows in a part. [default: a 16th of the split, 32 to 4096]",
+    metavar="N",
+    help="Number of utterances in a part, which is encoded as a whole. [default: a 16th of the "
+    "split, 32 to 4096]",
 )
 @click.option(
-    "--limit", type=click.IntRange(0), help="Only N train rows, chosen by a hash of their ids."
+    "--limit",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    help="Encode only N train utterances, chosen by a hash of their ids; 0 means all.",
 )
 @click.option(
-    "--val-limit", type=click.IntRange(0), help="Only N val rows, chosen by a hash of their ids."
+    "--val-limit",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    help="Encode only N val utterances, chosen by a hash of their ids; 0 means all.",
 )
-@click.option("--overwrite", is_flag=True, help="Delete the cache that is there.")
+@click.option("--overwrite", is_flag=True, help="Delete the cache that is there, and start anew.")
 @click.option(
-    "--append", is_flag=True, help="Encode what the manifest has in addition to what is cached."
+    "--append",
+    is_flag=True,
+    help="Encode the utterances that the manifest has in addition to those of the cache.",
 )
 @click.option("--retry", is_flag=True, help="Encode parts that hold rejects again.")
 @click.option(
     "--verify",
     is_flag=True,
-    help="Read finished parts to their last byte, and encode damaged ones again.",
+    help="Read finished parts to their last byte, and encode those again that are damaged.",
 )
 @rank_option
+@detach_option
 @max_reject_rate_option
 def main(
     *,
@@ -88,45 +126,57 @@ def main(
     read_threads: int | None,
     batch_seconds: float,
     part_rows: int | None,
-    limit: int | None,
-    val_limit: int | None,
+    limit: int,
+    val_limit: int,
     overwrite: bool,
     append: bool,
     retry: bool,
     verify: bool,
     rank: str | None,
+    detach: bool,
     max_reject_rate: float,
 ) -> None:
-    """Encode every utterance of the manifests once, into parquet that DuckDB queries.
+    """Encode every utterance of the manifests once, into parquet files that DuckDB can query.
 
-    Run again after an interruption: finished parts are kept. Run again with a manifest that says
-    other things of the same files, and only parts whose audio was replaced are encoded again. Files
-    that cannot be encoded are rows of codes/rejects with their reason. Under torchrun, accelerate
-    launch or srun, in a Slurm array, or with --rank, several processes share the parts, on one
-    machine or on several.
+    After an interruption, give the same command again: finished parts are kept. If the manifest
+    has changed since, only parts whose audio was replaced are encoded again. Each file that cannot
+    be encoded is a row of codes/rejects with its reason.
+
+    Several processes share the work under torchrun, accelerate launch or srun, in a Slurm array, or
+    with --rank, on one machine or on several.
     """
     from snac_cache.work.workers import prepare_workers
 
     shared = this_rank(rank)
     check_gpus(gpus, shared)
+    places = Artifacts.at(artifacts)
+    folder = codes or places.codes
+    check_writable(folder)
+    if detach:
+        started = start_detached(COMMAND, sys.argv[1:], folder, places.root, shared)
+        print_summary(**started)
+        return
     if shared.world == 1 and workers != 1:
-        prepare_workers(
-            "snac_cache.encoding.encode_parts"
-        )  # takes seconds, and so do the next imports
+        prepare_workers("snac_cache.encoding.encode_parts")  # takes seconds, like what follows
 
     from snac_cache.encoding.build import build_cache
     from snac_cache.manifests.limit import sample
     from snac_cache.manifests.read import read_manifest
     from snac_common.devices import choose_workers, reading_threads
 
-    places = Artifacts.at(artifacts)
-    rows = read_manifest(manifest or places.manifests)
-    rows = {"train": sample(rows["train"], limit), "val": sample(rows["val"], val_limit)}
+    where = manifest or str(places.manifests)
+    rows = read_manifest(where)
+    rows = {
+        "train": sample(rows["train"], limit or None),
+        "val": sample(rows["val"], val_limit or None),
+    }
+    total = sum(table.num_rows for table in rows.values())
+    check_not_empty(total, "encode", f"the manifest {where} has no utterance.")
     devices = choose_workers(
         device, gpus, workers, local_rank=shared.local, alone=not shared.launched
     )
     request = CacheRequest(
-        folder=codes or places.codes,
+        folder=folder,
         model=model,
         devices=devices,
         precision=precision,
@@ -139,9 +189,18 @@ def main(
         read_threads=read_threads or reading_threads(len(devices) * shared.local_world),
         batch_seconds=batch_seconds,
     )
-    total = sum(table.num_rows for table in rows.values())
-    with progress(total, "encode", "utterances") as advance:
-        report = build_cache(rows, request, advance)
+    with recorded(COMMAND, folder, share(shared)) as work:
+        with progress(total, "encode", "utterances") as advance:
+            report = build_cache(rows, request, advance, work)
+        say(report, request)
+        rejects = folder / "rejects"
+        check_reject_rate(
+            report.rejects, report.cached, max_reject_rate, where=rejects, advice=RETRY
+        )
+
+
+def say(report: "CacheReport", request: CacheRequest) -> None:
+    """Print where the codes are, and the summary."""
     note(f"codes in {request.folder}")
     print_summary(
         rows=report.rows,
@@ -154,7 +213,6 @@ def main(
         workers=request.devices,
         parts_left_to_other_ranks=report.parts_left,
     )
-    check_reject_rate(report.rejects.total(), report.cached, max_reject_rate, RETRY)
 
 
 if __name__ == "__main__":

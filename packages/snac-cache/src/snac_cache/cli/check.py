@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from snac_common.artifacts import Artifacts
-from snac_common.console import print_summary
+from snac_common.console import for_people, note, print_summary, terminal_width
 from snac_common.errors import Failure
 from snac_common.options import artifacts_option, codes_option
 from snac_common.tool import Tool
@@ -23,28 +23,42 @@ snac-check --sql "SELECT split, sum(duration_s) / 3600 AS hours FROM codes GROUP
     "--manifest",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Folder of manifests, or one file. [default: ARTIFACTS/manifests]",
+    help="Folder of manifests, or one of its files. [default: ARTIFACTS/manifests]",
 )
-@click.option("--only", multiple=True, metavar="NAME", help="Run this check; may be repeated.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Run only this check. May be given several times. [default: all checks]",
+)
 @click.option(
     "--checks-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Run your own checks too: the *.sql files of this folder.",
+    help="Run your own checks too, the *.sql files of this folder. [default: none]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Put all results into the last line, JSON.")
-@click.option("--sql", metavar="QUERY", help="Answer this query instead; - reads it from stdin.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Write all results as one line of JSON, as in a pipe, to a terminal too.",
+)
+@click.option(
+    "--sql",
+    metavar="QUERY",
+    help="Answer this SQL query instead of checking; - reads it from standard input.",
+)
 @click.option(
     "--format",
     "how",
     type=click.Choice(["table", "csv", "jsonl"]),
-    default="table",
-    help="Format of the answer to --sql.",
+    help="Format of the answer to --sql. [default: table on a terminal, else jsonl]",
 )
 @click.option(
     "--max-rows",
     type=click.IntRange(1),
-    help="The most rows that --sql prints. [default: 40 in a table, else all]",
+    metavar="N",
+    help="Most rows that --sql prints. [default: 40 in a table, else all]",
 )
 def main(
     *,
@@ -55,33 +69,46 @@ def main(
     checks_dir: Path | None,
     as_json: bool,
     sql: str | None,
-    how: str,
+    how: str | None,
     max_rows: int | None,
 ) -> None:
-    """Check cached codes: each check is an SQL query that returns the offending rows.
+    """Check that every file is accounted for and that the codes are sound, or answer a question.
 
-    The exit code is 1 if a check fails; warnings leave it 0. Views for --sql and for your own
-    checks: codes, cached, manifest, planned, tokens, rejects, cache, parts, levels, codebooks,
-    token_counts, token_lists; and for results beside the cache: metrics, eval, training.
+    Each check is an SQL query that returns the offending rows. If a check fails, the exit code is
+    1; a warning leaves it 0. The answer is a table on a terminal and JSON in a pipe.
+
+    Your own checks, and --sql, can use these views of the cache: codes, cached, manifest, planned,
+    tokens, rejects, cache, parts, levels, codebooks, token_counts and token_lists. What lies beside
+    it is in metrics, eval and training. manifest and rejects can be asked before there are codes.
     """
     from snac_cache.checks.question import answer, read_sql
-    from snac_cache.checks.report import summary, write_codebooks, write_report
+    from snac_cache.checks.report import summary, what_was_found, write_codebooks, write_report
     from snac_cache.checks.runner import load_checks, run_checks
     from snac_cache.checks.views import open_views
 
     query = None if sql is None else read_sql(sql)
     checks = load_checks(checks_dir, only)
     places = Artifacts.at(artifacts)
-    with open_views(codes or places.codes, manifest or places.manifests, places.root) as views:
+    with open_views(
+        codes or places.codes,
+        manifest or places.manifests,
+        places.root,
+        without_codes=query is not None,
+    ) as views:
         if query is not None:
             rows = answer(views, query, how, max_rows, sys.stdout)
             print_summary(to_stderr=True, rows=rows)
             return
         outcomes = list(run_checks(views, checks))
-        if not as_json:
-            write_report(outcomes, sys.stdout)
-            write_codebooks(views, sys.stdout)
-    print_summary(**summary(outcomes, details=as_json))
+        if for_people() and not as_json:
+            write_report(outcomes, terminal_width(), sys.stdout)
+            write_codebooks(views, terminal_width(), sys.stdout)
+            details = False
+        else:
+            for found in what_was_found(outcomes):
+                note(found)
+            details = True
+    print_summary(**summary(outcomes, details=details))
     if failed := [outcome.check.name for outcome in outcomes if outcome.result == "fail"]:
         raise Failure(
             f"the cache fails {len(failed)} of {len(outcomes)} checks: {', '.join(failed)}"

@@ -10,6 +10,7 @@ import click
 from snac_cache.convert.converted import Converted
 from snac_common.console import print_summary
 from snac_common.options import (
+    check_not_empty,
     check_reject_rate,
     device_option,
     max_reject_rate_option,
@@ -44,6 +45,7 @@ def sum_up(
     done: Converted,
     left_out: Counter[str],
     *,
+    doing: str,
     seconds: float,
     output: str,
     max_reject_rate: float,
@@ -53,6 +55,7 @@ def sum_up(
 
     Args:
         left_out: how many utterances, by reason.
+        doing: ``encode`` or ``decode``.
         seconds: that it took.
         output: ``-`` where standard output holds data.
         figures: of this command alone.
@@ -65,4 +68,6 @@ def sum_up(
         **figures,
         audio_seconds_per_second=round(done.audio_seconds / seconds, 1),
     )
-    check_reject_rate(left_out.total(), done.utterances, max_reject_rate)
+    given = done.utterances + left_out.total()
+    check_not_empty(given, doing, "no utterance was given. Is the command before it right?")
+    check_reject_rate(left_out, done.utterances, max_reject_rate)

@@ -127,7 +127,7 @@ def main(
 
     bad_tokens = BadTokens(stop=on_bad_token == "stop")
     reader = TokenReader(token_layout(tokens), bad_tokens) if tokens else None
-    device = choose_device(device)
+    device = choose_device(device, say="-" not in (output, *map(str, sources)))
     codec = load(model, device)
     request = DecodeRequest(
         rates=choose_rates(codec.geometry, rate),
@@ -150,6 +150,7 @@ def main(
     sum_up(
         done,
         left_out.reasons,
+        doing="decode",
         seconds=monotonic() - started,
         output=output,
         max_reject_rate=max_reject_rate,

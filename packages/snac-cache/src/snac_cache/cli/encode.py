@@ -71,7 +71,7 @@ def main(
 
     chosen = "text" if tokens else choose_format(output, how)
     layout = token_layout(tokens) if tokens else None
-    device = choose_device(device)
+    device = choose_device(device, say="-" not in (output, *map(str, sources)))
     codec = load(model, device)
     if layout:
         layout.check_model(codec.geometry, codec.config.codebook_size)
@@ -94,6 +94,7 @@ def main(
     sum_up(
         done,
         left_out.reasons,
+        doing="encode",
         seconds=monotonic() - started,
         output=output,
         max_reject_rate=max_reject_rate,

@@ -88,8 +88,10 @@ def main(
     from snac_cache.manifests.splits import Grouping
     from snac_cache.manifests.write import write_manifest
     from snac_cache.work.lock import working_in
-    from snac_common.files import clear_leftovers
+    from snac_common.files import check_writable, clear_leftovers
 
+    folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(str(output))
+    check_writable(folder)
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:
         found = scan(
@@ -103,7 +105,6 @@ def main(
     if grouping and grouping.unmatched:
         note(f"--group-by found nothing in {grouping.unmatched} ids: each is a group of its own")
     reasons = Counter(found.rejects.column("reason").to_pylist())
-    folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(str(output))
     piped = output == "-"
     with working_in(folder, "snac-manifest"):
         clear_leftovers(folder)
@@ -117,7 +118,8 @@ def main(
         hours=round(found.hours, 3),
         rejects=dict(reasons),
     )
-    check_reject_rate(reasons.total(), found.num_rows, max_reject_rate)
+    rejects = folder / "rejects.parquet"
+    check_reject_rate(reasons, found.num_rows, max_reject_rate, where=rejects)
 
 
 if __name__ == "__main__":

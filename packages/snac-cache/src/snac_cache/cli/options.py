@@ -6,11 +6,21 @@ from typing import Any
 import click
 
 
+def detach_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--detach`` to a command that works for hours."""
+    return click.option(
+        "--detach",
+        is_flag=True,
+        help="Work apart from this terminal, and return when the work has begun. snac-status shows "
+        "how far it is, and snac-stop ends it.",
+    )(command)
+
+
 def rank_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--rank`` to a command whose work several processes may share."""
     return click.option(
         "--rank",
         metavar="NUMBER/WORLD",
-        help="Do only this share of the parts, such as 0/16 to 15/16. [default: what torchrun, "
-        "accelerate launch, srun or a Slurm array says]",
+        help="Do only one share of the parts, such as 3/16 for the fourth of sixteen. [default: "
+        "what torchrun, accelerate launch, srun or a Slurm array says]",
     )(command)

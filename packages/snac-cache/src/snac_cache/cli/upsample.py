@@ -5,14 +5,18 @@ from pathlib import Path
 
 import click
 
-from snac_cache.cli.options import rank_option
+from snac_cache.cli.options import detach_option, rank_option
 from snac_cache.targets.choice import DEFAULT_PREPROCESSOR, ENGINES, RESAMPLE, SIDON, EngineChoice
 from snac_cache.targets.request import TargetRequest
+from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import Rank, check_gpus, this_rank
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
+from snac_common.files import check_writable
+from snac_common.jobs import recorded
 from snac_common.options import (
     artifacts_option,
+    check_not_empty,
     check_reject_rate,
     device_option,
     manifest_option,
@@ -21,6 +25,7 @@ from snac_common.options import (
 from snac_common.progress import progress
 from snac_common.tool import Tool
 
+COMMAND = "snac-upsample"
 RETRY = "Once the cause is mended, --retry tries rows again that were rejected."
 EXAMPLE = """snac-upsample --gpus 0,1,2,3
 snac-upsample --engine resample --workers 4
@@ -42,7 +47,12 @@ snac-upsample --engine resample --workers 4
     metavar="DIR",
     help="Folder for the targets. [default: ARTIFACTS/audio48k]",
 )
-@click.option("--engine", type=click.Choice(ENGINES), default=SIDON)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=SIDON,
+    help="What makes a target of a source below 48 kHz.",
+)
 @click.option("--sidon-feature-extractor", metavar="FILE", help="TorchScript. [default: the Hub's]")
 @click.option("--sidon-decoder", metavar="FILE", help="TorchScript. [default: the Hub's]")
 @click.option(
@@ -75,6 +85,7 @@ snac-upsample --engine resample --workers 4
     "--verify", is_flag=True, help="Decode every finished target, and make damaged ones again."
 )
 @rank_option
+@detach_option
 @max_reject_rate_option
 def main(
     *,
@@ -95,6 +106,7 @@ def main(
     retry: bool,
     verify: bool,
     rank: str | None,
+    detach: bool,
     max_reject_rate: float,
 ) -> None:
     """Make a 48 kHz target for every utterance, and verify that it is aligned with its source.
@@ -109,6 +121,12 @@ def main(
 
     shared = this_rank(rank)
     check_gpus(gpus, shared)
+    places = Artifacts.at(artifacts)
+    made = targets or places.audio48k
+    check_writable(made)
+    if detach:
+        print_summary(**start_detached(COMMAND, sys.argv[1:], made, places.root, shared))
+        return
     if shared.world == 1 and workers != 1:
         prepare_workers("snac_cache.targets.make_parts")  # takes seconds, like the next imports
 
@@ -117,13 +135,12 @@ def main(
     from snac_cache.targets.build import make_targets
     from snac_cache.targets.output import other_rejects, output_folder, write_filled_in
 
-    places = Artifacts.at(artifacts)
     where = manifest or str(places.manifests)
     folder = output_folder(where, output, places.manifests)
     other_rejects(folder)  # found out now, not when all is done
     rows = read_manifest(where)
     request = TargetRequest(
-        folder=targets or places.audio48k,
+        folder=made,
         engine=EngineChoice(
             engine, sidon_feature_extractor, sidon_decoder, sidon_preprocessor, batch_seconds
         ),
@@ -135,27 +152,35 @@ def main(
         verify=verify,
     )
     total = sum(table.num_rows for table in rows.values())
-    with progress(total, "upsample", "utterances") as advance:
-        report = make_targets(rows, request, advance)
-    piped = output == "-"
-    if report.filled:
-        write_filled_in(report.filled, folder, sys.stdout if piped else None)
-        note(f"targets in {request.folder}, {'rejects' if piped else 'manifests'} in {folder}")
-    else:
-        note(f"{report.parts_left} parts are left: manifests are written when all are finished")
-    print_summary(
-        to_stderr=piped,
-        targets=report.targets,
-        native=report.native,
-        made=report.made,
-        skipped=report.skipped,
-        clipped=report.clipped,
-        rejects=dict(sorted(report.rejects.items())),
-        engine=engine,
-        workers=request.devices,
-        parts_left_to_other_ranks=report.parts_left,
-    )
-    check_reject_rate(report.rejects.total(), report.targets, max_reject_rate, RETRY)
+    check_not_empty(total, "upsample", f"the manifest {where} has no utterance.")
+    with recorded(COMMAND, made, share(shared)) as work:
+        with progress(total, "upsample", "utterances") as advance:
+            report = make_targets(rows, request, advance, work)
+        piped = output == "-"
+        if report.filled:
+            write_filled_in(report.filled, folder, sys.stdout if piped else None)
+            note(f"targets in {request.folder}, {'rejects' if piped else 'manifests'} in {folder}")
+        else:
+            note(f"{report.parts_left} parts are left: manifests are written when all are finished")
+        print_summary(
+            to_stderr=piped,
+            targets=report.targets,
+            native=report.native,
+            made=report.made,
+            skipped=report.skipped,
+            clipped=report.clipped,
+            rejects=dict(sorted(report.rejects.items())),
+            engine=engine,
+            workers=request.devices,
+            parts_left_to_other_ranks=report.parts_left,
+        )
+        check_reject_rate(
+            report.rejects,
+            report.targets,
+            max_reject_rate,
+            where=folder / "rejects.parquet",
+            advice=RETRY,
+        )
 
 
 def _devices(

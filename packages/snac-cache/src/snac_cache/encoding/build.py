@@ -18,6 +18,7 @@ from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import LARGEST_PART, Part
 from snac_cache.work.workers import run_alone, run_workers
 from snac_common.files import clear_leftovers
+from snac_common.jobs import NotRecorded, Work
 from snac_model.loading import load
 
 
@@ -44,13 +45,17 @@ class CacheReport:
 
 
 def build_cache(
-    manifest: Manifest, request: CacheRequest, advance: Callable[[int], object]
+    manifest: Manifest,
+    request: CacheRequest,
+    advance: Callable[[int], object],
+    work: Work | None = None,
 ) -> CacheReport:
     """Encode a manifest into ``request.folder``; parts that are finished are left alone.
 
     Args:
         manifest: rows by split, in the order that decides the parts.
         advance: told of utterances as they are done.
+        work: keeps the record of this work, if there is one.
 
     Raises:
         Failure: if the folder holds a cache of another model or manifest, another command is at
@@ -65,10 +70,13 @@ def build_cache(
             plan = prepare(manifest, request, identity)
         report = CacheReport()
         mine = _unfinished(plan.parts, request, identity, report, advance)
+        work = work or NotRecorded()
+        work.begin(report.skipped_rows + sum(part.rows for part in mine), report.skipped_rows)
 
         def receive(message: int | PartRecord) -> None:
             if isinstance(message, int):
                 advance(message)
+                work.count(message)
             else:
                 report.rows += message.rows
                 report.audio_seconds += message.audio_seconds

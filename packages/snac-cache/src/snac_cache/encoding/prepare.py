@@ -93,8 +93,9 @@ def _carry_on(
 
 def _check_same_parts(request: CacheRequest, part_rows: int | None) -> None:
     if request.part_rows not in (None, part_rows):
+        before = "by the number of rows" if part_rows is None else part_rows
         raise Failure(
-            f"{request.folder} holds another cache. It differs in part_rows: {part_rows}, now "
+            f"{request.folder} holds another cache. It differs in --part-rows: {before}, now "
             f"{request.part_rows}. {ADVICE}"
         )
 
@@ -106,7 +107,7 @@ def _check_same_rows(
     added = pa.concat_tables([rows.select([ID]) for rows in new.values()])[ID]
     gone = known.filter(pc.invert(pc.is_in(known, value_set=said[ID])))
     differences = [
-        f"{len(ids)} rows are {word}, such as {ids[0].as_py()!r}"
+        f"{len(ids)} rows are {word}, such as {ids[0].as_py()}"
         for word, ids in (("new", added), ("gone", gone))
         if len(ids)
     ]

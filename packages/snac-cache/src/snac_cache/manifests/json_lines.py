@@ -12,6 +12,7 @@ from snac_cache.manifests.rows import REQUIRED
 from snac_cache.schema import MANIFEST
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
+from snac_common.full_disk import reason_of
 
 LINES_AT_ONCE = 4096
 
@@ -32,7 +33,9 @@ def read_json_lines(path: Path) -> pa.Table:
         with path.open(encoding="utf-8") as file:
             return parse_json_lines(file, str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"cannot read the manifest {path}: {error}. Run snac-manifest.") from error
+        raise Failure(
+            f"cannot read the manifest {path}: {reason_of(error)}. Run snac-manifest."
+        ) from error
 
 
 def parse_json_lines(lines: Iterable[str], name: str) -> pa.Table:

@@ -11,6 +11,7 @@ from snac_cache.manifests.rows import in_form
 from snac_cache.parquet import read_table
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
+from snac_common.full_disk import reason_of
 
 Manifest = dict[str, pa.Table]
 
@@ -52,7 +53,9 @@ def _read_parquet(path: Path) -> pa.Table:
     try:
         table = read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise Failure(f"cannot read the manifest {path}: {error}. Run snac-manifest.") from error
+        raise Failure(
+            f"cannot read the manifest {path}: {reason_of(error)}. Run snac-manifest."
+        ) from error
     return in_form(table, str(path))
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from snac_cache.work.plan import Part, part_number
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
 from snac_common.files import write_text
+from snac_common.full_disk import reason_of
 
 Description = dict[str, Any]
 
 NAME = "cache.json"
+QUOTE = '"'
 _SAME_CODES = ("tokenizer_sha256", "config", "precision", "schema_version")
 START_ANEW = "Give --overwrite to start anew."
 
@@ -31,7 +33,7 @@ def read_description(folder: Path) -> Description | None:
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Failure(f"{path} is damaged: {error}. {START_ANEW}") from error
+        raise Failure(f"{path} is damaged: {reason_of(error)}. {START_ANEW}") from error
     if not isinstance(described, dict) or not all(name in described for name in _SAME_CODES):
         raise Failure(f"{path} does not describe a cache. {START_ANEW}")
     if described["schema_version"] != SCHEMA_VERSION:
@@ -55,13 +57,25 @@ def describe(identity: CacheIdentity, part_rows: int | None) -> Description:
 
 def check_same_codes(folder: Path, existing: Description, asked: Description) -> None:
     """Raise Failure, saying what differs, unless a command may add its codes to those there."""
-    different = [name for name in _SAME_CODES if existing[name] != asked[name]]
-    if different:
-        shown = "; ".join(f"{name}: {existing[name]}, now {asked[name]}" for name in different)
+    shown = "; ".join(
+        difference
+        for name in _SAME_CODES
+        for difference in _differences(name, existing[name], asked[name])
+    )
+    if shown:
         raise Failure(
             f"{folder} holds another cache. It differs in {shown}. Give --overwrite to make it "
             "anew, or another --codes folder."
         )
+
+
+def _differences(name: str, before: Any, now: Any) -> Iterator[str]:
+    """Yield what differs, each field of an object by itself."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for field in sorted(before.keys() | now.keys()):
+            yield from _differences(f"{name}.{field}", before.get(field), now.get(field))
+    elif before != now:
+        yield f"{name}: {json.dumps(before).strip(QUOTE)}, now {json.dumps(now).strip(QUOTE)}"
 
 
 def check_no_others(folder: Path, parts: Iterable[Part]) -> None:

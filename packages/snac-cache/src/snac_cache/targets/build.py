@@ -24,8 +24,10 @@ from snac_cache.targets.reuse import Listings, is_complete
 from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import FOLDER, Plan
+from snac_cache.work.ranks import Rank
 from snac_cache.work.workers import run_alone, run_workers
 from snac_common.files import clear_leftovers
+from snac_common.jobs import NotRecorded, Work
 
 RECORDS = (FOLDER, "parts", "rejects")
 IN_THIS_PROCESS = ("cpu", "cuda", "cuda:0")  # see make_parts.see_one_gpu
@@ -57,29 +59,48 @@ class TargetReport:
 
 
 def make_targets(
-    manifest: Manifest, request: TargetRequest, advance: Callable[[int], object]
+    manifest: Manifest,
+    request: TargetRequest,
+    advance: Callable[[int], object],
+    work: Work | None = None,
 ) -> TargetReport:
     """Make a target for every row that is not natively 48 kHz; measure every row's bandwidth.
 
     Args:
         manifest: rows by split.
         advance: told of utterances as they are done.
+        work: keeps the record of this work, if there is one.
 
     Raises:
         Failure: if the engine cannot be had, another command is at work in the folder, or a worker
             fails.
     """
     report = TargetReport()
+    work = work or NotRecorded()
     with working_in(request.folder, "snac-upsample", shared=request.rank.world > 1):
         with one_at_a_time(request.folder):
             for name in RECORDS:
                 clear_leftovers(request.folder / name, recursive=True)
             plan = prepare(manifest, request)
         mine = _unfinished(plan.parts, request, report, advance)
+        work.begin(*_shares(plan.parts, mine, request.rank))
         if mine:
-            _run(plan, mine, request, _receiver(report, advance), _needs_engine(manifest))
+            count = _both(advance, work.count)
+            _run(plan, mine, request, _receiver(report, count), _needs_engine(manifest))
         _sum_up(manifest, plan.parts, request, report)
     return report
+
+
+def _shares(parts: list[Part], unfinished: list[Part], rank: Rank) -> tuple[int, int]:
+    """Return how many rows this rank has in all, and in parts that are finished."""
+    total = sum(part.rows for part in parts[rank.number :: rank.world])
+    return total, total - sum(part.rows for part in unfinished)
+
+
+def _both(
+    first: Callable[[int], object], second: Callable[[int], object]
+) -> Callable[[int], object]:
+    return lambda count: (first(count), second(count))
 
 
 def _unfinished(

@@ -49,9 +49,9 @@ snac-eval my-run --report-only --samples 20 --pick worst
     "--limit",
     "--val-limit",
     "limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=0),
     metavar="N",
-    help="Measure only N utterances, chosen by a hash of their ids. [default: all]",
+    help="Measure only N utterances, chosen by a hash of their ids; 0 means all. [default: all]",
 )
 @click.option(
     "--segment",
@@ -176,7 +176,7 @@ def main(
         manifest=manifest,
         name=name,
         split=split,
-        limit=limit,
+        limit=limit or None,
         segment_s=segment,
         perceptual=PERCEPTUAL if "all" in perceptual else tuple(dict.fromkeys(perceptual)),
         ceiling=ceiling,
@@ -190,7 +190,7 @@ def main(
     report = rebuild(request) if report_only else evaluate(request)
     say(report)
     rejected = sum(report.rejects.values())
-    check_reject_rate(rejected, report.utterances - rejected, max_reject_rate)
+    check_reject_rate(report.rejects, report.utterances - rejected, max_reject_rate)
 
 
 def refuse_measuring(context: click.Context) -> None:

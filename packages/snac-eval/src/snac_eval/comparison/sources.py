@@ -7,6 +7,7 @@ from pathlib import Path
 
 from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
+from snac_common.run_names import no_such_run
 from snac_eval.comparison.run import Source
 from snac_eval.comparison.run_files import read_recipe, read_state
 from snac_eval.comparison.wandb_source import offline_source, online_source
@@ -41,10 +42,8 @@ def find_source(name: str, artifacts: Artifacts) -> Source:
         return folder_source(folder)
     if WANDB_RUN.fullmatch(name):
         return online_source(name)
-    present = sorted(path.parent.name for path in artifacts.root.glob(f"runs/*/{METRICS_FILE}"))
-    raise Failure(
-        f"there is no run {name}: neither a folder nor in {artifacts.root / 'runs'}, which has "
-        f"{', '.join(present) or 'none'}. Of Weights & Biases, give entity/project/id."
+    raise no_such_run(
+        name, artifacts, "The folder of a run will do too; of Weights & Biases, entity/project/id."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from snac_common.artifacts import BEST_FOLDERS, RECIPE, SCORE, STATE, Artifacts
 from snac_common.errors import Failure
 from snac_common.json_files import check_fields, read_json_object, read_text_file
+from snac_common.run_names import no_such_run
 from snac_model.places import CONFIG
 
 # what the card says
@@ -54,10 +55,7 @@ def read_run(where: str, artifacts: Artifacts, best: str) -> Run:
     if Path(where).name != where or not folder.is_dir():
         folder = Path(where)
     if not (folder / RECIPE).is_file():
-        raise Failure(
-            f"{where} is no run: neither {artifacts.run(where)} nor {Path(where)} has a {RECIPE}. "
-            "Give the name or the folder of a run of snac-train."
-        )
+        raise no_such_run(where, artifacts, "The folder of a run will do too.")
     model = folder / BEST_FOLDERS[best]
     if not (model / CONFIG).is_file():
         raise Failure(_no_model(folder, best))

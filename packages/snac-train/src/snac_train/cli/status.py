@@ -1,7 +1,5 @@
 """``snac-status``: what runs, how far, how fast."""
 
-import json
-import shutil
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -10,16 +8,21 @@ from pathlib import Path
 import click
 
 from snac_common.artifacts import Artifacts
-from snac_common.console import note, print_summary
-from snac_common.errors import BadInput
+from snac_common.console import (
+    for_people,
+    json_line,
+    note,
+    print_summary,
+    terminal_width,
+    visible,
+)
 from snac_common.options import artifacts_option
+from snac_common.run_names import no_such_run
 from snac_common.tool import Tool
-
-ANY_WIDTH = 10_000  # of a pipe or a file
 
 EXAMPLE = """snac-status
 snac-status --run first --log 50
-snac-status --json | jq -r 'select(.state == "dead").run'
+snac-status | jq -r 'select(.state == "dead").run'
 """
 
 
@@ -38,33 +41,42 @@ snac-status --json | jq -r 'select(.state == "dead").run'
 def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: bool) -> None:
     """Show every run below ARTIFACTS/runs: state, progress, speed, losses, last checkpoint.
 
+    Below them it shows what snac-cache and snac-upsample do. In a pipe each is a line of JSON.
+
     A run is running, finished, stopped, failed, or dead: it had not come to its end, but its
     process is gone. What the width of the terminal has no room for, --run shows.
     """
+    from snac_common.jobs import find_jobs
     from snac_train.commands.status import find_runs, log_tail, read_status
-    from snac_train.commands.status_table import write_details, write_overview
+    from snac_train.commands.status_table import write_details, write_jobs, write_runs
 
-    folder = Artifacts.at(artifacts).run("")
-    runs = find_runs(folder)
+    places = Artifacts.at(artifacts)
+    runs = find_runs(places)
+    one = run is not None or log is not None
     if run is not None:
         runs = [path for path in runs if path.name == run]
         if not runs:
-            raise BadInput(f"there is no run {run} in {folder}; snac-status shows which there are")
+            raise no_such_run(run, places)
     elif log:
         runs = runs[:1]
     found = [read_status(path) for path in runs]
-    if not found:
-        note(f"no runs in {folder}")
-    elif as_json:
-        for status in found:
-            click.echo(json.dumps(asdict(status), ensure_ascii=False))
-    elif run is not None or log:
+    jobs = [] if one else find_jobs(places.root)
+    lines = log_tail(runs[0], log) if log and runs else []
+    if not found and not jobs:
+        note(f"no runs in {places.run('')}")
+    elif as_json or not for_people():
+        for entry in (*map(asdict, found), *(job.fields() for job in jobs)):
+            click.echo(json_line(entry | ({"log": lines} if log else {})))
+        lines = []
+    elif one:
         write_details(found[0], sys.stdout)
     else:
-        write_overview(found, shutil.get_terminal_size((ANY_WIDTH, 0)).columns, sys.stdout)
-    if log:
-        click.echo("".join(f"{line}\n" for path in runs for line in log_tail(path, log)))
-    print_summary(runs=len(found), states=Counter(status.state for status in found))
+        if found:
+            write_runs(found, terminal_width(), sys.stdout)
+        if jobs:
+            write_jobs(jobs, terminal_width(), sys.stdout)
+    click.echo("".join(f"{visible(line)}\n" for line in lines), nl=False)
+    print_summary(runs=len(found), states=Counter(entry.state for entry in (*found, *jobs)))
 
 
 if __name__ == "__main__":

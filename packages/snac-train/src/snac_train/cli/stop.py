@@ -1,5 +1,6 @@
 """``snac-stop``: have a run save and end."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ from snac_common.console import note, print_summary
 from snac_common.options import artifacts_option
 from snac_common.tool import Tool
 
+SHOWN = ("run", "command", "folder", "state", "step", "done", "total", "checkpoint")
+
 
 @click.command(cls=Tool, example="snac-stop first")
 @click.argument("run")
@@ -17,15 +20,15 @@ from snac_common.tool import Tool
 def main(*, run: str, artifacts: Path | None, now: bool) -> None:
     """Have a run save and end, and wait until it has.
 
-    RUN is a name below ARTIFACTS/runs. It ends at the next step, or batch of a validation; stopped
-    a second time meanwhile, it ends at once. Go on with it with snac-train --resume.
+    RUN is a name below ARTIFACTS/runs, or snac-cache or snac-upsample for what they do. A run ends
+    at the next step, or batch of a validation; stopped a second time meanwhile, it ends at once. Go
+    on with it with snac-train --resume, and with the others by the same command.
     """
     from snac_train.commands.stop import stop
 
-    status = stop(Artifacts.at(artifacts).run(run), note, at_once=now)
-    print_summary(
-        run=status.run, state=status.state, step=status.step, checkpoint=status.checkpoint
-    )
+    ended = stop(run, Artifacts.at(artifacts), note, at_once=now)
+    shown = asdict(ended)
+    print_summary(**{name: shown[name] for name in SHOWN if name in shown})
 
 
 if __name__ == "__main__":

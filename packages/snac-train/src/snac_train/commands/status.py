@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_common.artifacts import LOG, METRICS, RECIPE, STATE
+from snac_common.artifacts import LOG, METRICS, STATE, Artifacts
 from snac_common.errors import Failure
+from snac_common.jobs import DEAD, UNKNOWN
 from snac_common.run_files import RunState
-from snac_train.run.run_folder import DEAD, is_running, last_written
-
-TAIL_BYTES = 64 * 1024
-HOLDS_A_RUN = (STATE, RECIPE, METRICS)
-UNKNOWN = "unknown"
+from snac_common.run_names import run_folders
+from snac_common.tails import last_lines, tail
+from snac_train.run.run_folder import is_running, last_written
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,9 @@ class Status:
     checkpoint_seconds_ago: float | None
 
 
-def find_runs(folder: Path) -> list[Path]:
+def find_runs(places: Artifacts) -> list[Path]:
     """Return the folders that hold a run, the one that wrote last first."""
-    runs = {path.parent for name in HOLDS_A_RUN for path in folder.glob(f"*/{name}")}
-    return sorted(runs, key=lambda run: (-last_written(run), run.name))
+    return sorted(run_folders(places), key=lambda run: (-last_written(run), run.name))
 
 
 def read_status(run: Path) -> Status:
@@ -125,8 +123,7 @@ def log_tail(run: Path, count: int) -> list[str]:
     logs = [path for path in (run / LOG, detached_log(run)) if path.is_file()]
     if not logs or not count:
         return []
-    newest = max(logs, key=lambda path: path.stat().st_mtime)
-    return _tail(newest).decode(errors="replace").splitlines()[-count:]
+    return last_lines(max(logs, key=lambda path: path.stat().st_mtime), count)
 
 
 def detached_log(run: Path) -> Path:
@@ -136,7 +133,7 @@ def detached_log(run: Path) -> Path:
 
 def _last_metrics(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the last lines of the metrics; damaged and half-written ones are left out."""
-    for line in _tail(path).splitlines():
+    for line in tail(path).splitlines():
         try:
             parsed = json.loads(line)
         except ValueError:
@@ -147,15 +144,6 @@ def _last_metrics(path: Path) -> Iterator[dict[str, Any]]:
 
 def _last(lines: list[dict[str, Any]]) -> dict[str, Any]:
     return lines[-1] if lines else {}
-
-
-def _tail(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return file.read()
-    except OSError:
-        return b""
 
 
 def _state(run: Path, state: RunState) -> str:

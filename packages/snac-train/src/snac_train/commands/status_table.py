@@ -1,25 +1,16 @@
-"""How runs stand, for people: a table that fits the terminal, and one run in full."""
+"""How runs and other long work stand, for people: tables that fit, and one run in full."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
-from snac_cache.checks.table import write_table
+from snac_common.console import visible
+from snac_common.jobs import Job
+from snac_common.progress import rate
+from snac_common.text_table import Column, write_overview
 from snac_train.commands.status import Status
 
-GAP = 2
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the table; those of higher ``rank`` are left out first where it is narrow."""
-
-    name: str
-    rank: int
-    cell: Callable[[Status], str]
-
-
-COLUMNS = (
+COLUMNS: tuple[Column[Status], ...] = (
     Column("run", 0, lambda run: run.run),
     Column("state", 0, lambda run: run.state),
     Column("epoch", 1, lambda run: _of(run.epoch, run.epochs)),
@@ -34,14 +25,31 @@ COLUMNS = (
     Column("GPU GB", 7, lambda run: _figure(run.gpu_memory_gb, 1)),
     Column("saved", 3, lambda run: _ago(run.checkpoint_seconds_ago)),
 )
+JOB_COLUMNS: tuple[Column[Job], ...] = (
+    Column("work", 0, lambda job: job.command),
+    Column("state", 0, lambda job: job.state),
+    Column("folder", 3, lambda job: Path(job.folder).name),
+    Column("utterances", 1, lambda job: _of(job.done, job.total)),
+    Column("rate", 2, lambda job: rate(job.per_second) if job.per_second else ""),
+    Column("left", 1, lambda job: duration(job.seconds_left())),
+    Column("process", 5, lambda job: f"{job.pid} on {job.host}" if job.runs() else ""),
+    Column("since", 4, lambda job: job.started),
+)
 
 
-def write_overview(runs: Sequence[Status], width: int, output: IO[str]) -> None:
+def write_runs(runs: Sequence[Status], width: int | None, output: IO[str]) -> None:
     """Write one line a run, with the columns for which ``width`` characters suffice."""
-    shown = _that_fit(_with_content(runs), runs, width)
-    rows = [[column.cell(run) for column in shown] for run in runs]
-    write_table([column.name for column in shown], rows, output)
+    write_overview(COLUMNS, runs, width, output)
     output.write("\n")
+
+
+def write_jobs(jobs: Sequence[Job], width: int | None, output: IO[str]) -> None:
+    """Write one line a folder that a command fills."""
+    write_overview(JOB_COLUMNS, jobs, width, output)
+    output.write("\n")
+    for job in jobs:
+        if job.message:
+            output.write(f"{job.command} in {job.folder} {job.state}: {visible(job.message)}\n\n")
 
 
 def write_details(run: Status, output: IO[str]) -> None:
@@ -78,22 +86,6 @@ def duration(seconds: float | None) -> str:
     if hours:
         return f"{hours} h {minutes % 60} m"
     return f"{minutes} m {int(seconds) % 60} s" if minutes else f"{int(seconds)} s"
-
-
-def _with_content(runs: Sequence[Status]) -> list[Column]:
-    return [column for column in COLUMNS if any(column.cell(run) for run in runs)]
-
-
-def _that_fit(columns: list[Column], runs: Sequence[Status], width: int) -> list[Column]:
-    """Leave out the least important columns until the rest fits."""
-    while columns[-1].rank and _width(columns, runs) > width:
-        columns.remove(max(columns, key=lambda column: column.rank))
-    return columns
-
-
-def _width(columns: Sequence[Column], runs: Sequence[Status]) -> int:
-    widest = [max(len(column.name), *(len(column.cell(run)) for run in runs)) for column in columns]
-    return sum(widest) + GAP * (len(columns) - 1)
 
 
 def _figure(value: float | None, digits: int = 4) -> str:

@@ -1,79 +1,85 @@
-"""Stopping a run: by its process's number, when that is certain to be its process still."""
+"""Stopping runs and other long work: by a process's number, when that is certain to be it still."""
 
 import os
-import select
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from snac_common.errors import BadInput, Failure
+from snac_common.artifacts import Artifacts
+from snac_common.errors import Failure
+from snac_common.jobs import DEAD, RUNNING, Job, find_jobs
+from snac_common.processes import AT_ONCE, GENTLY, Signals, end_process
+from snac_common.run_names import no_such_run
 from snac_train.commands.status import UNKNOWN, Status, read_state, read_status
-from snac_train.run.run_folder import process_started
 
-# signals, and the seconds that each is given to end the process
-Signals = Sequence[tuple[signal.Signals, float | None]]
-GENTLY: Signals = ((signal.SIGTERM, None),)
-AT_ONCE: Signals = ((signal.SIGTERM, 2.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, None))
+Say = Callable[[str], object]
+NO_RUN = "snac-cache and snac-upsample are stopped by these names, or their folders'."
 
 
-def stop(run: Path, say: Callable[[str], object], *, at_once: bool = False) -> Status:
-    """Ask a run to save and end, and wait until it has; a second such wish ends it without saving.
+def stop(name: str, places: Artifacts, say: Say, *, at_once: bool = False) -> Status | Job:
+    """Ask a run, or a command that fills a folder, to save and end, and wait until it has.
+
+    A second such wish ends it without saving.
 
     Args:
+        name: of the run; or of the command or its folder, such as ``snac-cache`` or ``codes``.
         say: told what is being done.
         at_once: do not let it save, and kill it if it does not answer.
 
     Returns:
-        How the run stands then.
+        How it stands then.
 
     Raises:
         BadInput: if there is no such run.
-        Failure: if it is trained on another machine, or ``run.json`` is damaged.
+        Failure: if its process is on another machine, or what it wrote is damaged.
     """
-    if not run.is_dir():
-        raise BadInput(f"there is no run {run}; snac-status shows which there are")
+    run = places.run(name)
+    signals = AT_ONCE if at_once else GENTLY
+    if run.is_dir():
+        return _stop_run(run, say, signals)
+    jobs = [job for job in find_jobs(places.root) if name in (job.command, Path(job.folder).name)]
+    if not jobs:
+        raise no_such_run(name, places, NO_RUN)
+    return _stop_job(next((job for job in jobs if job.runs()), jobs[0]), places, say, signals)
+
+
+def _stop_run(run: Path, say: Say, signals: Signals) -> Status:
     status = read_status(run)
     if status.state == UNKNOWN and status.message:
         raise Failure(f"it cannot be told whether {run.name} runs: {status.message}")
-    if status.state != "running":
+    if status.state != RUNNING:
         say(f"{run.name} is not running: it is {status.state}")
         return status
-    if status.host != os.uname().nodename:
-        raise Failure(f"{run.name} is trained on {status.host}: stop it there")
-    say(f"asking process {status.pid} to {'end' if at_once else 'save and end'}")
     state, _ = read_state(run)
-    if state.pid is not None and state.process_started is not None:
-        end_process(state.pid, state.process_started, AT_ONCE if at_once else GENTLY)
+    _check_is_here(run.name, status.host)
+    _end(status.pid, state.process_started, say, signals)
     return _say_how_it_ended(read_status(run), say)
 
 
-def end_process(pid: int, started: int, signals: Signals) -> None:
-    """Send signals one after another until a process has ended.
-
-    The handle is of one process for good: what gets its number later cannot be hit.
-
-    Args:
-        started: as ``process_started`` says; another process with this number is left alone.
-    """
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        if process_started(pid) != started:
-            return
-        for number, patience in signals:
-            signal.pidfd_send_signal(handle, number)
-            if select.select([handle], [], [], patience)[0]:
-                return
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(handle)
+def _stop_job(job: Job, places: Artifacts, say: Say, signals: Signals) -> Job:
+    name = f"{job.command} in {job.folder}"
+    if not job.runs():
+        say(f"{name} is not running: it is {job.state}")
+        return job
+    _check_is_here(name, job.host)
+    _end(job.pid, job.process_started, say, signals)
+    ended = next(found for found in find_jobs(places.root) if found.pid == job.pid)
+    say(f"{name} is {ended.state}, after {ended.done:,} of {ended.total:,}; what is done is kept")
+    return ended
 
 
-def _say_how_it_ended(status: Status, say: Callable[[str], object]) -> Status:
-    if status.state == "dead":
+def _check_is_here(name: str, host: str | None) -> None:
+    if host != os.uname().nodename:
+        raise Failure(f"{name} works on {host}: stop it there")
+
+
+def _end(pid: int | None, started: int | None, say: Say, signals: Signals) -> None:
+    say(f"asking process {pid} to {'save and end' if signals is GENTLY else 'end'}")
+    if pid is not None and started is not None:
+        end_process(pid, started, signals)
+
+
+def _say_how_it_ended(status: Status, say: Say) -> Status:
+    if status.state == DEAD:
         say(f"{status.run} was killed; what came after its last checkpoint is lost")
     else:
         say(f"{status.run} is {status.state}, after step {status.step}")

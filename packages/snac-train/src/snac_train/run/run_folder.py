@@ -1,7 +1,5 @@
 """The folder of a run: recipe, metrics, log, state."""
 
-import os
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +10,12 @@ from snac_common.console import note
 from snac_common.errors import BadInput, Failure
 from snac_common.files import TEMPORARY_SUFFIX, write_text
 from snac_common.full_disk import told_when_full
+from snac_common.jobs import DEAD
+from snac_common.processes import still_runs
 from snac_common.run_files import RunState
 from snac_train.run.appended_lines import AppendedLines
 from snac_train.run.run_lock import RunLock
 from snac_train.run.wandb_run import WandbRun
-
-SILENT_AFTER_S = 900.0
-DEAD = "dead"  # it should run, but its process is gone
 
 
 class RunFolder:
@@ -152,30 +149,15 @@ def is_running(path: Path, state: RunState) -> bool:
 
     What another machine trains is taken to run while it writes.
     """
-    if state.state != "running" or state.pid is None:
-        return False
-    if state.host == os.uname().nodename:
-        return process_started(state.pid) == state.process_started
-    return time.time() - last_written(path) < SILENT_AFTER_S
+    return state.state == "running" and still_runs(
+        state.pid, state.process_started, state.host, last_written(path)
+    )
 
 
 def last_written(path: Path) -> float:
     """Return when a run last wrote something, in seconds since the epoch."""
     files = (path / name for name in (METRICS, LOG, STATE))
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
-
-
-def process_started(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since the machine did; None if it is gone.
-
-    With its number this tells a process from a later one that was given the same number.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    state, started = fields[0], fields[19]
-    return None if state in "ZX" else int(started)
 
 
 def now() -> str:

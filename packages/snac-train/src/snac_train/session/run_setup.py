@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from snac_common.processes import process_started
 from snac_common.wandb_key import choose_mode
 from snac_train.data.inputs import Inputs
 from snac_train.distributed.processes import Processes
@@ -17,7 +18,7 @@ from snac_train.run.checkpoints.checkpoint import Checkpoint, check_whole, read_
 from snac_train.run.checkpoints.compatibility import changed_fields, check_unchanged, merged
 from snac_train.run.checkpoints.rotation import Checkpoints
 from snac_train.run.rejects import Rejects
-from snac_train.run.run_folder import RunFolder, now, process_started
+from snac_train.run.run_folder import RunFolder, now
 from snac_train.run.wandb_run import WandbRun
 
 COMPARED = ("base", "base_sha256", "cache", "counts", "hours", "data")  # what comparable runs share
