@@ -14,7 +14,7 @@ import soundfile
 from click.testing import CliRunner, Result, _NamedTextIOWrapper
 
 from snac_cache.work.lock import NAME, PLANNING
-from snac_common.jobs import state_file
+from snac_common.jobs import NAME as STATE
 
 
 def write_tone(path: Path, seconds: float, rate: int = 48000, channels: int = 1) -> None:
@@ -62,7 +62,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {
         os.fspath(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (NAME, PLANNING, state_file(path).name)
+        if path.is_file() and path.name not in (NAME, PLANNING) and not path.name.startswith(STATE)
     }
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workplace import command, run, succeed
@@ -83,9 +84,10 @@ def test_what_cannot_be_done_without_a_pipe_is_refused(tmp_path: Path) -> None:
 def test_too_many_rejects_are_how_the_work_ended(
     tmp_path: Path, model_folder: Path, manifest_folder: Path
 ) -> None:
-    rows = [{"utterance_id": "gone", "split": "train", "audio_path": str(tmp_path / "none.wav")}]
-    rows[0] |= {"source_sample_rate": 24000, "num_frames": 24000, "duration_s": 1.0}
-    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    row: dict[str, Any] = {"utterance_id": "gone", "split": "train"}
+    row |= {"audio_path": str(tmp_path / "none.wav")}
+    row |= {"source_sample_rate": 24000, "num_frames": 24000, "duration_s": 1.0}
+    (tmp_path / "m.jsonl").write_text(json.dumps(row) + "\n")
     where = ("--model", model_folder, "--device", "cpu", "--artifacts", tmp_path)
     assert run(CACHE, *where, "--manifest", tmp_path / "m.jsonl").exit_code == 1
     (job,) = find_jobs(tmp_path)

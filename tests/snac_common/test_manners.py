@@ -19,7 +19,7 @@ from snac_common.devices import choose_device
 from snac_common.earlier_options import ELSEWHERE
 from snac_common.errors import Failure
 from snac_common.files import check_writable
-from snac_common.full_disk import in_words
+from snac_common.full_disk import cannot_write, in_words
 from snac_common.options import device_option
 from snac_common.progress import progress, rate
 from snac_common.tool import Tool
@@ -258,6 +258,9 @@ def test_errors_of_the_system_are_told_without_numbers(tmp_path: Path) -> None:
         "a: No such file or directory"
     )
     assert in_words(OSError("odd")) == "odd"
+    kept = str(cannot_write(tmp_path / "a", full, "Finished parts are kept."))
+    assert kept == f"{said} Finished parts are kept."
+    assert "Errno" not in kept + said + read_only
 
 
 def test_a_folder_is_probed_before_there_is_anything_to_write(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ class NearestChoice(click.Choice[Any]):
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
             near = get_close_matches(str(value), map(str, self.choices), n=1)
-            if near:
-                error.message = f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?"
-            raise
+            if not near:
+                raise
+            self.fail(f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?", param, ctx)
 
 
 class DeviceChoice(NearestChoice):

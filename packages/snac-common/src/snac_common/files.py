@@ -22,11 +22,14 @@ _ADDED = len(".-12345678" + TEMPORARY_SUFFIX)
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; flushed and renamed on success.
 
     A reader sees the old content or the new, and an interrupted writer leaves only a file whose
     name ends in ``.partial``, which no glob over the results matches; see ``clear_leftovers``.
+
+    Args:
+        durable: flush it; without, it may be lost with the machine, as what is soon written anew.
 
     Raises:
         Failure: if the disk is full, whatever writes to the temporary path.
@@ -41,9 +44,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             temporary.chmod(0o666 & ~_umask())
-            flush_to_disk(temporary)
+            if durable:
+                flush_to_disk(temporary)
             temporary.replace(path)
-            flush_to_disk(path.parent)
+            if durable:
+                flush_to_disk(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -120,9 +125,9 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a whole text file, atomically."""
-    with atomic_path(path) as temporary:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a whole text file, atomically; ``durable`` as for ``atomic_path``."""
+    with atomic_path(path, durable=durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

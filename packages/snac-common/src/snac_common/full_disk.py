@@ -47,11 +47,22 @@ def in_words(error: OSError) -> str:
     if error.filename is None:
         return reason
     path = Path(os.fsdecode(error.filename))
-    if error.errno in _FULL:
-        return _full(path, reason)
-    if error.errno == errno.EROFS:
-        return f"cannot write {path}: {reason}. Give a folder that can be written to."
+    if error.errno in {*_FULL, errno.EROFS}:
+        return str(cannot_write(path, error))
     return f"{path}: {reason}"
+
+
+def cannot_write(path: Path, error: OSError, kept: str = "") -> Failure:
+    """Return the error for a file that the system does not take.
+
+    Args:
+        kept: what is not lost, as a sentence.
+    """
+    if error.errno == errno.EROFS:
+        said = f"cannot write {path}: {reason_of(error)}. Give a folder that can be written to."
+    else:
+        said = _full(path, reason_of(error))
+    return Failure(f"{said} {kept}".rstrip())
 
 
 def _full(path: Path, reason: str) -> str:

@@ -149,7 +149,7 @@ class Work:
         then, done = self._seen[0]
         speed = (self.job.done - done) / (now - then) if now > then else None
         self.job = replace(self.job, updated=time.time(), per_second=speed)
-        write_text(self.path, json.dumps(asdict(self.job), indent=2) + "\n")
+        write_text(self.path, json.dumps(asdict(self.job), indent=2) + "\n", durable=False)
 
 
 class NotRecorded(Work):

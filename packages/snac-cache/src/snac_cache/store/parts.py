@@ -16,7 +16,7 @@ from snac_cache.parquet import read_table, write_table
 from snac_cache.store.identity import KEY_PREFIX, CacheIdentity
 from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import Part, part_number
-from snac_common.errors import Failure
+from snac_common.full_disk import cannot_write
 from snac_model.audio_header import AudioError
 
 RECORD_KEY = KEY_PREFIX + "part"
@@ -117,10 +117,7 @@ def write_part(
         )
         write_table(table.replace_schema_metadata(metadata), codes_path(folder, part))
     except OSError as error:
-        raise Failure(
-            f"cannot write {codes_path(folder, part)}: {error}. Finished parts are kept; make room "
-            "and give the same command again."
-        ) from error
+        raise cannot_write(codes_path(folder, part), error, "Finished parts are kept.") from error
     return record
 
 

@@ -16,7 +16,7 @@ from snac_cache.parquet import read_table, write_table
 from snac_cache.schema import REJECTS, SCHEMA_VERSION, SOURCE, TARGETS
 from snac_cache.targets.request import TargetRequest
 from snac_cache.work.plan import Part
-from snac_common.errors import Failure
+from snac_common.full_disk import cannot_write
 from snac_model.audio_header import AudioError
 
 RECORD_KEY = b"snac.targets"
@@ -159,10 +159,7 @@ def write_results(
         _write_rejects(rejects_path(request.folder, part), part.split, rows, results)
         write_table(table, path)
     except OSError as error:
-        raise Failure(
-            f"cannot write {path}: {error}. Finished targets are kept; make room and give the same "
-            "command again."
-        ) from error
+        raise cannot_write(path, error, "Finished targets are kept.") from error
     return record
 
 

@@ -13,8 +13,8 @@ import torch
 
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.notes import MARKS, TargetNotes
-from snac_common.errors import Failure
 from snac_common.files import atomic_path, clear_leftovers
+from snac_common.full_disk import cannot_write
 from snac_model.audio_header import AudioError, describe
 
 HEAD_BYTES = 4096  # STREAMINFO and the comment come first
@@ -47,10 +47,7 @@ def write_target(path: Path, target: torch.Tensor, notes: TargetNotes) -> None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise AudioError("bad_name", "the file's name is too long for this disk") from error
-        raise Failure(
-            f"cannot write {path}: {error}. Finished targets are kept; make room and give the same "
-            "command again."
-        ) from error
+        raise cannot_write(path, error, "Finished targets are kept.") from error
 
 
 def read_target(path: Path, length: int) -> TargetNotes | None:

@@ -93,7 +93,7 @@ def _check_folder(request: Request) -> str:
 
 
 def _check_device(device: str, gpus: Sequence[int] | None) -> str:
-    if gpus is None and choose_device(device) == "cpu":
+    if gpus is None and choose_device(device, say=False) == "cpu":
         return "none is used"
     return check_gpus(gpus)
 
