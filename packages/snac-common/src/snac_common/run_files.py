@@ -28,8 +28,10 @@ class RunState:
         plan: ``epochs``, ``steps`` and ``samples`` of the whole run.
         val: losses of the last validation, after ``epoch``, at ``step``.
         best: by the score's name, its ``score``, ``epoch`` and ``step``.
-        baseline: losses of the untouched model.
-        before: its loss with segments of each length, and ``after`` the best model's.
+        baseline: losses of the starting model, and as ``resampled/...`` those of its 24 kHz output
+            resampled, where it has no 48 kHz head.
+        before: the loss to beat with segments of each length, and ``after`` the best model's.
+        warnings: in what the best model is worse than no training.
         message: why the run failed.
     """
 
@@ -60,6 +62,7 @@ class RunState:
     before: Table | None = None
     after: Table | None = None
     improvement_percent_at: Table | None = None
+    warnings: list[str] | None = None
     message: str | None = None
     summary: Table | None = None
 
