@@ -37,6 +37,7 @@ STYLE: dict[Any, Any] = {
 COLOURS = "magma"
 RANGE_DB = 80.0
 MAX_POINTS = 600
+SEEN = "segments seen in training"
 
 
 def spectrogram_figure(
@@ -124,7 +125,7 @@ def loss_figure(
             level = curves["baseline"][1][-1]
             axes.axhline(level, color=BASE, linestyle="--", linewidth=1.2, label="base")
         _mark_stages(axes, stages)
-        axes.set_xlabel("step", loc="left")
+        axes.set_xlabel(SEEN, loc="left")
         figure.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
         return themed_svg(figure)
 
