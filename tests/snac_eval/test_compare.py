@@ -180,7 +180,8 @@ def test_one_run_is_shown_beside_its_starting_model(tmp_path: Path) -> None:
     result = compare(tmp_path, "one")
     assert result.exit_code == 0
     assert last_line(result) == {
-        "kind": "summary", "runs": ["one"], "output": None, "wandb": None, "warnings": 0, "broken": []
+        "kind": "summary",
+        "runs": ["one"], "output": None, "wandb": None, "warnings": 0, "broken": []
     }  # fmt: skip
 
 

@@ -24,7 +24,9 @@ class RunState:
     Attributes:
         state: ``running``, ``finished``, ``stopped`` or ``failed``.
         pid: of the main process; ``process_started`` tells it from a later one of that number.
+        command: what the run was started with.
         processes: how many train together.
+        hardware: what they train on, in words.
         plan: ``epochs``, ``steps`` and ``samples`` of the whole run.
         val: losses of the last validation, after ``epoch``, at ``step``.
         best: by the score's name, its ``score``, ``epoch`` and ``step``.
@@ -42,7 +44,9 @@ class RunState:
     started: str | None = None
     updated: str | None = None
     ended: str | None = None
+    command: str | None = None
     processes: int | None = None
+    hardware: str | None = None
     device: str | None = None
     base: str | None = None
     base_sha256: str | None = None

@@ -67,7 +67,10 @@ def disagreement(first: Run, other: Run, metrics: Iterable[str]) -> str | None:
             pairs.append((mine.start, theirs.start))
         for one, two in pairs:
             if one is not None and two is not None and abs(one - two) > SAME_START * one:
-                return f"the audio (of their common starting model {metric} is {one:.4f} and {two:.4f})"
+                return (
+                    f"the audio (of their common starting model {metric} is {one:.4f} and "
+                    f"{two:.4f})"
+                )
     return None
 
 
