@@ -49,7 +49,7 @@ def result(root: Path) -> dict[str, Any]:
         for path in sorted(run.glob(pattern))
     }
     summary = state.get("summary", {})
-    summary = {name: summary.get(name) for name in ("epochs", "steps", "baseline", "best")}
+    summary = {name: summary.get(name) for name in ("epochs", "steps", "starting_model", "best")}
     return {"state": state["state"], "summary": summary, "metrics": lines, "files": files}
 
 

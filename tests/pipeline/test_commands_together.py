@@ -46,7 +46,7 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     cache = ["--model", "builtin:speech-small", "--device", "cpu"]
     assert succeed("snac_cache.cli.cache", *cache, *art)["rows"] == 15
     trained = train(tmp_path, *QUICK)
-    assert trained["best"]["48k"] < 0.95 * trained["baseline"]["48k"]
+    assert trained["best"]["48k"] < 0.95 * trained["starting_model"]["48k"]
     judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", "--samples", 1, *art)
     assert judged["utterances"] == 3
     assert "<audio" in Path(judged["report"]).read_text(encoding="utf-8")
@@ -73,7 +73,7 @@ def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -
     splits = query(f"SELECT {folder}, count(*) FROM '{tmp_path}/codes/*/part-*.parquet' GROUP BY 1")
     assert dict(splits) == {"train": 12, "val": 2}
     trained = train(tmp_path, *QUICK)
-    assert trained["best"]["48k"] < 0.95 * trained["baseline"]["48k"]
+    assert trained["best"]["48k"] < 0.95 * trained["starting_model"]["48k"]
     judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", *art)
     assert judged["losses"]["tried"]["48k/loss"] is not None
 

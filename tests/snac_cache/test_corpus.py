@@ -11,9 +11,11 @@ from workplace import query, run, snapshot, succeed, write_tone
 
 from snac_cache import CodeStore
 from snac_cache.fingerprint import audio_fingerprint
+from snac_cache.schema import SCHEMA_VERSION
 from snac_cache.work.lock import working_in
 from snac_common.errors import Failure
 from snac_model.audio_header import AudioError
+from snac_model.sinc_kernel import KAISER_BETA, ROLLOFF, ZERO_CROSSINGS
 
 CACHE, MANIFEST = "snac_cache.cli.cache", "snac_cache.cli.manifest"
 
@@ -219,3 +221,8 @@ def test_an_appended_cache_is_mended_as_any_other(corpus: Path, model_folder: Pa
         path.write_bytes(path.read_bytes()[:damage])
     assert cache(corpus, model_folder)["rows"] == 3
     assert parts(corpus) == whole
+
+
+def test_a_changed_resampler_makes_another_schema_version() -> None:
+    """It decides codes of all audio at other rates: caches of two resamplers must not be mixed."""
+    assert (SCHEMA_VERSION, ZERO_CROSSINGS, ROLLOFF, KAISER_BETA) == (3, 64, 0.98, 9.0)

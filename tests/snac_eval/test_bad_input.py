@@ -129,7 +129,6 @@ def test_a_silent_utterance_has_no_level_to_compare(elsewhere: Callable[..., Wor
         (("--where", "nobody = 1", "--samples", 1), "nobody"),
         (("--where", "audio_path::INT > 1", "--samples", 1), "Could not convert"),
         (("--where", '"48k/loss" > 1', "--samples", 1), "48k/loss"),
-        (("--where", "duration_s > 100", "--samples", 1), "no utterance among those judged"),
     ],
 )
 def test_samples_that_there_are_not(
@@ -138,6 +137,23 @@ def test_samples_that_there_are_not(
     name = f"bad-samples-{len(why)}"
     assert why in failure(workplace, workplace.base, *options, "--name", name, code=2)
     assert not list((workplace.root / "eval").glob(f"*{name}*")), "found before measuring"
+
+
+@pytest.mark.parametrize("condition", ["duration_s > 100", '"24k/loss" > 1000'])
+def test_a_condition_that_no_utterance_meets_is_a_warning(
+    workplace: Workplace, condition: str
+) -> None:
+    """What was measured is kept; a condition on the manifest is answered before measuring, too."""
+    name = f"nothing-{len(condition)}"
+    result = workplace.run(
+        workplace.base, "--where", condition, "--samples", 2, "--name", name, "--limit", 1
+    )
+    assert result.exit_code == 0, result.stderr
+    warning = f"warning: --where {condition}: no utterance meets it"
+    assert result.stderr.count(warning) == (2 if "duration" in condition else 1)
+    folder = workplace.root / "eval" / name
+    assert read_rows(folder)
+    assert 'id="listen"' not in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_run_without_a_best_model(elsewhere: Callable[..., Workplace]) -> None:

@@ -44,8 +44,8 @@ def test_best_last_and_improvements(tmp_path: Path) -> None:
     found = scores(tmp_path, "first", "second")
     row = found["48k/loss", "second"]
     assert (row["best"], row["best_epoch"], row["last"], row["last_epoch"]) == (2.25, 2, 2.43, 3)
-    assert row["over_baseline"] == pytest.approx(100 * (1 - 2.25 / 3.4))
-    assert row["over_resampled"] == pytest.approx(100 * (1 - 2.25 / 5))
+    assert (row["start"], row["resampled"]) == (3.4, 5)
+    assert row["over_start"] == pytest.approx(100 * (1 - 2.25 / 5)), "never over an untrained head"
     assert row["over_first"] == pytest.approx(10)
     assert found["48k/loss", "first"]["over_first"] is None
     assert [metric for metric, name in found if name == "first"] == ["loss", "24k/loss", "48k/loss"]
@@ -61,7 +61,7 @@ def test_other_segment_lengths_are_metrics_of_their_own(tmp_path: Path) -> None:
     lengths = [{**entry("length", step, k24_loss=4 - step), "segment_s": 2.048} for step in (0, 3)]
     write_run(tmp_path, "one", [*ENTRIES, *lengths])
     row = scores(tmp_path, "one")["24k/loss@2.05s", "one"]
-    assert (row["baseline"], row["best"]) == (4, 1)
+    assert (row["start"], row["best"]) == (4, 1)
 
 
 def test_what_a_phase_does_not_measure_is_absent_and_never_zero(tmp_path: Path) -> None:
@@ -120,18 +120,20 @@ def test_how_a_model_was_trained_does_not_matter(tmp_path: Path, changed: dict[s
     assert warnings(tmp_path, "first", "second") == []
 
 
-def test_a_common_base_that_scores_differently_was_heard_on_other_audio(tmp_path: Path) -> None:
+def test_a_common_starting_model_that_scores_differently_was_heard_on_other_audio(
+    tmp_path: Path,
+) -> None:
     other = [{**ENTRIES[0], "24k/loss": 2.01}, *ENTRIES[1:]]
     write_run(tmp_path, "first")
     write_run(tmp_path, "second", other)
     assert (
-        "of their common base 24k/loss is 2.0000 and 2.0100"
+        "of their common starting model 24k/loss is 2.0000 and 2.0100"
         in warnings(tmp_path, "first", "second")[0]
     )
     assert scores(tmp_path, "first", "second")["48k/loss", "second"]["over_first"] is None
 
 
-def test_other_bases_and_unknown_settings_are_mentioned(tmp_path: Path) -> None:
+def test_other_starting_models_and_unknown_settings_are_mentioned(tmp_path: Path) -> None:
     write_run(tmp_path, "first")
     write_run(tmp_path, "second", state={"base_sha256": "e" * 64})
     assert "different models" in warnings(tmp_path, "first", "second")[0]
@@ -166,18 +168,19 @@ def test_each_form_says_the_same(tmp_path: Path) -> None:
     assert {name: float(row[name]) for name in row if name not in ("metric", "run")} == {
         name: value for name, value in expected.items() if name not in ("kind", "metric", "run")
     }
-    text = compare(tmp_path, "first", "second").stdout
+    text = compare(tmp_path, "first", "second", "--format", "table").stdout
     line = next(line for line in text.splitlines() if "second" in line and "2.2500" in line)
-    assert line.split()[-2:] == ["+10.00", "%"]
+    assert line.endswith("10.0 % lower")
     assert "optimizer.main_lr" in text
     assert compare(tmp_path, "first", "second", "--format", "html").stdout.startswith("<!doctype")
 
 
-def test_one_run_is_shown_beside_its_own_baseline(tmp_path: Path) -> None:
+def test_one_run_is_shown_beside_its_starting_model(tmp_path: Path) -> None:
     write_run(tmp_path, "one")
     result = compare(tmp_path, "one")
     assert result.exit_code == 0
     assert last_line(result) == {
+        "kind": "summary",
         "runs": ["one"], "output": None, "wandb": None, "warnings": 0, "broken": []
     }  # fmt: skip
 
@@ -261,3 +264,51 @@ def test_every_setting_that_matters_is_one_of_the_recipes(phase: int) -> None:
     metrics = ["loss", *(f"{head}/{part}" for head in recipe["model"]["heads"] for part in PARTS)]
     for metric in metrics:
         assert None not in conditions_of(known, metric).values()
+
+
+def test_a_pipe_is_given_json_lines_alone_and_the_person_a_table(tmp_path: Path) -> None:
+    write_run(tmp_path, "first")
+    write_run(tmp_path, "second", scaled(0.9))
+    result = compare(tmp_path, "first", "second")
+    kinds = [json.loads(line)["kind"] for line in result.stdout.splitlines()]
+    assert kinds[-1] == "summary"
+    assert set(kinds) == {"score", "summary"}
+    assert "than no training" in result.stderr
+
+
+def test_a_terminal_is_given_a_table_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path, "first")
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True)
+    result = compare(tmp_path, "first")
+    assert "than no training" in result.stdout
+    assert "{" not in result.stdout + result.stderr
+
+
+def test_the_output_has_a_short_option(tmp_path: Path) -> None:
+    write_run(tmp_path, "first")
+    assert compare(tmp_path, "first", "-o", tmp_path / "a.csv").exit_code == 0
+    assert (tmp_path / "a.csv").read_text().startswith("metric,run,start,resampled,best")
+
+
+def test_the_weighted_loss_counts_a_new_head_as_the_starting_model_resampled(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path, "first")  # 4.0 before training, of which the untrained 48 kHz head is 3.4
+    row = scores(tmp_path, "first")["loss", "first"]
+    assert row["over_start"] == pytest.approx(100 * (1 - 3.0 / (4.0 + 5.0 - 3.4)))
+
+
+def test_a_run_that_is_worse_than_resampling_is_a_warning(tmp_path: Path) -> None:
+    """A trained head that beats only the untrained one: it was called 13 % better."""
+    start = {
+        **entry("baseline", 0, loss=4.0, k24_loss=2.0, k48_loss=3.4),
+        "resampled/48k/loss": 2.0,
+    }
+    write_run(tmp_path, "first", [start, *ENTRIES[1:]])
+    row = scores(tmp_path, "first")["48k/loss", "first"]
+    assert row["over_start"] == pytest.approx(-25)
+    said = [text for text in warnings(tmp_path, "first") if "worse than no training" in text]
+    assert "48k/loss is 25.0 % higher" in said[-1]
+    assert "24 kHz output resampled" in said[-1]
+    text = compare(tmp_path, "first", "--format", "table").stdout
+    assert "25.0 % higher" in text

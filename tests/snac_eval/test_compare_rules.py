@@ -35,7 +35,7 @@ def judge(root: Path, *rules: str, runs: tuple[str, ...] = ("first", "second")) 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Two runs; best 48k/loss is 2.5 and 2.25, last 2.7 and 2.43, of a baseline of 3.4."""
+    """Two runs; best 48k/loss is 2.5 and 2.25, last 2.7 and 2.43, of a start of 3.4."""
     write_run(tmp_path, "first")
     write_run(tmp_path, "second", scaled(0.9))
     return tmp_path
@@ -44,8 +44,8 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("rule", "broken_by"),
     [
-        ("48k/loss > baseline * 1.02", []),
-        ("48k/loss < baseline", ["first", "second"]),
+        ("48k/loss > start * 1.02", []),
+        ("48k/loss < start", ["first", "second"]),
         ("48k/loss > 2.4", ["first"]),
         ("last:48k/loss > 2.4", ["first", "second"]),
         ("last:48k/loss > best:48k/loss*1.05", ["first", "second"]),
@@ -54,10 +54,10 @@ def root(tmp_path: Path) -> Path:
         ("last:48k/loss >= first", []),
         ("last:48k/loss >= first * 0.9 - 1e-3", ["second"]),
         ("48k/loss > resampled / 2 - 0.1", ["first"]),
-        ("48k/loss > baseline:24k/loss + 0.3", ["first"]),
+        ("48k/loss > start:24k/loss + 0.3", ["first"]),
         ("24k/loss/2 > 1", None),
         ("loss >= 24k/loss", ["first", "second"]),
-        ("baseline:48k/loss > 3", ["first", "second"]),
+        ("start:48k/loss > 3", ["first", "second"]),
         ("48k/loss <= (1 + 1.25)", ["second"]),
     ],
 )
@@ -73,9 +73,9 @@ def test_rules(root: Path, rule: str, broken_by: list[str] | None) -> None:
 
 
 def test_it_says_which_run_broke_which_rule_by_which_numbers(root: Path) -> None:
-    result = judge(root, "48k/loss > 2.4", "24k/loss < baseline * 0.7")
+    result = judge(root, "48k/loss > 2.4", "24k/loss < start * 0.7")
     assert "first: 48k/loss > 2.4 (best 48k/loss is 2.5)" in result.stderr
-    assert "second: 24k/loss < baseline * 0.7 (best 24k/loss is 1.35, baseline 24k/loss is 2)" in (
+    assert "second: 24k/loss < start * 0.7 (best 24k/loss is 1.35, start 24k/loss is 2)" in (
         result.stderr
     )
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_judged_is_no_pass(root: Path) -> None:
     assert (result.exit_code, "ten has no best 48k/loss" in result.stderr) == (1, True)
     result = judge(root, "48k/loss > first * 99", runs=("first", "other"))
     assert (result.exit_code, "validation.segment_s (4.0 and 1.0)" in result.stderr) == (1, True)
-    result = judge(root, "48k/loss > 1 / (baseline - 3.4)")
+    result = judge(root, "48k/loss > 1 / (start - 3.4)")
     assert (result.exit_code, "divides by zero" in result.stderr) == (1, True)
 
 
@@ -98,19 +98,19 @@ def test_what_cannot_be_judged_is_no_pass(root: Path) -> None:
         ("48k/loss", 8),
         ("48k/loss = 2", 9),
         ("48k/loss > ", 10),
-        ("48k/loss > baseline ** 2", 21),
-        ("48k/loss > baseline 2", 20),
-        ("48k/loss > (baseline", 20),
-        ("48k/loss > baseline)", 19),
+        ("48k/loss > start ** 2", 18),
+        ("48k/loss > start 2", 17),
+        ("48k/loss > (start", 17),
+        ("48k/loss > start)", 16),
         ("48k/loss > 1.5.2", 11),
         ("48k/loss > __import__('os')", 22),
         ("48k/loss > 2 > 1", 13),
-        ("baseline > 2", 0),
+        ("start > 2", 0),
         ("first:48k/loss > 2", 0),
         ("2 > 48k/loss", 0),
         ("48k/loss > worst:48k/loss", 11),
         ("48k/lose > 2", 0),
-        ("48k/loss > loss/baseline", 11),
+        ("48k/loss > loss/start", 11),
     ],
 )
 def test_a_bad_rule_is_pointed_at(root: Path, rule: str, place: int) -> None:
@@ -138,7 +138,7 @@ def test_arithmetic_is_pythons(text: str) -> None:
     assert found == expected
 
 
-@given(st.text(st.sampled_from("48k/loss baseline:()*+-<>=.@_1e\n\"'"), max_size=30))
+@given(st.text(st.sampled_from("48k/loss start:()*+-<>=.@_1e\n\"'"), max_size=30))
 def test_any_text_is_a_rule_or_bad_input(text: str) -> None:
     try:
         rule = parse_rule(text)

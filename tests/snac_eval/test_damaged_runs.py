@@ -59,4 +59,4 @@ def test_a_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
     write_run(tmp_path, "a\x1b[31mb")
     result = run("snac_eval.cli.compare", "--artifacts", tmp_path, "a\x1b[31mb")
     assert "\x1b" not in result.output
-    assert "a\\x1b[31mb" in result.stdout
+    assert "a\\x1b[31mb" in result.stderr

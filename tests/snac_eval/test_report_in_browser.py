@@ -15,9 +15,9 @@ from snac_model import DualHeadSNAC, save
 
 LOAD_ALL = """
 const done = arguments[0];
-const images = [...document.querySelectorAll("svg image")].map(async (image) => {
+const images = [...document.images].map(async (image) => {
   const copy = new Image();
-  copy.src = image.href.baseVal;
+  copy.src = image.src;
   await copy.decode();
   return copy.naturalWidth;
 });
@@ -58,6 +58,13 @@ def open_page(browser: webdriver.Chrome, page: Path) -> None:
     WebDriverWait(browser, 30).until(lambda chrome: chrome.execute_script(ready))
 
 
+def open_afresh(browser: webdriver.Chrome, page: Path) -> None:
+    """Open a file as a browser does that has never seen it."""
+    browser.get(page.as_uri())
+    browser.execute_script("localStorage.clear()")
+    open_page(browser, page)
+
+
 def test_images_and_audio_decode(browser: webdriver.Chrome, report: Path) -> None:
     open_page(browser, report)
     widths, durations = browser.execute_async_script(LOAD_ALL)
@@ -71,12 +78,14 @@ def test_images_and_audio_decode(browser: webdriver.Chrome, report: Path) -> Non
 def test_samples_beside_the_page_are_seen_and_heard(
     browser: webdriver.Chrome, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snac_eval.report.EMBEDDED", 1)
+    monkeypatch.setattr("snac_eval.listening.EMBEDDED", 1)
     model = workplace.save_model("beside files", lambda model: None)
     open_page(browser, workplace.evaluate(model, "--samples", "2") / "report.html")
     linked = browser.execute_script(
-        "return [...document.images].map((image) => [image.getAttribute('src'),"
-        "  image.loading = 'eager', image.complete || image.decode(), image.naturalWidth])"
+        "for (const sample of document.querySelectorAll('details')) sample.open = true;"
+        "return [...document.images].filter((image) => !image.src.startsWith('data:')).map("
+        "  (image) => [image.getAttribute('src'), image.loading = 'eager',"
+        "    image.complete || image.decode(), image.naturalWidth])"
     )
     assert len(linked) == 5
     assert all(source.startswith("plots/002_") for source, *_ in linked)
@@ -88,6 +97,16 @@ def test_samples_beside_the_page_are_seen_and_heard(
 
 def click(browser: webdriver.Chrome, selector: str) -> None:
     browser.find_element(By.CSS_SELECTOR, f"#blind-test {selector}").click()
+
+
+def vote(browser: webdriver.Chrome, choice: str) -> None:
+    """Listen to both sides and vote, which is not possible before."""
+    button = browser.find_element(By.CSS_SELECTOR, f"#blind-test [data-vote={choice}]")
+    click(browser, "[data-play=a]")
+    assert not button.is_enabled()
+    click(browser, "[data-play=b]")
+    assert button.is_enabled()
+    button.click()
 
 
 def names_in(browser: webdriver.Chrome, part: str) -> str:
@@ -103,22 +122,26 @@ def test_a_blind_test_from_the_first_sound_to_the_tally(
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(width))
     settings = {"behavior": "allow", "downloadPath": str(tmp_path)}
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", settings)
-    open_page(browser, report)
+    open_afresh(browser, report)
     trials = json.loads(names_in_script(browser))
-    browser.find_element(By.CSS_SELECTOR, "#blind-test [data-part=listener]").send_keys("Anna")
+    listener = browser.find_element(By.CSS_SELECTOR, "#blind-test [data-part=listener]")
+    listener.send_keys("Anna")
     click(browser, "[data-part=start]")
     sides = []
     for number in range(len(trials)):
         assert names_in(browser, "count") == f"{number + 1} of {len(trials)}"
         assert "<b>bold" not in names_in(browser, "trial")
         sides.append(side_of_the_model(browser, trials))
-        click(browser, "[data-vote=none]" if number == 0 else f"[data-vote={sides[-1]}]")
+        vote(browser, "none" if number == 0 else sides[-1])
     assert f"<b>bold: preferred {len(trials) - 1} times" in names_in(browser, "result")
     click(browser, "[data-part=save]")
-    saved = tmp_path / "votes.json"
-    WebDriverWait(browser, 30).until(lambda _: saved.is_file())
+    WebDriverWait(browser, 30).until(lambda _: list(tmp_path.glob("votes-Anna-*.json")))
+    (saved,) = tmp_path.glob("votes-Anna-*.json")
     (tally,) = last_line(run("snac_eval.cli.evaluate", "--votes", saved))["votes"]
-    assert json.loads(saved.read_text())["listener"] == "Anna"
+    said = json.loads(saved.read_text())
+    assert said["listener"] == "Anna"
+    assert len(said["report"]) == 16
+    assert saved.stem.endswith(said["date"][:10])
     expected = {"model": "<b>bold", "against": "base resampled", "rate": 48000}
     expected |= {"preferred": len(trials) - 1, "other": 0, "ties": 1, "share": 1.0}
     assert {name: tally[name] for name in expected} == expected
@@ -145,7 +168,7 @@ def source(browser: webdriver.Chrome, selector: str) -> str:
 def test_sides_and_order_are_shuffled(browser: webdriver.Chrome, report: Path) -> None:
     seen = set()
     for _ in range(12):
-        open_page(browser, report)
+        open_afresh(browser, report)
         trials = json.loads(names_in_script(browser))
         click(browser, "[data-part=start]")
         seen.add((source(browser, "[data-part=reference]"), side_of_the_model(browser, trials)))
@@ -201,3 +224,94 @@ def test_text_stands_out_in_both_themes(
         "  (colour) => colour.match(/[0-9]+/g).map(Number).reduce((a, b) => a + b) / 765)"
     )
     assert (page > 0.9 and ink < 0.2) if scheme == "light" else (page < 0.2 and ink > 0.8)
+
+
+def test_a_blind_test_goes_on_after_a_reload_and_goes_back(
+    browser: webdriver.Chrome, report: Path
+) -> None:
+    open_afresh(browser, report)
+    trials = json.loads(names_in_script(browser))
+    click(browser, "[data-part=start]")
+    sounds = source(browser, "[data-part=a]"), source(browser, "[data-part=b]")
+    vote(browser, "a")
+    open_page(browser, report)
+    click(browser, "[data-part=start]")
+    assert names_in(browser, "count") == f"2 of {len(trials)}"
+    click(browser, "[data-part=back]")
+    assert names_in(browser, "count") == f"1 of {len(trials)}"
+    assert sounds == (source(browser, "[data-part=a]"), source(browser, "[data-part=b]"))
+
+
+def test_the_blind_test_has_keys(browser: webdriver.Chrome, report: Path) -> None:
+    open_afresh(browser, report)
+    click(browser, "[data-part=start]")
+    page = browser.find_element(By.TAG_NAME, "body")
+    page.send_keys("3")
+    assert names_in(browser, "count").startswith("1 of"), "nothing was heard yet"
+    page.send_keys("ab3")
+    assert names_in(browser, "count").startswith("2 of")
+    page.send_keys("\ue003")  # Backspace
+    assert names_in(browser, "count").startswith("1 of")
+
+
+PLAYING = """
+return [...document.querySelectorAll("audio")].map((audio, number) => audio.paused ? -1 : number)
+  .filter((number) => number >= 0)
+"""
+
+
+def test_one_sound_plays_at_a_time_and_the_next_goes_on_where_it_was(
+    browser: webdriver.Chrome, report: Path
+) -> None:
+    open_page(browser, report)
+    browser.find_element(By.CSS_SELECTOR, ".picture").click()  # in its middle
+    browser.find_element(By.TAG_NAME, "body").send_keys("2")
+    share = "const [, audio] = document.querySelectorAll('audio[id]');" + (
+        "return audio.currentTime / audio.duration"
+    )
+    WebDriverWait(browser, 10).until(lambda chrome: chrome.execute_script(share) >= 0.45)
+    assert browser.execute_script(PLAYING) in ([1], [])
+
+
+def test_the_page_begins_with_sound_then_says_what_was_found(
+    browser: webdriver.Chrome, report: Path
+) -> None:
+    open_page(browser, report)
+    sections = browser.find_elements(By.TAG_NAME, "section")
+    ids = [section.get_attribute("id") for section in sections]
+    expected = ["listen", "verdict", "blind-test", "figures", "spread", "extremes", "training"]
+    assert ids == [*expected, "method", "glossary"]
+    linked = [
+        (link.get_attribute("href") or "").rpartition("#")[2]
+        for link in browser.find_elements(By.CSS_SELECTOR, "nav a")
+    ]
+    assert linked == ids
+    found = browser.find_element(By.ID, "verdict").text
+    assert "too few to say: 4 measured, 8 are needed" in found.lower()
+    assert "realism\nnot measured." in found.lower()
+
+
+def test_every_figure_links_to_its_definition_and_every_picture_has_a_text(
+    browser: webdriver.Chrome, report: Path
+) -> None:
+    open_page(browser, report)
+    dead = browser.execute_script(
+        "return [...document.querySelectorAll('a[href^=\"#\"]')].map((link) => link.hash.slice(1))"
+        "  .filter((id) => !document.getElementById(id))"
+    )
+    assert dead == []
+    links = browser.find_elements(By.CSS_SELECTOR, ".measures th a[href^='#def-']")
+    assert len(links) == len(browser.find_elements(By.CSS_SELECTOR, ".measures tbody tr"))
+    texts = browser.execute_script("return [...document.images].map((image) => image.alt)")
+    assert all(text.startswith("Spectrogram of the ") for text in texts)
+    assert report.stat().st_size < 1_500_000
+
+
+def test_best_and_worst_lead_to_their_sound(browser: webdriver.Chrome, report: Path) -> None:
+    open_page(browser, report)
+    last = browser.find_elements(By.CSS_SELECTOR, "#extremes a[href='#sample-2']")[0]
+    assert not browser.find_element(By.ID, "sample-2").get_attribute("open")
+    browser.execute_script("arguments[0].click()", last)
+    WebDriverWait(browser, 5).until(
+        lambda chrome: chrome.find_element(By.ID, "sample-2").get_attribute("open")
+    )

@@ -52,7 +52,7 @@ def test_its_best_model_has_its_outputs_and_the_bases_tokens(
 
 
 def test_the_24k_numbers_of_two_phases_compare(runs: dict[int, Path]) -> None:
-    """Same utterances, segments, reference audio and loss: the untouched models agree exactly."""
+    """Same utterances, segments, reference audio and loss: the starting models agree exactly."""
     ten, twelve = (metrics(runs[phase], "baseline")[0] for phase in (10, 12))
     for part in ("24k/loss", "24k/l1", "24k/stft"):
         assert ten[part] == pytest.approx(twelve[part], rel=1e-6)

@@ -36,7 +36,7 @@ def test_bf16_learns_the_same_with_weights_and_losses_in_float32(
     recipe = small_recipe(curriculum__epochs="2", optimizer__precision="bf16")
     train(recipe, Request(voices, manifest_of(voices), tmp_path / "run", "cpu"))
     half = validation(tmp_path / "run")
-    assert half[0] == plain[0], "the untouched model is measured in float32 whatever is trained in"
+    assert half[0] == plain[0], "the starting model is measured in float32 whatever is trained in"
     assert half[-1]["loss"] != plain[-1]["loss"], "nothing was trained in bf16"
     for ours, theirs in zip(half, plain, strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=0.02)

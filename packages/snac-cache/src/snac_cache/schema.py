@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3  # of the columns, and of the resampler, which decides codes too
 TARGET_RATE = 48_000  # Hz, of the targets
 
 # What is said of an utterance and may change. A manifest may have any other columns beside these.

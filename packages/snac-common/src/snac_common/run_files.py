@@ -24,12 +24,16 @@ class RunState:
     Attributes:
         state: ``running``, ``finished``, ``stopped`` or ``failed``.
         pid: of the main process; ``process_started`` tells it from a later one of that number.
+        command: what the run was started with.
         processes: how many train together.
+        hardware: what they train on, in words.
         plan: ``epochs``, ``steps`` and ``samples`` of the whole run.
         val: losses of the last validation, after ``epoch``, at ``step``.
         best: by the score's name, its ``score``, ``epoch`` and ``step``.
-        baseline: losses of the untouched model.
-        before: its loss with segments of each length, and ``after`` the best model's.
+        baseline: losses of the starting model, and as ``resampled/...`` those of its 24 kHz output
+            resampled, where it has no 48 kHz head.
+        before: the loss to beat with segments of each length, and ``after`` the best model's.
+        warnings: in what the best model is worse than no training.
         message: why the run failed.
     """
 
@@ -40,7 +44,9 @@ class RunState:
     started: str | None = None
     updated: str | None = None
     ended: str | None = None
+    command: str | None = None
     processes: int | None = None
+    hardware: str | None = None
     device: str | None = None
     base: str | None = None
     base_sha256: str | None = None
@@ -60,6 +66,7 @@ class RunState:
     before: Table | None = None
     after: Table | None = None
     improvement_percent_at: Table | None = None
+    warnings: list[str] | None = None
     message: str | None = None
     summary: Table | None = None
 

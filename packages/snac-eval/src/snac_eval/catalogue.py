@@ -1,4 +1,9 @@
-"""What each metric is called, and which way is better."""
+"""What each metric is called, which way is better, and what it says of.
+
+Fidelity is how close an output is to the recording. Realism is how much an output sounds like
+speech, whatever was recorded. A codec can gain in one and lose in the other, so reports keep them
+apart. A new metric is an entry here: tables, verdict and glossary follow.
+"""
 
 import re
 from typing import NamedTuple
@@ -7,44 +12,138 @@ from snac_eval.bootstrap import FEWEST_FOR_VERDICT
 from snac_eval.summary import Mean
 
 TOO_FEW = "too few"
+FIDELITY, REALISM, OTHER = "fidelity", "realism", "other"
+GROUPS = {
+    FIDELITY: "How close is the output to the recording?",
+    REALISM: "Does the output sound like speech? These measures do not look at the recording.",
+}
 
 
 class Kind(NamedTuple):
-    """A metric's title; ``better`` is -1 if lower is better, 1 if higher.
+    """A metric's title, which way is better, what it says of, and what it is.
 
-    It is 0 where neither is: SI-SDR among them, which says little of codecs that do not keep phase.
+    ``better`` is -1 if lower is better, 1 if higher; 0 where neither is: SI-SDR among them, which
+    says little of codecs that do not keep phase.
     """
 
     title: str
     better: int
+    group: str
+    what: str
+
+
+def _dnsmos(of: str) -> str:
+    return (
+        f"A neural network's guess of how people would rate {of}, from 1 to 5. It hears the output "
+        "alone, at 16 kHz. DNSMOS P.835, Reddy et al. 2022."
+    )
 
 
 KINDS = {
-    "loss": Kind("loss", -1),
-    "l1": Kind("L1", -1),
-    "stft": Kind("STFT", -1),
-    "lsd": Kind("LSD", -1),
-    "lsd_below": Kind("LSD, lower half", -1),
-    "lsd_above": Kind("LSD, upper half", -1),
-    "mel": Kind("mel", -1),
-    "si_sdr": Kind("SI-SDR (dB)", 0),
-    "level_db": Kind("level (dB)", 0),
-    "clipping": Kind("clipping", -1),
-    "length_difference": Kind("length", 0),
-    "pesq": Kind("PESQ", 1),
-    "stoi": Kind("STOI", 1),
-    "visqol_speech": Kind("ViSQOL speech", 1),
-    "visqol_audio": Kind("ViSQOL audio", 1),
-    "dnsmos": Kind("DNSMOS", 1),
-    "dnsmos_speech": Kind("DNSMOS speech", 1),
-    "dnsmos_background": Kind("DNSMOS background", 1),
+    "loss": Kind(
+        "loss",
+        -1,
+        FIDELITY,
+        "What training minimises: L1 plus STFT.",
+    ),
+    "l1": Kind(
+        "L1",
+        -1,
+        FIDELITY,
+        "Mean absolute difference of the waveforms. It counts phase, which listeners hardly hear.",
+    ),
+    "stft": Kind(
+        "STFT",
+        -1,
+        FIDELITY,
+        "Difference of short-time spectra: spectral convergence plus the difference of log "
+        "magnitudes, averaged over several window sizes.",
+    ),
+    "lsd": Kind(
+        "LSD",
+        -1,
+        FIDELITY,
+        "Log-spectral distance: the root mean square difference of log10 power over frequency, "
+        "averaged over time, as in AP-BWE (Lu et al. 2024). Power is floored at 1e-8, so what is "
+        "silent counts too.",
+    ),
+    "lsd_below": Kind(
+        "LSD (lower half)",
+        -1,
+        FIDELITY,
+        "Log-spectral distance over the frequencies that 24 kHz audio has: below 12 kHz.",
+    ),
+    "lsd_above": Kind(
+        "LSD (upper half)",
+        -1,
+        FIDELITY,
+        "Log-spectral distance over the frequencies that only 48 kHz audio has: from 12 kHz on.",
+    ),
+    "mel": Kind(
+        "mel",
+        -1,
+        FIDELITY,
+        "Mean absolute difference of log10 mel magnitudes in 80 bands.",
+    ),
+    "si_sdr": Kind(
+        "SI-SDR (dB)",
+        0,
+        FIDELITY,
+        "Scale-invariant signal-to-distortion ratio. It is near zero for codecs that do not keep "
+        "phase, SNAC among them, however they sound: do not judge by it.",
+    ),
+    "level_db": Kind(
+        "level (dB)", 0, OTHER, "Level of the output over that of the recording; 0 is best."
+    ),
+    "clipping": Kind("clipping", -1, OTHER, "Share of samples at full scale."),
+    "length_difference": Kind(
+        "length", 0, OTHER, "Samples that the output has more than the recording; 0 is best."
+    ),
+    "pesq": Kind(
+        "PESQ",
+        1,
+        FIDELITY,
+        "Perceptual evaluation of speech quality against the recording, from 1 to 4.64, at 16 kHz. "
+        "ITU-T P.862.2.",
+    ),
+    "stoi": Kind(
+        "STOI",
+        1,
+        FIDELITY,
+        "Short-time objective intelligibility against the recording, up to 1, at 16 kHz. Taal et "
+        "al. 2011.",
+    ),
+    "visqol_speech": Kind(
+        "ViSQOL speech",
+        1,
+        FIDELITY,
+        "Similarity to the recording as listeners would rate it, from 1 to 5, at 16 kHz. Chinen et "
+        "al. 2020.",
+    ),
+    "visqol_audio": Kind(
+        "ViSQOL audio",
+        1,
+        FIDELITY,
+        "Similarity to the recording as listeners would rate it, from 1 to 4.73, at 48 kHz. Chinen "
+        "et al. 2020.",
+    ),
+    "dnsmos": Kind("DNSMOS", 1, REALISM, _dnsmos("the whole")),
+    "dnsmos_speech": Kind("DNSMOS speech", 1, REALISM, _dnsmos("the speech")),
+    "dnsmos_background": Kind("DNSMOS background", 1, REALISM, _dnsmos("the background")),
 }
 
 
 def kind(metric: str) -> Kind:
     """Return what a metric is; the STFT losses of single window sizes go by their size."""
     size = re.fullmatch(r"stft_(\d+)", metric)
-    return Kind(f"STFT {size[1]}", -1) if size else KINDS[metric]
+    if size:
+        return Kind(f"STFT {size[1]}", -1, OTHER, f"STFT with windows of {size[1]} samples alone.")
+    return KINDS[metric]
+
+
+def definition(metric: str) -> str:
+    """Return the metric whose definition is this one's, too."""
+    return "stft" if metric.startswith("stft_") else metric
 
 
 def verdict(mean: Mean) -> str:

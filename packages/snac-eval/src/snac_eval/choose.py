@@ -42,7 +42,10 @@ def choose(database: MetricsDatabase, wanted: Wanted, seed: int) -> dict[str, st
         fresh = [utterance_id for utterance_id in found if utterance_id not in chosen]
         chosen.update(dict.fromkeys(fresh[:count], order))
     if wanted.where and wanted.count and not chosen:
-        note(f"--where {wanted.where}: no utterance meets it, so there is nothing to listen to")
+        note(
+            f"warning: --where {wanted.where}: no utterance meets it, so the page comes without "
+            "samples"
+        )
     return chosen
 
 

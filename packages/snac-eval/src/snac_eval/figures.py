@@ -9,6 +9,7 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from snac_eval.metrics_database import Spread
 
@@ -34,97 +35,69 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-COLOURS = "magma"
-RANGE_DB = 80.0
 MAX_POINTS = 600
+SEEN = "segments seen in training"
+WITHOUT_TRAINING = {"baseline": "starting model", "resampled": "resampled"}
 
 
-def spectrogram_figure(
-    levels: np.ndarray, seconds: float, rate: int, top_rate: int, loudest: float
-) -> str:
-    """Draw levels ``[frequencies, columns]`` in dB, in plain colours.
-
-    Args:
-        levels: what ``spectrogram_db`` returns.
-        seconds: length of the signal.
-        rate: of the signal, in Hz.
-        top_rate: highest rate among the signals that it is compared with, in Hz.
-        loudest: level that is drawn brightest; 80 dB below it is drawn darkest.
-    """
-    with rc_context(STYLE):
-        figure = Figure(figsize=(4.2, 2.7))
-        axes = figure.add_axes((0.11, 0.17, 0.87, 0.78))
-        axes.imshow(
-            levels,
-            cmap=COLOURS,
-            vmin=loudest - RANGE_DB,
-            vmax=loudest,
-            origin="lower",
-            aspect="auto",
-            interpolation="none",
-            extent=(0, seconds, 0, rate / 2000),
-        )
-        axes.set(xlim=(0, seconds), ylim=(0, top_rate / 2000), xlabel="time (s)", ylabel="kHz")
-        axes.set_facecolor("black")
-        axes.axhline(top_rate / 4000, color="white", linewidth=0.8, linestyle=(0, (4, 3)))
-        return _svg(figure)
-
-
-def spread_figure(title: str, spreads: Sequence[Spread]) -> Markup:
-    """Draw each model's percentiles as a box: the middle half, with lines from 5 to 95 %."""
+def spread_figure(title: str, spreads: Sequence[tuple[str, Spread]]) -> Markup:
+    """Draw percentiles by name as boxes: the middle half, with lines from 5 to 95 %."""
     boxes = [
         dict(zip(("whislo", "q1", "med", "q3", "whishi"), spread.percentiles, strict=True))
-        for spread in spreads
+        for _, spread in spreads
     ]
     with rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 0.8 + 0.34 * len(spreads)))
+        figure = Figure(figsize=(3.6, 0.75 + 0.26 * len(spreads)))
         height = figure.get_figheight()
-        axes = figure.add_axes((0.36, 0.5 / height, 0.62, 1 - 0.6 / height))
+        axes = figure.add_axes((0.31, 0.26 / height, 0.66, 1 - 0.56 / height))
         axes.grid(color=GRID, linewidth=0.5, axis="x")
         lines = {"color": VALIDATED}
         axes.bxp(
             boxes,
             orientation="horizontal",
             showfliers=False,
-            widths=0.6,
+            widths=0.55,
             boxprops=lines,
             whiskerprops=lines,
             capprops=lines,
             medianprops={"color": BASE, "linewidth": 2},
         )
-        axes.set_yticklabels([shortened(spread.model) for spread in spreads])
+        axes.set_yticklabels([shortened(name) for name, _ in spreads])
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.invert_yaxis()
-        axes.set_xlabel(title, loc="left")
+        axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
         return themed_svg(figure)
 
 
-def shortened(name: str, most: int = 24) -> str:
-    """Return a name whose middle is left out where it is too long for a drawing."""
-    return name if len(name) <= most else f"{name[: most - 12]}…{name[-11:]}"
+def shortened(name: str, most: int = 16) -> str:
+    """Return a name with its end left out where it is too long for a drawing."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def loss_figure(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], stages: Mapping[str, int]
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], stages: Mapping[str, float]
 ) -> Markup:
-    """Draw a loss over training steps.
+    """Draw a loss over the segments seen in training.
 
     Args:
-        curves: steps and values by kind: ``train``, ``val``, ``baseline``.
-        stages: steps taken before each stage.
+        curves: segments and values by kind: ``train``, ``val``; and what there is without
+            training, ``baseline`` or ``resampled``.
+        stages: segments seen before each stage.
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(4.8, 2.9))
-        axes = figure.add_axes((0.11, 0.2, 0.87, 0.71))
+        axes = figure.add_axes((0.11, 0.25, 0.87, 0.66))
         axes.grid(color=GRID, linewidth=0.5)
         if "train" in curves:
             axes.plot(*thinned(*curves["train"]), color=TRAINED, linewidth=1, label="training")
         if "val" in curves:
             axes.plot(*curves["val"], color=VALIDATED, marker="o", markersize=3, label="validation")
-        if "baseline" in curves:
-            level = curves["baseline"][1][-1]
-            axes.axhline(level, color=BASE, linestyle="--", linewidth=1.2, label="base")
+        for name, label in WITHOUT_TRAINING.items():
+            if name in curves:
+                level = curves[name][1][-1]
+                axes.axhline(level, color=BASE, linestyle="--", linewidth=1.5, label=label)
         _mark_stages(axes, stages)
-        axes.set_xlabel("step", loc="left")
+        axes.set_xlabel(SEEN, loc="left")
         figure.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
         return themed_svg(figure)
 
@@ -138,12 +111,12 @@ def thinned(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
     )
 
 
-def _mark_stages(axes: Axes, stages: Mapping[str, int]) -> None:
+def _mark_stages(axes: Axes, stages: Mapping[str, float]) -> None:
     """Draw a line where a stage begins; one that begins with the run needs none."""
     for name, step in list(stages.items())[1:]:
         axes.axvline(step, color=INK, linewidth=0.8, linestyle=":")
         axes.text(
-            step, 1.02, f"{name} after {step}", transform=axes.get_xaxis_transform(), ha="center"
+            step, 1.02, f"{name} after {step:g}", transform=axes.get_xaxis_transform(), ha="center"
         )
 
 

@@ -13,6 +13,7 @@ from snac_cache.checks.database import files
 from snac_cache.schema import code_column
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.resolve import open_manifest
+from snac_common.console import note
 from snac_common.errors import BadInput
 from snac_eval.metrics_file import SCHEMA
 
@@ -58,6 +59,7 @@ class MetricsDatabase:
         self._run(f"CREATE VIEW metrics AS FROM read_parquet({files([metrics])})")
         self._run(MEASURED.format(model=_quoted(model)))
         _add_utterances(self._connection, store)
+        self._columns = [name for name, *_ in self._run("DESCRIBE utterances")]
         ((self.rate,),) = self._run("SELECT max(rate) FROM metrics WHERE model = $1", [model])
         self.loss = f'"{self.rate / 1000:g}k/loss"'
 
@@ -88,6 +90,21 @@ class MetricsDatabase:
         """
         return [Spread(*row) for row in self._run(query, [rate, metric])]
 
+    def narrow_references(self) -> tuple[int, int, float] | None:
+        """Say how many references hold less than 24 kHz audio can, of how many, and their highest.
+
+        None where the manifest does not know, or where most hold more. A 48 kHz output cannot
+        be learned from such recordings, and little is measured above what they hold.
+        """
+        if "bandwidth_hz" not in self._columns:
+            return None
+        ((narrow, known, highest),) = self._run(
+            "SELECT count(*) FILTER (bandwidth_hz < $1), count(bandwidth_hz), "
+            "max(bandwidth_hz) FILTER (bandwidth_hz < $1) FROM utterances",
+            [self.rate / 4],
+        )
+        return (narrow, known, highest) if narrow > known / 2 else None
+
     def _run(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, list(values)).fetchall()
 
@@ -100,9 +117,11 @@ def check_condition(
     Args:
         metrics: names of the columns that there will be, such as ``48k/loss``.
 
+    Notes a condition that no utterance can meet, whatever is measured.
+
     Raises:
-        BadInput: if it is no condition on the columns of ``utterances``, cannot be computed of
-            them, or cannot be met whatever is measured.
+        BadInput: if it is no condition on the columns of ``utterances``, or cannot be computed of
+            them.
     """
     connection = duckdb.connect()
     connection.register("metrics", SCHEMA.empty_table())
@@ -115,7 +134,7 @@ def check_condition(
     except duckdb.Error as error:
         raise _wrong(where, error) from error
     if not possible and not re.search(r"\bmetrics\b", where):  # which has no rows yet
-        raise BadInput(f"--where {where}: no utterance among those judged meets it")
+        note(f"warning: --where {where}: no utterance meets it, whatever is measured")
 
 
 def _add_utterances(connection: duckdb.DuckDBPyConnection, store: CodeStore) -> None:

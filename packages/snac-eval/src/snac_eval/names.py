@@ -1,4 +1,4 @@
-"""How rates and folders are written."""
+"""How models, rates, durations and folders are written."""
 
 import re
 
@@ -12,6 +12,12 @@ def resampled_name(model: str) -> str:
     return f"{model} resampled"
 
 
+def shown_name(model: str, base: str) -> str:
+    """Return how a page calls a model; ``base`` is the starting model's name."""
+    known = {base: "starting model", resampled_name(base): "resampled"}
+    return known.get(model, model)
+
+
 def rate_name(rate: int) -> str:
     """Return the rate as metrics are named: ``48k`` for 48000."""
     return f"{rate / 1000:g}k"
@@ -20,6 +26,15 @@ def rate_name(rate: int) -> str:
 def kilohertz(rate: int) -> str:
     """Return the rate as people write it: ``48 kHz`` for 48000."""
     return f"{rate / 1000:g} kHz"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it: ``36 s``, ``2 min 5 s``, ``3.1 h``."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    return f"{seconds / 3600:,.1f} h"
 
 
 def folder_name(name: str) -> str:

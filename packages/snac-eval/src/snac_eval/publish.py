@@ -23,6 +23,7 @@ from snac_eval.samples import Sample
 from snac_eval.summary import Summary
 from snac_eval.summary_file import Evaluation, mean_losses, write_summary
 from snac_eval.table import text_table
+from snac_eval.verdict import findings, in_lines
 
 METRICS = "metrics.parquet"
 SUMMARY = "summary.json"
@@ -82,6 +83,7 @@ def publish(evaluation: Evaluation, materials: Materials, new: Path) -> Evaluati
         rejects=evaluation.rejects,
         samples=kept,
         losses=mean_losses(evaluation),
+        verdict=in_lines(findings(evaluation)),
         table=text_table(evaluation.means),
     )
 

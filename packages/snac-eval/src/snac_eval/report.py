@@ -2,58 +2,51 @@
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from snac_common.files import write_text
 from snac_eval.bootstrap import FEWEST_FOR_VERDICT
-from snac_eval.cards import Card, embedded_cards, linked_cards, trials
-from snac_eval.catalogue import TOO_FEW, kind, verdict
+from snac_eval.catalogue import GROUPS, definition, kind
 from snac_eval.figures import loss_figure, spread_figure
+from snac_eval.listening import listen
 from snac_eval.metrics_database import MetricsDatabase
-from snac_eval.names import REFERENCE, kilohertz, rate_name, resampled_name
+from snac_eval.names import REFERENCE, duration, kilohertz, rate_name, shown_name
 from snac_eval.pages import render
+from snac_eval.report_tables import metrics_of, tables
+from snac_eval.run_facts import RunFacts, read_run_facts
 from snac_eval.run_metrics import RunMetrics
-from snac_eval.samples import Sample, SampleFolder
-from snac_eval.summary import Mean
+from snac_eval.samples import Sample
 from snac_eval.summary_file import Evaluation
-from snac_eval.table import interval, number, percent
+from snac_eval.table import interval, number
+from snac_eval.verdict import findings
 
-EMBEDDED = 8  # samples in the page itself; two megabytes each
+SCRIPTS = ("players.js", "blind_test.js")
 EXTREMES = 5  # best and worst utterances that are named
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
-    "percent": percent,
     "kilohertz": kilohertz,
     "interval": interval,
-    "verdict": verdict,
-    "colour": lambda mean: verdict(mean).replace(TOO_FEW, ""),
+    "duration": duration,
     "title_of": lambda metric: kind(metric).title,
+    "shown": shown_name,
+    "definition": definition,
+    "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
 }
-SPREADS = ("loss", "lsd", "mel", "si_sdr", "pesq", "stoi", "visqol_speech", "dnsmos")
+SPREADS = ("loss", "lsd", "mel", "pesq", "stoi", "visqol_speech", "dnsmos")
 
 
 @dataclass(frozen=True)
-class Table:
-    """The means at one rate: a line a metric, each with the means of ``models``."""
+class Training:
+    """A run among the models: what it says of itself, and its losses, a drawing for each rate."""
 
-    rate: int
-    models: list[str]
-    lines: dict[str, dict[str, Mean]]
-
-
-@dataclass(frozen=True)
-class Curves:
-    """The losses of one run, a drawing for each rate."""
-
-    run: str
+    run: RunFacts
     drawings: dict[int, Markup]
 
 
@@ -63,23 +56,6 @@ class Extremes:
 
     title: str
     losses: dict[str, dict[str, float | None]]
-
-
-class Heading(NamedTuple):
-    """What stands over a sample's cards."""
-
-    number: int
-    utterance_id: str
-    why: str
-    seconds: float
-
-
-@dataclass
-class Listening:
-    """The samples' cards, and what the blind test asks."""
-
-    samples: list[tuple[Heading, list[Card]]] = field(default_factory=list)
-    trials: list[dict[str, Any]] = field(default_factory=list)
 
 
 def write_report(
@@ -94,7 +70,10 @@ def write_report(
     Returns:
         How many samples there are.
     """
-    script = files("snac_eval").joinpath("templates/report.js").read_text(encoding="utf-8")
+    script = "".join(
+        files("snac_eval").joinpath("templates", name).read_text(encoding="utf-8")
+        for name in SCRIPTS
+    )
     found = tables(evaluation)
     listening = listen(evaluation, samples, path)
     text = render(
@@ -103,28 +82,21 @@ def write_report(
         evaluation=evaluation,
         fewest=FEWEST_FOR_VERDICT,
         trained=[model.name for model in evaluation.models[1:]],
+        findings=findings(evaluation),
+        groups=GROUPS,
         tables=found,
+        metrics=metrics_of(found),
         extremes=list(extremes(database)),
-        spreads={table.rate: list(spreads(database, table)) for table in found},
-        curves=list(curves(evaluation, runs)),
+        spreads={table.rate: list(spreads(evaluation, database, table.rate)) for table in found},
+        trainings=list(trainings(evaluation, runs)),
+        narrow=database.narrow_references(),
         listening=listening,
+        samples=listening.numbers(),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     write_text(path, text)
     return len(listening.samples)
-
-
-def tables(evaluation: Evaluation) -> list[Table]:
-    """Arrange the means by rate, metric and model."""
-    found = []
-    for rate in evaluation.rates:
-        means = [mean for mean in evaluation.means if mean.key.rate == rate]
-        lines: dict[str, dict[str, Mean]] = {}
-        for mean in means:
-            lines.setdefault(mean.key.metric, {})[mean.key.model] = mean
-        found.append(Table(rate, list(dict.fromkeys(mean.key.model for mean in means)), lines))
-    return found
 
 
 def extremes(database: MetricsDatabase) -> Iterator[Extremes]:
@@ -143,47 +115,37 @@ def _at_rate(database: MetricsDatabase, utterance_id: str) -> dict[str, float | 
     }
 
 
-def spreads(database: MetricsDatabase, table: Table) -> Iterator[Markup]:
+def spreads(evaluation: Evaluation, database: MetricsDatabase, rate: int) -> Iterator[Markup]:
     """Draw how the main metrics are spread over the utterances."""
+    order = list(dict.fromkeys(mean.key.model for mean in evaluation.means))
     for metric in SPREADS:
-        found = [
-            spread for spread in database.spreads(table.rate, metric) if spread.model != REFERENCE
+        found = {spread.model: spread for spread in database.spreads(rate, metric)}
+        named = [
+            (shown_name(model, evaluation.base), found[model])
+            for model in order
+            if model in found and model != REFERENCE
         ]
-        found.sort(key=lambda spread: table.models.index(spread.model))
-        if found:
-            yield spread_figure(kind(metric).title, found)
+        if named:
+            yield spread_figure(kind(metric).title, named)
 
 
-def curves(evaluation: Evaluation, runs: Mapping[Path, RunMetrics]) -> Iterator[Curves]:
-    """Draw the loss curves of every run among the models."""
+def trainings(evaluation: Evaluation, runs: Mapping[Path, RunMetrics]) -> Iterator[Training]:
+    """Describe every run among the models, and draw its losses."""
     for run, metrics in runs.items():
-        drawings = {rate: _draw_loss(metrics, rate) for rate in evaluation.rates}
-        yield Curves(run.name, {rate: drawn for rate, drawn in drawings.items() if drawn})
+        drawings = {rate: _draw_loss(metrics, rate) for rate in reversed(evaluation.rates)}
+        drawn = {rate: drawing for rate, drawing in drawings.items() if drawing}
+        yield Training(read_run_facts(run), drawn)
 
 
 def _draw_loss(metrics: RunMetrics, rate: int) -> Markup | None:
+    name = f"{rate_name(rate)}/loss"
     found = {
-        kind: (np.array(curve.steps), np.array(curve.values))
-        for (kind, name), curve in metrics.curves.items()
-        if name == f"{rate_name(rate)}/loss"
+        kind: (np.array(curve.seen), np.array(curve.values))
+        for (kind, metric), curve in metrics.curves.items()
+        if metric == name
     }
+    resampled = metrics.curves.get(("baseline", f"resampled/{name}"))
+    if resampled:
+        found["resampled"] = (np.array(resampled.seen), np.array(resampled.values))
+        found.pop("baseline", None)
     return loss_figure(found, metrics.stages) if found else None
-
-
-def listen(evaluation: Evaluation, samples: Iterable[Sample], page: Path) -> Listening:
-    """Write the samples' files; embed the first ones, and link to the rest."""
-    listening, folder = Listening(), SampleFolder(page.parent)
-    weights = [model.weights_sha256 for model in evaluation.models]
-    measured = json.dumps([weights, evaluation.seed, evaluation.segment_s])
-    base_names = {evaluation.base, resampled_name(evaluation.base)}
-    for position, sample in enumerate(samples, start=1):
-        names = folder.add(sample)
-        if position <= EMBEDDED:
-            cards = embedded_cards(position, sample)
-        else:
-            cards = linked_cards(position, sample, names, page)
-        heading = Heading(position, sample.utterance_id, sample.why, sample.seconds)
-        listening.samples.append((heading, cards))
-        listening.trials += trials(sample, cards, base_names, measured)
-    folder.close()
-    return listening

@@ -64,6 +64,7 @@ class EvaluationReport:
         rejects: how many have no reference, by reason.
         samples: how many there are to listen to.
         losses: mean losses, by model and then by name, such as ``48k/loss``.
+        verdict: what was found, in sentences.
         table: the main figures as text.
     """
 
@@ -73,4 +74,5 @@ class EvaluationReport:
     rejects: dict[str, int]
     samples: int
     losses: dict[str, dict[str, float | None]] = field(repr=False)
+    verdict: list[str] = field(repr=False)
     table: str = field(repr=False)

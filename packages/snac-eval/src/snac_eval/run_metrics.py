@@ -22,9 +22,9 @@ FIELDS = {  # of an entry, beside its metrics
 
 @dataclass
 class Curve:
-    """A metric over the steps of a run."""
+    """A metric over the segments that a run has seen, or over its steps where it does not say."""
 
-    steps: list[int] = field(default_factory=list)
+    seen: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
 
@@ -34,11 +34,11 @@ class RunMetrics:
 
     Attributes:
         curves: by kind (``train``, ``val``, ``baseline``) and name (``48k/loss``).
-        stages: steps taken before each stage, in order.
+        stages: segments seen before each stage, in order.
     """
 
     curves: dict[tuple[str, str], Curve]
-    stages: dict[str, int]
+    stages: dict[str, float]
 
 
 def read_run_metrics(run: Path) -> RunMetrics | None:
@@ -47,13 +47,13 @@ def read_run_metrics(run: Path) -> RunMetrics | None:
     if not path.is_file():
         return None
     curves: defaultdict[tuple[str, str], Curve] = defaultdict(Curve)
-    stages: dict[str, int] = {}
-    before = 0
+    stages: dict[str, float] = {}
+    before: float = 0
     for entry in read_entries(path):
         _add(entry, curves)
-        if entry.get("stage"):  # a line sums up the steps since the line before it
+        if entry.get("stage"):  # a line sums up what was seen since the line before it
             stages.setdefault(entry["stage"], before)
-        before = entry["step"]
+        before = seen(entry)
     return RunMetrics(dict(curves), stages)
 
 
@@ -91,9 +91,15 @@ def checked(entry: Any, place: str) -> dict[str, Any]:
     return entry
 
 
+def seen(entry: dict[str, Any]) -> float:
+    """Return how many segments a run had seen at an entry; its step where it does not say."""
+    samples: float | None = entry.get("samples_seen")
+    return float(entry["step"] if samples is None else samples)
+
+
 def _add(entry: dict[str, Any], curves: dict[tuple[str, str], Curve]) -> None:
     for name, value in entry.items():
         if "/" in name and isinstance(value, int | float) and math.isfinite(value):
             curve = curves[entry.get("kind", "train"), name]
-            curve.steps.append(entry["step"])
+            curve.seen.append(seen(entry))
             curve.values.append(value)

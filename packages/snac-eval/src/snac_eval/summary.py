@@ -31,7 +31,7 @@ class Mean:
     Attributes:
         value: over the utterances that have a value.
         difference: of value minus base's value, over the utterances that have both.
-        change_percent: that difference in percent of the base's mean over the same utterances.
+        base_mean: what the base has over the same utterances.
         base: name of the rows that the difference is to.
         missing: how many utterances have no value, by reason.
     """
@@ -39,9 +39,16 @@ class Mean:
     key: Key
     value: Estimate
     difference: Estimate
-    change_percent: float | None
+    base_mean: float | None
     base: str
     missing: dict[str, int]
+
+    @property
+    def change_percent(self) -> float | None:
+        """The difference in percent of the base's mean; None where that is 0 or unknown."""
+        if not self.base_mean or self.difference.mean is None:
+            return None
+        return 100 * self.difference.mean / abs(self.base_mean)
 
     @property
     def n_null(self) -> int:
@@ -63,7 +70,6 @@ class Mean:
 class _Sums:
     base_name: str
     base: float = 0.0
-    difference: float = 0.0
     missing: Counter[str] = field(default_factory=Counter)
 
 
@@ -117,7 +123,6 @@ class Summary:
             base = values[base_key].value if base_key in values else None
             group.setdefault(key, _Group()).add(row.value, base)
             if base is not None:
-                sums.difference += row.value - base
                 sums.base += base
         if self.group_of is each_alone and len(self._groups) >= AT_ONCE:
             self._flush()
@@ -151,7 +156,7 @@ class Summary:
                 key,
                 value=values[column],
                 difference=differences[column],
-                change_percent=100 * sums.difference / abs(sums.base) if sums.base else None,
+                base_mean=sums.base / differences[column].n if differences[column].n else None,
                 base=sums.base_name,
                 missing=dict(sums.missing),
             )

@@ -46,8 +46,3 @@ def interval(estimate: Estimate, *, signed: bool = False) -> str:
     """Return the ends of an interval, a hyphen where it is missing."""
     ends = (number(end, signed=signed) for end in (estimate.ci_low, estimate.ci_high))
     return "-" if estimate.ci_low is None else " to ".join(ends)
-
-
-def percent(value: float | None) -> str:
-    """Return a change with its sign, a hyphen where it is missing."""
-    return "-" if value is None else f"{value:+.1f} %"

@@ -29,7 +29,7 @@ class CacheIdentity:
         geometry: what ``config`` implies, spelt out for readers without our code.
         precision: arithmetic of the encoder.
         versions: of the libraries that made the codes.
-        schema_version: of the columns.
+        schema_version: of the columns, and of the resampler.
     """
 
     model: str

@@ -1,5 +1,6 @@
 """``snac-eval``: measure models on cached utterances and write a report."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 PERCEPTUAL = ("pesq", "stoi", "visqol_speech", "visqol_audio", "dnsmos")
 OF_MEASURING = ("base", "split", "limit", "segment", "perceptual", "ceiling", "seed")
-EXAMPLE = """snac-eval my-run --samples 6
-snac-eval my-run --report-only --samples 20 --pick worst
+EXAMPLE = """snac-eval my-run --perceptual dnsmos --samples 6
+snac-eval my-run --report-only --samples 20 --where "speaker = 'anna'"
 """
 
 
@@ -34,16 +35,20 @@ snac-eval my-run --report-only --samples 20 --pick worst
 @click.option(
     "--base",
     metavar="MODEL",
-    help="Model to compare with. [default: the one that made the codes]",
+    help="Compare with this starting model. [default: the model that made the codes]",
 )
 @artifacts_option
 @codes_option
 @manifest_option
 @click.option(
-    "--name", help="Name of the results' folder in ARTIFACTS/eval. [default: the first model's]"
+    "--name",
+    help="Write the results to ARTIFACTS/eval/NAME. [default: the first model's name]",
 )
 @click.option(
-    "--split", type=click.Choice(SPLITS), default="val", help="Split whose utterances are measured."
+    "--split",
+    type=click.Choice(SPLITS),
+    default="val",
+    help="Measure the utterances of this split.",
 )
 @click.option(
     "--limit",
@@ -57,71 +62,88 @@ snac-eval my-run --report-only --samples 20 --pick worst
     "--segment",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Measure only the first seconds of each utterance. [default: all of it]",
+    help="Measure only the first SECONDS of each utterance. [default: all of it]",
 )
 @click.option(
     "--perceptual",
     multiple=True,
     type=click.Choice([*PERCEPTUAL, "all"]),
-    help="Compute this metric too; needs an extra of snac-eval. May be given several times.",
+    help="Compute this metric too. It needs an extra of snac-eval. dnsmos is about "
+    "realism, the others are about fidelity. May be given several times. [default: none]",
 )
 @click.option(
-    "--ceiling", is_flag=True, help="Measure the reference too, as the best that is possible."
+    "--ceiling",
+    is_flag=True,
+    help="Measure the recordings themselves too: the best that is possible. [default: no]",
 )
 @click.option(
     "--group-by",
     metavar="COLUMN|REGEX",
-    help="Draw all utterances of a group together when intervals are computed: by a column of the "
-    "manifest, such as speaker, or by what this finds in an id, as in snac-manifest.",
+    help="Compute intervals over groups of utterances, not over single ones. A group is a column "
+    "of the manifest, such as speaker, or what a regular expression finds in an id. [default: "
+    "each utterance alone]",
 )
 @click.option(
-    "--samples", type=click.IntRange(min=0), default=6, help="Number of utterances to listen to."
+    "--samples",
+    type=click.IntRange(min=0),
+    default=6,
+    metavar="N",
+    help="Put N utterances into the page to listen to.",
 )
 @click.option(
     "--pick",
     type=click.Choice(["mixed", "best", "worst", "random"]),
     default="mixed",
-    help="How samples are chosen, by the first model's loss; mixed takes a third each of the "
-    "worst, the best and random ones.",
+    help="Choose the samples by the first model's loss. mixed takes a third each of the worst, the "
+    "best and random ones.",
 )
 @click.option(
     "--where",
     metavar="SQL",
-    help="Choose samples only among utterances that meet this condition.",
+    help="Choose samples only among utterances that meet this condition on the manifest's columns "
+    "and the metrics, such as 'duration_s > 4 AND \"48k/lsd\" > 1.5'. [default: among all]",
 )
 @click.option(
     "--id",
     "ids",
     multiple=True,
     metavar="ID",
-    help="Listen to this utterance. May be given several times.",
+    help="Put this utterance into the page, and no others. May be given several times. [default: "
+    "chosen by --pick]",
 )
 @click.option(
     "--seed",
     type=int,
     default=0,
-    help="Seed of the decoder's noise, of the bootstrap and of random samples.",
+    help="Decide the decoder's noise, the resamples of the intervals and the random samples.",
 )
 @device_option
-@click.option("--gpus", metavar="0,1,...", help="Start one worker process on each of these GPUs.")
+@click.option(
+    "--gpus",
+    metavar="0,1,...",
+    help="Start one worker process on each of these GPUs. [default: one on the chosen device]",
+)
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Number of CPU processes. [default: one for every 32 utterances, up to one a core]",
+    metavar="N",
+    help="Measure in N processes on the CPU. [default: one for every 32 utterances, at most one a "
+    "core]",
 )
 @max_reject_rate_option
 @click.option(
     "--report-only",
     is_flag=True,
-    help="Measure nothing: write summary, page and samples again, from the metrics.parquet that "
-    "is there.",
+    help="Measure nothing: write summary, page and samples again from the metrics.parquet that is "
+    "there. [default: measure what is missing]",
 )
 @click.option(
     "--votes",
     multiple=True,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Do nothing but add up the votes that listeners saved. May be given several times.",
+    help="Do nothing but add up the votes of a blind test that a listener saved. May be given "
+    "several times. [default: none]",
 )
 @click.pass_context
 def main(
@@ -151,11 +173,11 @@ def main(
     report_only: bool,
     votes: tuple[Path, ...],
 ) -> None:
-    """Measure models against their base on cached utterances, and write a report.
+    """Compare decoders with their starting model, and write a page to listen to and read.
 
-    RUN_OR_MODEL is a run's name or folder (its best model is taken) or any model: a Hub id, a
-    folder, builtin:NAME. With none, it is the newest run. An evaluation that was stopped goes on
-    where it was when the same command is given again.
+    RUN_OR_MODEL is the name or folder of a run, whose best model is taken, or any model: a Hub id,
+    a folder, or builtin:NAME. Without one it is the newest run. Give the same command again after
+    an evaluation was stopped: it goes on where it was.
     """
     if votes:
         add_up(votes)
@@ -204,9 +226,11 @@ def refuse_measuring(context: click.Context) -> None:
 
 
 def say(report: "EvaluationReport") -> None:
-    """Print the main figures and where the report is."""
-    note(report.table)
+    """Tell a person the verdict, the figures and where the page is; tell a program in JSON."""
+    note(f"{report.table}\n\n" + "\n".join(report.verdict))
     note(f"report: {report.page}")
+    if sys.stdout.isatty():
+        return
     print_summary(
         report=str(report.page),
         metrics=str(report.metrics),
@@ -214,6 +238,7 @@ def say(report: "EvaluationReport") -> None:
         rejects=report.rejects,
         samples=report.samples,
         losses=report.losses,
+        verdict=report.verdict,
     )
 
 
@@ -225,6 +250,8 @@ def add_up(votes: tuple[Path, ...]) -> None:
 
     tallies = count_votes(votes)
     note(votes_table(tallies))
+    if sys.stdout.isatty():
+        return
     print_summary(
         votes=[
             {**asdict(tally), "share": tally.share, "interval": tally.interval} for tally in tallies

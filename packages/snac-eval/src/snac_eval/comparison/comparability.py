@@ -5,7 +5,7 @@ from typing import Any
 
 from snac_eval.comparison.run import Run
 
-SAME_BASELINE = 1e-3
+SAME_START = 1e-3
 ALWAYS = ("validation.seed", "data.context", "data.codes", "data.reference")
 
 Conditions = dict[str, Any]
@@ -49,9 +49,9 @@ def unknown(first: Conditions, other: Conditions) -> list[str]:
 
 
 def disagreement(first: Run, other: Run, metrics: Iterable[str]) -> str | None:
-    """Say so if two runs from one base measured it differently: they heard different audio.
+    """Say so if two runs measured one starting model differently: they heard different audio.
 
-    What a base scores before training depends on no run. A new 48 kHz head's score may, as it can
+    What it scores before training depends on no run. A new 48 kHz head's score may, as it can
     start at random; so does arithmetic of another precision.
     """
     base, precision = first.source.state.get("base_sha256"), _precision(first)
@@ -64,10 +64,13 @@ def disagreement(first: Run, other: Run, metrics: Iterable[str]) -> str | None:
         mine, theirs = first.get(metric), other.get(metric)
         pairs = [(mine.resampled, theirs.resampled)]
         if metric.startswith("24k/"):
-            pairs.append((mine.baseline, theirs.baseline))
+            pairs.append((mine.start, theirs.start))
         for one, two in pairs:
-            if one is not None and two is not None and abs(one - two) > SAME_BASELINE * one:
-                return f"the audio (of their common base {metric} is {one:.4f} and {two:.4f})"
+            if one is not None and two is not None and abs(one - two) > SAME_START * one:
+                return (
+                    f"the audio (of their common starting model {metric} is {one:.4f} and "
+                    f"{two:.4f})"
+                )
     return None
 
 

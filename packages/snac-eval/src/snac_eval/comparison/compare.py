@@ -12,14 +12,16 @@ class Row:
     """One metric of one run; what was not measured, or does not compare, is None.
 
     Attributes:
-        over_baseline: improvement of the best value over the run's own baseline, in percent.
-        over_resampled: the same over the base's 24 kHz output, resampled.
+        start: of the starting model.
+        resampled: of its 24 kHz output, resampled, where it has no 48 kHz head.
+        over_start: by how many percent the best value is better than what there is without
+            training: ``resampled`` where that was measured, else ``start``.
         over_first: the same over the first run's best value.
     """
 
     metric: str
     run: str
-    baseline: float | None
+    start: float | None
     resampled: float | None
     best: float | None
     best_step: int | None
@@ -27,8 +29,7 @@ class Row:
     last: float | None
     last_step: int | None
     last_epoch: int | None
-    over_baseline: float | None
-    over_resampled: float | None
+    over_start: float | None
     over_first: float | None
 
 
@@ -54,7 +55,7 @@ class Comparison:
             yield from (self._row(metric, run) for run in self.runs)
 
     def has_resampled(self) -> bool:
-        """Say whether any run has measured its base's output resampled."""
+        """Say whether any run has measured its starting model's output resampled."""
         every = (scores for run in self.runs for scores in run.scores.values())
         return any(scores.resampled is not None for scores in every)
 
@@ -66,7 +67,7 @@ class Comparison:
         return Row(
             metric=metric,
             run=run.name,
-            baseline=scores.baseline,
+            start=scores.start,
             resampled=scores.resampled,
             best=value,
             best_step=best.step if best else None,
@@ -74,8 +75,7 @@ class Comparison:
             last=last.value if last else None,
             last_step=last.step if last else None,
             last_epoch=last.epoch if last else None,
-            over_baseline=improvement(metric, scores.baseline, value),
-            over_resampled=improvement(metric, scores.resampled, value),
+            over_start=improvement(metric, run.to_beat(metric), value),
             over_first=improvement(metric, first.value, value) if first and compares else None,
         )
 
@@ -89,11 +89,25 @@ def compare(runs: Sequence[Run]) -> Comparison:
         for run in runs
         if all(scores.last is None for scores in run.scores.values())
     ]
+    warnings += [warning for run in runs for warning in _worse_than_no_training(run)]
     for run in runs[1:]:
         reasons = _reasons(runs[0], run)
         incomparable |= {(run.name, metric): why for metric, why in reasons.items()}
         warnings += _warnings(runs[0], run, reasons)
     return Comparison(runs, metrics, incomparable, warnings)
+
+
+def _worse_than_no_training(run: Run) -> Iterator[str]:
+    """Say of each loss that its best value is above what there is without training."""
+    for metric in (name for name in run.scores if name.endswith("loss")):
+        best, beaten = run.get(metric).best, run.to_beat(metric)
+        if best is not None and beaten is not None and best.value > beaten:
+            resampled = run.get(metric).resampled is not None
+            start = "starting model's 24 kHz output resampled" if resampled else "starting model"
+            yield (
+                f"{run.name} is worse than no training: its best {metric} is "
+                f"{100 * (best.value / beaten - 1):.1f} % higher than that of its {start}"
+            )
 
 
 def improvement(metric: str, before: float | None, after: float | None) -> float | None:
@@ -130,7 +144,7 @@ def _warnings(first: Run, run: Run, reasons: dict[str, list[str]]) -> Iterator[s
     if None not in bases and bases[0] != bases[1]:
         yield (
             f"{run.name} and {first.name} start from different models: "
-            "improvements over the baselines are not over the same thing"
+            "improvements over the starting models are not over the same thing"
         )
     if missing := unknown(conditions_of(first, ""), conditions_of(run, "")):
         yield (

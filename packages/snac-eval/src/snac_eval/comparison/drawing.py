@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from snac_eval.comparison.run import Run
-from snac_eval.figures import GRID, STYLE, themed_svg
+from snac_eval.figures import GRID, SEEN, STYLE, themed_svg
 
 # Paul Tol's bright scheme: told apart by colour-blind people, and visible on light and dark.
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#b8a52e", "#3fa9c9", "#aa3377")
@@ -33,7 +33,7 @@ def has_curve(runs: Sequence[Run], metric: str) -> bool:
 
 
 def curves_figure(runs: Sequence[Run], metric: str) -> Markup:
-    """Draw a loss: validation strong, training faint, each run's baseline as a line of dashes."""
+    """Draw a loss: validation strong, training faint, each starting model as a dotted line."""
     with rc_context(STYLE):
         figure = Figure(figsize=(4.8, 2.9))
         axes = figure.add_axes((0.11, 0.17, 0.87, 0.79))
@@ -41,7 +41,7 @@ def curves_figure(runs: Sequence[Run], metric: str) -> Markup:
         for index, run in enumerate(runs):
             _draw(axes, run, metric, index)
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.set_xlabel("segments seen", loc="left")
+        axes.set_xlabel(SEEN, loc="left")
         return themed_svg(figure)
 
 
@@ -54,6 +54,6 @@ def _draw(axes: Axes, run: Run, metric: str, index: int) -> None:
         points = validated.points()
         marker = "o" if len(points) <= 40 else None
         axes.plot(*zip(*points, strict=True), marker=marker, markersize=3, linewidth=1.5, **style)
-    baseline = run.get(metric).baseline
-    if baseline is not None:
-        axes.axhline(baseline, color=colour(index), linestyle=(0, (1, 3)), linewidth=1)
+    start = run.to_beat(metric)
+    if start is not None:
+        axes.axhline(start, color=colour(index), linestyle=(0, (2, 3)), linewidth=1.2)

@@ -1,4 +1,4 @@
-"""The small language of ``--fail-if``: ``48k/loss > baseline * 1.02``."""
+"""The small language of ``--fail-if``: ``48k/loss > start * 1.02``."""
 
 import operator
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from snac_common.errors import BadInput
 from snac_eval.comparison.lexer import Token, misplaced, tokens
 
-WORDS = ("best", "last", "baseline", "resampled", "first")
+WORDS = ("best", "last", "start", "resampled", "first")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 SUMS = {"+": operator.add, "-": operator.sub}
 PRODUCTS = {"*": operator.mul, "/": operator.truediv}

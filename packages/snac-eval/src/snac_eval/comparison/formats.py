@@ -10,6 +10,7 @@ from snac_common.console import visible
 from snac_common.text_table import aligned
 from snac_eval.comparison.compare import Comparison, Row
 from snac_eval.comparison.recipes import recipe_differences
+from snac_eval.comparison.run import higher_is_better
 
 COLUMNS = tuple(field.name for field in fields(Row))
 ABSENT = "-"
@@ -53,17 +54,16 @@ def as_json_lines(comparison: Comparison) -> str:
 
 
 def score_columns(comparison: Comparison) -> list[str]:
-    """Return the columns that people read; those of the resampled base only where there is one."""
+    """Return the columns that people read; ``resampled`` only where a run has it."""
     resampled = comparison.has_resampled()
     return [
-        "baseline",
+        "start",
         *(["resampled"] if resampled else []),
         "best",
         "epoch",
         "last",
-        "over baseline",
-        *(["over resampled"] if resampled else []),
-        "over first",
+        "than no training",
+        f"than {comparison.runs[0].name}",
     ]
 
 
@@ -71,14 +71,13 @@ def score_cells(comparison: Comparison, row: Row) -> list[str]:
     """Return what a row says in ``score_columns``."""
     resampled = comparison.has_resampled()
     return [
-        number(row.baseline),
+        number(row.start),
         *([number(row.resampled)] if resampled else []),
         number(row.best),
         in_words(row.best_epoch),
         number(row.last),
-        percent(row.over_baseline),
-        *([percent(row.over_resampled)] if resampled else []),
-        percent(row.over_first),
+        change(row.metric, row.over_start),
+        change(row.metric, row.over_first),
     ]
 
 
@@ -87,9 +86,14 @@ def number(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4f}"
 
 
-def percent(value: float | None) -> str:
-    """Return an improvement with its sign, a hyphen where it is missing."""
-    return ABSENT if value is None else f"{round(value, 2) + 0.0:+.2f} %"
+def change(metric: str, improvement: float | None) -> str:
+    """Return an improvement in percent as words: ``44.7 % lower``; a hyphen where it is missing."""
+    if improvement is None:
+        return ABSENT
+    if not (size := abs(round(improvement, 1))):
+        return "the same"
+    higher = (improvement > 0) == higher_is_better(metric)
+    return f"{size:.1f} % {'higher' if higher else 'lower'}"
 
 
 def in_words(value: Any) -> str:

@@ -2,8 +2,9 @@
 
 from snac_eval.comparison.compare import Comparison
 from snac_eval.comparison.drawing import colour, curves_figure, has_curve
-from snac_eval.comparison.formats import in_words, number, percent
+from snac_eval.comparison.formats import change, in_words, number
 from snac_eval.comparison.recipes import recipe_differences
+from snac_eval.comparison.run import higher_is_better
 from snac_eval.pages import render
 
 
@@ -16,7 +17,7 @@ def as_html(comparison: Comparison) -> str:
         rows.setdefault(row.metric, []).append(row)
     return render(
         "comparison.html.jinja",
-        {"number": number, "percent": percent, "in_words": in_words},
+        {"number": number, "change": change, "in_words": in_words, "rises": higher_is_better},
         comparison=comparison,
         rows=rows,
         differences=recipe_differences(comparison.runs),

@@ -27,11 +27,11 @@ class Scores:
     """One validation metric in one run; what was not measured is None.
 
     Attributes:
-        baseline: of the model that training started from.
-        resampled: of its 24 kHz output, resampled: what a 48 kHz head must beat.
+        start: of the starting model.
+        resampled: of its 24 kHz output, resampled: what a new 48 kHz head must beat.
     """
 
-    baseline: float | None = None
+    start: float | None = None
     resampled: float | None = None
     best: Point | None = None
     last: Point | None = None
@@ -73,6 +73,22 @@ class Run:
         """Return the scores of a metric, all None where it was not measured."""
         return self.scores.get(metric, Scores())
 
+    def to_beat(self, metric: str) -> float | None:
+        """Return what there is without training; None where it was not measured.
+
+        It is the starting model's value; for a new 48 kHz head that of its 24 kHz output resampled,
+        and in ``loss``, the weighted sum of both heads, that in place of the new head's.
+        """
+        scores = self.get(metric)
+        name, at, length = metric.partition("@")
+        new = self.get(f"48k/loss{at}{length}")
+        if name != "loss" or new.resampled is None:
+            return scores.start if scores.resampled is None else scores.resampled
+        weight = (self.source.recipe or {}).get("loss", {}).get("weight_48k")
+        if weight is None or None in (scores.start, new.start):
+            return None
+        return scores.start + weight * (new.resampled - new.start)
+
 
 def read_run(source: Source) -> Run:
     """Go through a run's metrics once; memory does not grow with their number."""
@@ -85,7 +101,7 @@ def read_run(source: Source) -> Run:
             if kind == "val":
                 _add_point(run, name, value, entry)
             elif kind == "baseline":
-                _add_baseline(run, name, value)
+                _add_start(run, name, value)
             elif kind == "length" and name.endswith("/loss"):
                 _add_at_length(run, f"{name}@{entry['segment_s']:.3g}s", value, entry)
     return run
@@ -118,17 +134,17 @@ def _add_point(run: Run, metric: str, value: float, entry: Entry) -> None:
         scores.best = scores.last
 
 
-def _add_baseline(run: Run, metric: str, value: float) -> None:
+def _add_start(run: Run, metric: str, value: float) -> None:
     if metric.startswith(RESAMPLED):
         run.scores.setdefault(metric.removeprefix(RESAMPLED), Scores()).resampled = value
     else:
-        run.scores.setdefault(metric, Scores()).baseline = value
+        run.scores.setdefault(metric, Scores()).start = value
 
 
 def _add_at_length(run: Run, metric: str, value: float, entry: Entry) -> None:
     """Take what is measured with other segment lengths before training, and at its end."""
     if entry["step"] == 0:
-        _add_baseline(run, metric, value)
+        _add_start(run, metric, value)
     else:
         _add_point(run, metric, value, entry)
 

@@ -23,9 +23,16 @@ def compare_runs(names: Sequence[str], artifacts: Artifacts) -> Comparison:
     return compare([read_run(source) for source in find_sources(names, artifacts)])
 
 
-def choose_format(asked: str | None, output: Path | None) -> str:
-    """Return the format asked for, else the one that the file's name ends in, else a table."""
-    return asked or ENDINGS.get(output.suffix if output else "", "table")
+def choose_format(asked: str | None, output: Path | None, *, to_terminal: bool) -> str:
+    """Return the format asked for, else the one that a file's name ends in.
+
+    Without a file, a terminal is given a table, and a program JSON lines.
+    """
+    if asked:
+        return asked
+    if output:
+        return ENDINGS.get(output.suffix, "table")
+    return "table" if to_terminal else "jsonl"
 
 
 def write(comparison: Comparison, how: str, output: Path | None, stdout: IO[str]) -> None:

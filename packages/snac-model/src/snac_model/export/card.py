@@ -14,6 +14,7 @@ from snac_model.export.snippets import usage
 from snac_model.geometry import Geometry
 
 README = "README.md"
+RESAMPLED = "resampled/"
 TO_FILL = "**To be filled in**: what the data and the base model allow. Name it here and above."
 
 
@@ -62,11 +63,14 @@ def _introduction(run: Run, geometry: Geometry, facts: CardFacts) -> str:
     trained = run.recipe["model"]
     if trained["freeze_encoder"] and trained["freeze_vq"]:
         tokens = (
-            "Encoder and quantizer are the base's own, bit for bit: its tokens keep their meaning "
-            "for every model that was trained on them."
+            "Encoder and quantizer are those of the starting model, bit for bit: every language "
+            "model that was trained on its tokens works with this decoder as it is."
         )
     else:
-        tokens = "Encoder or quantizer were trained too: **its tokens are not those of the base.**"
+        tokens = (
+            "Encoder or quantizer were trained too: **its tokens are not those of the starting "
+            "model.**"
+        )
     half = " The decoder's weights are stored as float16." if facts.half else ""
     return (
         f"# {as_text((facts.repository or run.name).split('/')[-1])}\n\n"
@@ -96,24 +100,34 @@ def _hours(hours: float | None) -> str:
 
 
 def _figures(run: Run) -> str:
-    """Say what validation measured of the model, and of the base before training."""
-    metrics, before = run.score["metrics"], run.state.get("baseline")
-    lines = "\n".join(_figure_rows(_numbers(metrics), _numbers(before)))
+    """Say what validation measured of the model, and of the starting model."""
+    metrics, start = _numbers(run.score["metrics"]), _numbers(run.state.get("baseline"))
+    lines = "\n".join(_figure_rows(metrics, start))
     return (
-        "Validation losses; lower is better. *Before* is the untouched base (a new 48 kHz output "
-        "starts as a copy of its last layers), *resampled* its 24 kHz audio at 48 kHz.\n\n"
-        "| | before | resampled | this model | improvement |\n"
+        "Validation losses; lower is better. *Starting model* is the model that training started "
+        "from. Where it has no 48 kHz output, *resampled* is its 24 kHz output at 48 kHz, and this "
+        "model is compared with that.\n\n"
+        "| | starting model | resampled | this model | |\n"
         f"| --- | ---: | ---: | ---: | ---: |\n{lines}"
     )
 
 
-def _figure_rows(metrics: dict[str, float], before: dict[str, float]) -> Iterator[str]:
+def _figure_rows(metrics: dict[str, float], start: dict[str, float]) -> Iterator[str]:
     for name, value in metrics.items():
-        baseline = before.get(name)
-        better = f"{1 - value / baseline:.1%}" if baseline else ""
-        resampled = _number(before.get(f"resampled/{name}"))
-        figures = (_number(baseline), resampled, _number(value), better)
+        own, resampled = start.get(name), start.get(f"{RESAMPLED}{name}")
+        # a new 48 kHz output is in the weighted loss, too: untrained, it is nothing to compare with
+        mixed = name == "loss" and f"{RESAMPLED}48k/loss" in start
+        change = "" if mixed else _change(value, own if resampled is None else resampled)
+        figures = (_number(own), _number(resampled), _number(value), change)
         yield f"| {as_text(name)} | {' | '.join(figures)} |"
+
+
+def _change(value: float, before: float | None) -> str:
+    """Return a change in words: ``44.7 % lower``."""
+    if not before:
+        return ""
+    percent = round(100 * (value / before - 1), 1)
+    return f"{abs(percent):.1f} % {'higher' if percent > 0 else 'lower'}" if percent else "the same"
 
 
 def _numbers(values: Any) -> dict[str, float]:

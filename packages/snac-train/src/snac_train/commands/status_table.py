@@ -67,12 +67,12 @@ def write_details(run: Status, output: IO[str]) -> None:
         "time left": duration(run.seconds_left),
         "loss": _figure(run.loss),
         "val": _losses(run.val),
-        "untouched": _losses(run.baseline),
+        "starting model": _losses(run.baseline),
         "best": "; ".join(f"{name} {_score(entry)}" for name, entry in run.best.items()),
         "GPU memory": _with_unit(_figure(run.gpu_memory_gb, 1), "GB"),
         "checkpoint": _joined(run.checkpoint, _ago(run.checkpoint_seconds_ago)),
     }
-    output.writelines(f"{name:<12}{text}\n" for name, text in lines.items() if text)
+    output.writelines(f"{name:<16}{text}\n" for name, text in lines.items() if text)
     output.write("\n")
 
 

@@ -203,7 +203,7 @@ class Validation:
         limit: validate on so many utterances, chosen by a hash of their ids; 0 for all.
         segment_s: segment length; shorter utterances are taken whole.
         batch_size: does not change the result.
-        curriculum: also measure the untouched model, and the best one at the end, with each of the
+        curriculum: also measure the starting model, and the best one at the end, with each of the
             curriculum's segment lengths.
     """
 

@@ -1,12 +1,16 @@
 """The first acts of a run: its folder, where it goes on from, and what it says about itself."""
 
 import os
+import platform
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from snac_common.devices import available_cores
 from snac_common.processes import process_started
 from snac_common.wandb_key import choose_mode
 from snac_train.data.inputs import Inputs
@@ -118,6 +122,8 @@ def record_start(
         process_started=process_started(os.getpid()),
         host=os.uname().nodename,
         started=now(),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        hardware=_hardware(processes),
         processes=processes.world_size,
         device=str(processes.device),
         base=inputs.base,
@@ -142,6 +148,15 @@ def record_start(
         folder.log(line)
     tokens = geometry.coarse_tokens(recipe.validation.segment_s)
     folder.log(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
+
+
+def _hardware(processes: Processes) -> str:
+    """Say what is trained on: ``4 x NVIDIA H100``, ``CPU x86_64, 16 cores``."""
+    if processes.device.type == "cuda":
+        import torch
+
+        return f"{processes.world_size} x {torch.cuda.get_device_name(processes.device)}"
+    return f"CPU {platform.machine()}, {available_cores()} cores"
 
 
 def start_wandb(

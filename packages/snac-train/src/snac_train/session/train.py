@@ -23,7 +23,7 @@ from snac_train.run.best_models import SCORES
 from snac_train.run.checkpoints.saving import Saver
 from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder
-from snac_train.session.measures import Measures, improvement
+from snac_train.session.measures import Measures
 from snac_train.session.run_setup import (
     Start,
     find_checkpoint,
@@ -33,6 +33,7 @@ from snac_train.session.run_setup import (
     start_wandb,
 )
 from snac_train.session.trainer import Trainer
+from snac_train.session.yardstick import NEW_HEAD, improvements, to_beat
 from snac_train.training.compilation import compile_decoder, say_what_cannot_be_compiled
 from snac_train.training.validation import Validators
 
@@ -101,7 +102,7 @@ class _Run:
         requests: Requests,
     ) -> None:
         torch.manual_seed(recipe.data.seed)  # for new layers that start at random
-        self.folder = folder
+        self.folder, self.recipe = folder, recipe
         self.inputs = inputs = open_inputs(recipe, request.codes, request.manifest)
         self.epochs = plan_epochs(
             recipe.curriculum, inputs.model.geometry, len(inputs.train), recipe.schedule
@@ -171,8 +172,10 @@ class _Run:
             self.measures.before()
         self.trainer.run()
         self.measures.after()
+        summary = self._summary()
+        self.measures.warn(summary["improvement_percent"], summary["best"])
         self.folder.log("finished")
-        self.folder.end("finished", summary=self._summary())
+        self.folder.end("finished", summary=summary)
 
     def _is_at_its_end(self) -> bool:
         """Say whether the run has been finished, and nothing has been added to its plan."""
@@ -184,11 +187,10 @@ class _Run:
         return taken and position["epoch"] == len(self.epochs)
 
     def _summary(self) -> dict[str, Any]:
-        """Say how far each best score lies under the untouched model's."""
-        position, scores = self.trainer.tracker.position, self.trainer.best.scores
-        state = self.folder.state
-        baseline = {name: state.get("baseline", {}).get(SCORES[name]) for name in scores}
-        best = {name: entry["score"] for name, entry in scores.items()}
+        """Say how far each best score lies under what there is without training."""
+        position, state = self.trainer.tracker.position, self.folder.state
+        start = state.get("baseline") or {}
+        best = {name: entry["score"] for name, entry in self.trainer.best.scores.items()}
         return {
             "run": str(self.folder.path),
             "epochs": position.epoch,
@@ -196,13 +198,16 @@ class _Run:
             "skipped": self.trainer.skipped,
             "rejects": self.rejects.totals,
             **self.inputs.counts(),
-            "baseline": baseline,
+            "starting_model": {name: start.get(SCORES[name]) for name in best},
+            "resampled": {"48k": start[NEW_HEAD]} if NEW_HEAD in start else {},
             "best": best,
-            "improvement_percent": {
-                name: improvement(baseline[name], best[name]) for name in best if baseline[name]
-            },
+            "improvement_percent": self._improvements(best),
             "improvement_percent_at": state.get("improvement_percent_at", {}),
         }
+
+    def _improvements(self, best: dict[str, float]) -> dict[str, float]:
+        start = self.folder.state.get("baseline") or {}
+        return improvements(best, to_beat(start, self.recipe.loss.weight_48k))
 
 
 @contextmanager
