@@ -27,6 +27,7 @@ snac-compare first second --fail-if "48k/loss > first * 1.02"
     help="Format of the comparison. [default: by the ending of OUTPUT, else table]",
 )
 @click.option(
+    "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
