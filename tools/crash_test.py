@@ -38,7 +38,7 @@ import killing
 CACHE, UPSAMPLE, MANIFEST = (f"snac_cache.cli.{name}" for name in ("cache", "upsample", "manifest"))
 PRELOADED = [CACHE, "snac_cache.encoding.encode_parts", UPSAMPLE, "snac_cache.targets.make_parts"]
 VICTIMS = ("the command", "a worker", "all processes", "the disk")
-UNSEEN = (".partial", ".lock", ".planning")
+UNSEEN = (".partial", ".lock", ".planning", ".state.json")
 
 
 @dataclass

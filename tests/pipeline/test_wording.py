@@ -1,6 +1,7 @@
 """What commands say of names and files that are not there: alike, and without Python's numbers."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,10 @@ def test_another_codec_over_a_cache_is_told_by_what_differs(tmp_path: Path) -> N
     with pytest.raises(Failure) as refused:
         check_same_codes(tmp_path, before, now)
     assert "It differs in config.dim: 48, now 64; precision: fp32, now bf16." in str(refused.value)
+
+
+@pytest.mark.parametrize("module", [CACHE, EVAL])
+def test_every_command_takes_a_limit_of_0(module: str) -> None:
+    """snac_cache's tests look at what it means."""
+    command = import_module(module).main
+    assert command.make_context("", ["--limit", "0"]).params["limit"] == 0

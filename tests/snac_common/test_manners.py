@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -52,7 +53,7 @@ main()
 @click.option("--split", type=click.Choice(["train", "val"]), default="val")
 @click.option("--gpus")
 @device_option
-def train(**options: object) -> None:
+def train(**options: Any) -> None:
     """Do."""
     print_summary(**options)
 

@@ -80,13 +80,13 @@ def aligned(lines: Sequence[Sequence[str]], to_the_right: Sequence[bool]) -> str
 def _limits(
     cells: Sequence[Sequence[str]], numbers: Sequence[bool], width: int | None
 ) -> list[int]:
-    """Return how wide each column may be; the widest column of text gives way first."""
+    """Return how wide each column may be; the widest of text gives way first, names last."""
     limits = [min(WIDEST_CELL, max(map(len, column))) for column in zip(*cells, strict=True)]
     while width and sum(limits) + GAP * (len(limits) - 1) > width:
-        widest = max(range(len(limits)), key=lambda i: 0 if numbers[i] else limits[i])
-        if numbers[widest] or limits[widest] <= NARROWEST_CELL:
+        wide = [i for i, limit in enumerate(limits) if limit > NARROWEST_CELL and not numbers[i]]
+        if not wide:
             break
-        limits[widest] -= 1
+        limits[max(wide, key=lambda i: (i > 0, limits[i]))] -= 1
     return limits
 
 

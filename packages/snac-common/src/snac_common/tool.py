@@ -129,9 +129,15 @@ def _quiet_option() -> click.Option:
         is_flag=True,
         expose_value=False,
         is_eager=True,
-        callback=lambda ctx, option, value: set_quiet(value),
+        callback=_be_quiet,
         help="Show neither progress nor notes; errors and results stay.",
     )
+
+
+def _be_quiet(ctx: click.Context, option: click.Parameter, quiet: bool) -> None:
+    set_quiet(quiet)
+    if quiet:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # of downloads; the Hub's own variable
 
 
 def _version_option() -> click.Option:

@@ -59,5 +59,5 @@ def share(rank: Rank) -> str:
 
 
 def _beside(folder: Path, rank: Rank, ending: str) -> Path:
-    folder = folder.absolute()
+    folder = folder if folder.name else folder.absolute()
     return folder.with_name(folder.name + share(rank) + ending)
