@@ -85,7 +85,7 @@ class Run:
         if name != "loss" or new.resampled is None:
             return scores.start if scores.resampled is None else scores.resampled
         weight = (self.source.recipe or {}).get("loss", {}).get("weight_48k")
-        if weight is None or None in (scores.start, new.start):
+        if weight is None or scores.start is None or new.start is None:
             return None
         return scores.start + weight * (new.resampled - new.start)
 
