@@ -37,6 +37,11 @@ snac-export artifacts/runs/first -o first --no-onnx
     help="Write encoder and decoders as ONNX too; needs snac-model[onnx].",
 )
 @click.option(
+    "--page/--no-page",
+    default=True,
+    help="With ONNX, write try.html too: a page that runs the files in a browser.",
+)
+@click.option(
     "--noise",
     type=click.Choice(["input", "off"]),
     default="input",
@@ -55,6 +60,7 @@ def main(
     overwrite: bool,
     best: str,
     onnx: bool,
+    page: bool,
     noise: str,
     half: bool,
     licence: str | None,
@@ -79,7 +85,9 @@ def main(
     root = Artifacts.at(artifacts)
     source = read_run(run, root, best)
     folder = output or root.exported(source.name)
-    request = ExportRequest(folder, overwrite, onnx, noise == "input", half, licence, repository)
+    request = ExportRequest(
+        folder, overwrite, onnx, page, noise == "input", half, licence, repository
+    )
     report = export(source, request)
     files = files_of(folder)
     url = None
