@@ -52,9 +52,11 @@ def max_reject_rate_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--model`` to a command."""
-    return click.option("--model", default=DEFAULT_MODEL, help="Hub id, folder, or builtin:NAME.")(
-        command
-    )
+    return click.option(
+        "--model",
+        default=DEFAULT_MODEL,
+        help="Model to use: a Hub id, a folder, the name of a run, or builtin:NAME.",
+    )(command)
 
 
 def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
