@@ -118,6 +118,7 @@ def main(
 
     from snac_cache.convert.audio_out import AudioOutput
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
+    from snac_cache.convert.seconds import SecondsDone
     from snac_cache.convert.sources import BadTokens, choose_rates, decode_sources
     from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
     from snac_common.devices import available_cores, choose_device
@@ -142,10 +143,17 @@ def main(
     started = monotonic()
     with (
         recorded_rejects(rejects or rejects_path(output)) as left_out,
-        progress(None, "decode", "utterances") as advance,
+        progress(None, "decode", "s of audio") as advance,
     ):
         done = decode_sources(
-            codec, sources, request, audio, left_out, where=where, reader=reader, advance=advance
+            codec,
+            sources,
+            request,
+            audio,
+            left_out,
+            where=where,
+            reader=reader,
+            seconds_done=SecondsDone(advance),
         )
     sum_up(
         done,

@@ -6,7 +6,6 @@ import click
 
 from snac_cache.cli.conversion import conversion_options, sum_up
 from snac_common.errors import BadInput
-from snac_common.progress import progress
 from snac_common.tool import Tool
 
 EXAMPLE = """snac-encode ~/speech -o codes.parquet
@@ -80,7 +79,6 @@ def main(
     with (
         recorded_rejects(rejects or rejects_path(output)) as left_out,
         codes_writer(output, chosen, layout, identity) as write,
-        progress(None, "encode", "utterances") as advance,
     ):
         done = encode_files(
             codec,
@@ -89,7 +87,6 @@ def main(
             write,
             left_out,
             threads=(workers or available_cores()) if device == "cpu" else 1,
-            advance=advance,
         )
     sum_up(
         done,
