@@ -66,7 +66,13 @@ def export(run: Run, request: ExportRequest) -> OnnxReport | None:
     with atomic_folder(request.folder) as folder:
         write_models(model, folder, half=request.half)
         report = _write_onnx(run, model, request, folder) if request.onnx else None
-        facts = CardFacts(request.repository, request.licence, request.half, report)
+        facts = CardFacts(
+            request.repository,
+            request.licence,
+            request.half,
+            report,
+            page=request.onnx and request.page,
+        )
         write_card(run, model, facts, folder)
     return report
 
@@ -89,7 +95,10 @@ def check_target(request: ExportRequest) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not request.overwrite:
-        raise BadInput(f"{folder} is there already: give --overwrite to replace it, or another -o")
+        raise BadInput(
+            f"{folder} is there already. --push USER/NAME uploads it as it is; --overwrite "
+            "replaces it; another -o leaves it alone."
+        )
     if not (folder / OFFICIAL_WEIGHTS).is_file():
         raise BadInput(f"{folder} holds no export, so --overwrite leaves it alone: give another -o")
 

@@ -51,7 +51,8 @@ def check_onnx_installed() -> None:
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise BadInput(
-            f"ONNX files need the package {error.name}: install snac-model[onnx], or give --no-onnx"
+            f"ONNX files need the package {error.name}. Run tools/setup.sh in a checkout of the "
+            "project, or pip install onnx onnxruntime; or give --no-onnx."
         ) from error
 
 

@@ -22,7 +22,7 @@ from snac_model.pieces import PiecePlan
 PAGE = "try.html"
 SEED = 1  # of the noise
 LONGEST_SECONDS = 60
-PIECE_SECONDS = 2.0  # of audio that is decoded at a time
+PIECE_SECONDS = 4.0  # of audio that is decoded at a time
 
 CDN = "https://cdn.jsdelivr.net"
 
