@@ -1,5 +1,6 @@
 """Runs of every phase as folders for the Hub: loaded by others, as ONNX, and uploaded."""
 
+import base64
 import json
 import re
 import threading
@@ -444,5 +445,34 @@ def test_onnx_without_its_packages_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     result = run(EXPORT, 10, "--artifacts", artifacts, "-o", tmp_path / "out")
     assert result.exit_code == 2
-    assert "snac-model[onnx]" in result.stderr
+    assert "pip install onnx onnxruntime; or give --no-onnx" in result.stderr
     assert onnxruntime.__version__
+
+
+def test_an_export_is_uploaded_as_it_is_without_being_made_again(
+    artifacts: Path, tmp_path: Path, hub: type[Hub]
+) -> None:
+    arguments = [12, "--artifacts", artifacts, "-o", tmp_path / "out"]
+    succeed(EXPORT, *arguments, "--no-onnx", "--half")
+    card = tmp_path / "out/README.md"
+    card.write_text(card.read_text() + "\nMy own words.\n")
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.bin")}
+    pushed = run(EXPORT, *arguments, "--push", "me/voice", "--private")
+    assert pushed.exit_code == 0, pushed.stderr
+    assert "uploading the export that is in" in pushed.stderr
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    sent = base64.b64decode(hub.committed["README.md"]).decode()
+    assert "My own words." in sent
+    assert 'from_pretrained("me/voice")' in sent
+    mixed = run(EXPORT, *arguments, "--push", "me/voice", "--half")
+    assert (mixed.exit_code, "Leave out --half" in mixed.stderr) == (2, True)
+
+
+def test_an_export_of_another_model_is_not_uploaded(
+    artifacts: Path, tmp_path: Path, hub: type[Hub]
+) -> None:
+    out = ["--artifacts", artifacts, "-o", tmp_path / "out"]
+    succeed(EXPORT, 10, *out, "--no-onnx")
+    pushed = run(EXPORT, 12, *out, "--push", "me/voice")
+    assert (pushed.exit_code, "holds another model" in pushed.stderr) == (1, True)
+    assert hub.committed == {}

@@ -495,7 +495,7 @@ def test_live_tokens_are_played_before_more_are_read(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.stdin", Trickle(9, all_that_is_final_was_written))
     request = DecodeRequest((24000,), noise="off", device="cpu", threads=1, stream=True)
     done = decode_live(
-        model, request, Path("-"), TokenReader(ORPHEUS), write, advance=lambda count: None
+        model, request, Path("-"), TokenReader(ORPHEUS), write, seconds_done=lambda seconds: None
     )
     assert done.utterances == 1
     assert written == geometry.sample_span(24000, 0, 9).stop
@@ -524,3 +524,86 @@ def test_decoding_is_in_float32_on_a_gpu_too(
     monkeypatch.setattr(UtteranceDecoder, "decode", look)
     succeed(DECODE, codes / "codes.parquet", "-o", tmp_path / "out", *MODEL)
     assert set(seen) == {False}
+
+
+def test_audio_in_the_place_of_codes_is_one_message(speech_folder: Path, tmp_path: Path) -> None:
+    for name in ("a.wav", "a.flac", "a.ogg", "a.mp3"):
+        samples, rate = soundfile.read(speech_folder / "a.wav")
+        soundfile.write(tmp_path / name, samples, rate)
+        for options in ([], ["--tokens", "orpheus"]):
+            refused = run(DECODE, tmp_path / name, "-o", tmp_path / "out", *MODEL, *options)
+            assert refused.exit_code == 2
+            assert f"{name} is audio" in refused.stderr
+            assert "snac-encode makes codes of it" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_tokens_without_their_option_say_which_one(tmp_path: Path) -> None:
+    refused = run(DECODE, "-", "-o", tmp_path / "out", *MODEL, stdin=f"{FRAME}\n")
+    assert refused.exit_code == 2
+    assert "--tokens orpheus" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["x.mp3", "x.OGG", "x.m4a", "x.raw"])
+def test_a_kind_of_audio_that_is_not_written_is_no_folder(
+    codes: Path, tmp_path: Path, name: str
+) -> None:
+    refused = run(DECODE, codes / "codes.jsonl", "-o", tmp_path / name, *MODEL)
+    assert refused.exit_code == 2
+    assert "writes wav and flac files, and raw 16-bit samples to -o -" in refused.stderr
+    assert not (tmp_path / name).exists()
+
+
+def test_a_folder_may_have_a_point_in_its_name(codes: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.mp3").mkdir()
+    for name in ("v1.2", "own.mp3"):
+        succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path / name, *MODEL)
+        assert (tmp_path / name / "a.wav").is_file()
+
+
+def test_audio_that_cannot_be_read_says_how_to_convert_it(tmp_path: Path) -> None:
+    (tmp_path / "memo.m4a").write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(100))
+    refused = run(ENCODE, tmp_path / "memo.m4a", "-o", tmp_path / "codes.jsonl", *MODEL)
+    assert refused.exit_code == 1
+    assert last_line(refused)["rejects"] == {"unsupported_format": 1}
+    assert "ffmpeg -i 'memo.m4a' 'memo.wav'" in refused.stderr
+
+
+def test_a_runs_name_is_a_model(
+    codes: Path, dual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(dual, tmp_path / "runs/first/best")
+    (tmp_path / "runs/first/recipe.toml").touch()
+    monkeypatch.setenv("SNAC_ARTIFACTS", str(tmp_path))
+    options = ["--device", "cpu", "--rate", "both", "-o", tmp_path / "out"]
+    succeed(DECODE, codes / "codes.jsonl", "--model", "first", *options)
+    assert (tmp_path / "out/48000/a.wav").is_file()
+    refused = run(DECODE, codes / "codes.jsonl", "--model", "frist", *options)
+    assert refused.exit_code == 1
+    assert "no model frist" in refused.stderr
+    assert "the name or folder of a run (first)" in refused.stderr
+    (tmp_path / "runs/young").mkdir()
+    (tmp_path / "runs/young/recipe.toml").touch()
+    refused = run(DECODE, codes / "codes.jsonl", "--model", "young", *options)
+    assert "has no best model yet" in refused.stderr
+
+
+def test_progress_moves_within_a_long_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snac_common.progress.SECONDS_BETWEEN_LINES", 0.0)
+    write_tone(tmp_path / "in/long.wav", 45.0, 8000)
+    write_tone(tmp_path / "in/short.wav", 2.5, 8000)
+    save(seeded(NARROW["24k"]), tmp_path / "model")
+    options = ["--model", tmp_path / "model", "--device", "cpu", "--workers", 1]
+    encoded = run(ENCODE, tmp_path / "in", "-o", tmp_path / "codes.jsonl", *options)
+    counts = [int(line.split()[1].split("/")[0]) for line in lines_of(encoded, "encode: ")]
+    assert len(counts) > 8
+    assert counts == sorted(counts)
+    assert counts[-1] == 47
+    assert all("/47 s of audio" in line for line in lines_of(encoded, "encode: "))
+    decoded = run(DECODE, tmp_path / "codes.jsonl", "-o", tmp_path / "out", *options)
+    assert len(lines_of(decoded, "decode: ")) > 8
+    assert "decode: 47 s of audio" in decoded.stderr
+
+
+def lines_of(result: Any, start: str) -> list[str]:
+    return [line for line in result.stderr.splitlines() if line.startswith(start)]

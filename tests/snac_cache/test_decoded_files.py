@@ -195,7 +195,9 @@ def decode_rows(
         for item in items
     ]
     output = AudioOutput(str(folder), ".wav", request.rates)
-    done = decode_utterances(model, rows, request, output, Rejects(), advance=lambda count: None)
+    done = decode_utterances(
+        model, rows, request, output, Rejects(), seconds_done=lambda seconds: None
+    )
     assert done.utterances == len(items)
 
 

@@ -1,9 +1,9 @@
 """What the tests of evaluation share."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
+from browser import chromium
 from evaluation import LENGTHS_S, Workplace, cache, manifest_row
 from models import NARROW, seeded
 from selenium import webdriver
@@ -27,15 +27,5 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[webdriver.Chrome]:
     """Chromium without a window, which keeps what it logs; tests skip where there is none."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no chromium with chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
+    with chromium() as chrome:
+        yield chrome

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import screen
 from evaluation import Workplace
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -44,11 +45,6 @@ def report(workplace: Workplace) -> Path:
     log = "".join(json.dumps(line) + "\n" for line in lines)
     (run / "metrics.jsonl").write_text(log, encoding="utf-8")
     return workplace.evaluate(str(run), "--samples", "2") / "report.html"
-
-
-def screen(width: int) -> dict[str, Any]:
-    """Return the size of a phone or a desk's screen."""
-    return {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
 
 
 def open_page(browser: webdriver.Chrome, page: Path) -> None:

@@ -60,7 +60,8 @@ def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--model",
         default=DEFAULT_MODEL,
-        help="Model to use: a Hub id, a folder, or builtin:NAME, which needs no network.",
+        help="Model to use: a Hub id, a folder, the name of a run, or builtin:NAME, which needs no "
+        "network.",
     )(command)
 
 

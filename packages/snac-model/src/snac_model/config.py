@@ -57,10 +57,10 @@ class CodecConfig:
         return config
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: str | Path) -> Self:
         """Read a ``config.json``; raises Failure if it is not one."""
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise Failure(f"cannot read the model's configuration {path}: {error}") from error
         if not isinstance(values, dict):

@@ -16,10 +16,13 @@ from snac_model.places import find_config
 def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: Any) -> SNAC:
     """Load a model in evaluation mode: SNAC or DualHeadSNAC, as its ``config.json`` says.
 
+    Its weights ask for no gradients, so that its audio is plain numbers; before you train it, call
+    ``requires_grad_(True)``.
+
     Args:
         where: a Hub id (``owner/name``, or ``owner/name/folder``), a folder (``config.json`` with
-            ``model.safetensors`` or the official ``pytorch_model.bin``), ``builtin:NAME``, or an
-            older checkpoint (``.pt``).
+            ``model.safetensors`` or the official ``pytorch_model.bin``), the name or folder of a
+            run, ``builtin:NAME``, or an older checkpoint (``.pt``).
         device: where the weights go.
         hub_options: passed to ``huggingface_hub.snapshot_download``: ``revision``, ``cache_dir``...
 
@@ -29,7 +32,7 @@ def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: A
     stored = read_model(where, **hub_options)
     model: SNAC = build(model_class(stored.config), stored.config, stored.described_by)
     fill(model, stored)
-    return model.eval().to(device)
+    return model.eval().requires_grad_(False).to(device)
 
 
 def untrained(where: str | Path, **hub_options: Any) -> SNAC:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snac_common.artifacts import Artifacts
+from snac_common.artifacts import BEST_FOLDERS, RECIPE, Artifacts
 from snac_common.errors import Failure
 
 CONFIG = "config.json"
@@ -15,9 +15,10 @@ OLD_CHECKPOINTS = (".pt", ".pth", ".ckpt")
 _BUILTIN_FOLDER = Path(__file__).parent / "builtin"
 _CHOICES = (
     "Give a Hub id (owner/name, or owner/name/folder), a folder with config.json and "
-    "model.safetensors or pytorch_model.bin, a run's best/ folder, an older checkpoint (.pt), or "
-    "builtin:NAME ({builtins})."
+    "model.safetensors or pytorch_model.bin, the name or folder of a run ({runs}), an older "
+    "checkpoint (.pt), or builtin:NAME ({builtins})."
 )
+MOST_RUNS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,10 @@ def builtin_names() -> list[str]:
 
 
 def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
-    """Find the files of a Hub id, a folder, ``builtin:NAME`` or an older checkpoint.
+    """Find the files of a Hub id, a folder, a run, ``builtin:NAME`` or an older checkpoint.
 
-    A folder that is there goes before the Hub; ``owner/name/folder`` is one in a Hub repository.
+    A folder that is there goes before a run of its name in the artifacts, and before the Hub;
+    ``owner/name/folder`` is one in a Hub repository. Of a run it is the best model.
 
     Raises:
         Failure: naming what was looked for and what can be given instead.
@@ -48,12 +50,11 @@ def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
         return _find_in_folder(Path(name))
     if name.endswith(OLD_CHECKPOINTS):
         return _find_old_checkpoint(Path(name))
+    if Path(name).name == name and Artifacts.at(None).run(name).is_dir():
+        return _find_in_folder(Artifacts.at(None).run(name))
     if name.count("/") in (1, 2) and not name.startswith((".", "/", "~")):
         return _find_on_hub(name, **hub_options)
-    run = Artifacts.at(None).run(name)
-    if run.is_dir():
-        raise Failure(f"no model at {name}: give {run} for the run of that name. {_choices()}")
-    raise Failure(f"no model at {name}: there is no such folder. {_choices()}")
+    raise Failure(f"no model {name}: there is no such folder and no such run. {_choices()}")
 
 
 def find_config(where: str | Path, **hub_options: Any) -> Path:
@@ -76,7 +77,15 @@ def find_config(where: str | Path, **hub_options: Any) -> Path:
 
 
 def _choices() -> str:
-    return _CHOICES.format(builtins=", ".join(builtin_names()))
+    return _CHOICES.format(builtins=", ".join(builtin_names()), runs=_runs())
+
+
+def _runs() -> str:
+    """Name the newest runs in the artifacts."""
+    root = Artifacts.at(None).root / "runs"
+    runs = [path.parent for path in root.glob(f"*/{RECIPE}")]
+    newest = sorted(runs, key=lambda run: run.stat().st_mtime, reverse=True)[:MOST_RUNS_NAMED]
+    return ", ".join(run.name for run in newest) or f"{root} has none"
 
 
 def _find_builtin(name: str) -> ModelFiles:
@@ -90,8 +99,14 @@ def _find_in_folder(folder: Path) -> ModelFiles:
         (folder / name for name in (WEIGHTS, OFFICIAL_WEIGHTS) if (folder / name).is_file()), None
     )
     if weights is None or not (folder / CONFIG).is_file():
-        if (folder / "best" / CONFIG).is_file():
-            return _find_in_folder(folder / "best")
+        best = folder / BEST_FOLDERS["combined"]
+        if (best / CONFIG).is_file():
+            return _find_in_folder(best)
+        if (folder / RECIPE).is_file():
+            raise Failure(
+                f"the run {folder} has no best model yet. Train it to its first validation, or "
+                "name another."
+            )
         raise Failure(f"the folder {folder} holds no model. {_choices()}")
     return ModelFiles(folder / CONFIG, weights)
 

@@ -21,14 +21,16 @@ _OPTIONS = (
     model_option,
     device_option,
     click.option(
-        "--workers", type=click.IntRange(1), help="Number of CPU threads. [default: one per core]"
+        "--workers",
+        type=click.IntRange(1),
+        help="Number of CPU threads, each with a file of its own. [default: one per core]",
     ),
     click.option(
         "--rejects",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="File for what was left out, and why, as JSON lines. "
-        "[default: OUTPUT.rejects.jsonl; none for -]",
+        help="File to list what was left out, and why, as JSON lines. "
+        "[default: OUTPUT.rejects.jsonl; no file for -]",
     ),
     max_reject_rate_option,
 )

@@ -38,52 +38,60 @@ class NoiseChoice(click.ParamType):
     "--output",
     required=True,
     metavar="DIR|FILE|-",
-    help="Folder for the audio files; a .wav or .flac file, for one utterance; or - for raw 16-bit "
-    "samples on standard output.",
+    help="Folder to write the audio files to; or, for a single utterance, a .wav or .flac file; "
+    "or - for raw 16-bit samples on standard output.",
 )
 @click.option(
     "--format",
     "how",
     type=click.Choice(["wav", "flac"]),
     default="wav",
-    help="Format of the files in a folder.",
+    help="Format of the audio files in a folder.",
 )
 @click.option(
     "--rate",
     metavar="HZ|both",
-    help="Sample rate of the audio, or both for all that the model has. [default: its lowest]",
+    help="Sample rate of the audio, such as 48000; or both, for every rate that the model has. "
+    "[default: the lowest of them]",
 )
 @click.option(
-    "--where", metavar="SQL", help="Decode only the rows of parquet for which this is true."
+    "--where",
+    metavar="SQL",
+    help="Decode only those rows of parquet files for which this SQL condition is true. [default: "
+    "all rows]",
 )
 @click.option(
     "--tokens",
     metavar="orpheus|FILE",
-    help="Read the tokens of a language model, one line per utterance: those of Orpheus, or of a "
-    "layout that a TOML file describes.",
+    help="Read the tokens that a language model writes, one line for each utterance: orpheus for "
+    "Orpheus, or a TOML file that describes another layout. [default: read codes]",
 )
 @click.option(
     "--on-bad-token",
     type=click.Choice(["stop", "skip-frame"]),
     default="stop",
-    help="At a token that does not belong there: stop, or leave its frame out. Its place is "
-    "reported either way.",
+    help="What to do at a token that does not belong there: stop, or leave out its frame and go "
+    "on. Its place is reported in both cases.",
 )
 @click.option(
     "--noise",
     type=NoiseChoice(),
     default="random",
     metavar="random|off|seed=N",
-    help="Noise of the decoder: new each time, none, or drawn from a seed. With off or a seed the "
-    "audio is the same each time.",
+    help="Noise that the decoder adds: new each time, none, or drawn from a seed. With off or a "
+    "seed, the audio is the same each time.",
 )
-@click.option("--stream", is_flag=True, help="Write audio as soon as it is final. Needs -o -.")
+@click.option(
+    "--stream",
+    is_flag=True,
+    help="Write audio as soon as later codes cannot change it. Needs -o -.",
+)
 @click.option(
     "--look-ahead",
     type=click.IntRange(0),
     metavar="N",
-    help="With --stream: how many coarse tokens to wait for before audio is written. [default: as "
-    "many as change it, which is exact]",
+    help="With --stream: wait for this many coarse tokens (85 ms each) before audio is written. "
+    "Fewer give less delay and small errors. [default: as many as the audio depends on, 3]",
 )
 @conversion_options
 def main(
@@ -104,11 +112,12 @@ def main(
     rejects: Path | None,
     max_reject_rate: float,
 ) -> None:
-    """Decode SOURCES to audio of exactly the length that was encoded.
+    """Decode SNAC codes to audio.
 
-    SOURCES are parquet files of codes, folders of them (a cache, for instance), JSON lines, text
-    as snac-encode writes it, or - for lines on standard input. The tokens of a language model do
-    not say how long the audio was: they are decoded to whole coarse tokens.
+    SOURCES are files of codes as snac-encode writes them (parquet, JSON lines, text), folders of
+    parquet files, such as the cache in artifacts/codes, or - for lines on standard input. The audio
+    has exactly the length that was encoded. The tokens of a language model do not say that length,
+    so they are decoded to whole coarse tokens of 85 ms.
     """
     if stream and output != "-":
         raise BadInput("--stream writes to a pipe: give -o -")
@@ -118,6 +127,7 @@ def main(
 
     from snac_cache.convert.audio_out import AudioOutput
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
+    from snac_cache.convert.seconds import SecondsDone
     from snac_cache.convert.sources import BadTokens, choose_rates, decode_sources
     from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
     from snac_common.devices import available_cores, choose_device
@@ -142,10 +152,17 @@ def main(
     started = monotonic()
     with (
         recorded_rejects(rejects or rejects_path(output)) as left_out,
-        progress(None, "decode", "utterances") as advance,
+        progress(None, "decode", "s of audio") as advance,
     ):
         done = decode_sources(
-            codec, sources, request, audio, left_out, where=where, reader=reader, advance=advance
+            codec,
+            sources,
+            request,
+            audio,
+            left_out,
+            where=where,
+            reader=reader,
+            seconds_done=SecondsDone(advance),
         )
     sum_up(
         done,

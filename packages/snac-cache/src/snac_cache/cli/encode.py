@@ -6,7 +6,6 @@ import click
 
 from snac_cache.cli.conversion import conversion_options, sum_up
 from snac_common.errors import BadInput
-from snac_common.progress import progress
 from snac_common.tool import Tool
 
 EXAMPLE = """snac-encode ~/speech -o codes.parquet
@@ -23,20 +22,20 @@ snac-encode in.wav -o - --tokens orpheus | tee tokens.txt | snac-decode - --toke
     "--output",
     required=True,
     metavar="FILE|-",
-    help="File for the codes, or - for standard output.",
+    help="File to write the codes to, or - for standard output.",
 )
 @click.option(
     "--format",
     "how",
     type=click.Choice(["parquet", "jsonl", "text"]),
-    help="Form of the codes. [default: by the output's ending, .parquet, .jsonl or .txt; jsonl "
-    "for -]",
+    help="Form of the codes. [default: what the output's ending says: .parquet, .jsonl or .txt; "
+    "jsonl for standard output]",
 )
 @click.option(
     "--tokens",
     metavar="orpheus|FILE",
-    help="Write the tokens of a language model, one line per utterance: those of Orpheus, or of a "
-    "layout that a TOML file describes.",
+    help="Write the tokens that a language model uses, one line for each utterance: orpheus for "
+    "Orpheus, or a TOML file that describes another layout. [default: write codes]",
 )
 @conversion_options
 def main(
@@ -51,11 +50,11 @@ def main(
     rejects: Path | None,
     max_reject_rate: float,
 ) -> None:
-    """Encode SOURCES, audio files and folders, or - for one file on standard input, to codes.
+    """Encode audio to SNAC codes.
 
-    Parquet has the columns of cached codes, and JSON lines have the same names. A line of text
-    holds the id, the audio's frames and rate, and the tokens of each level, between tabs. These
-    forms know the audio's length and decode to it; a language model's tokens do not.
+    SOURCES are audio files (wav, flac, ogg, opus, mp3) and folders of them, or - for one file on
+    standard input. A file may be of any length. Parquet, JSON lines and text also hold the length
+    of the audio, so that snac-decode restores it exactly. The tokens of a language model do not.
     """
     if tokens and how:
         raise BadInput("--tokens is a format of its own: leave out --format")
@@ -80,7 +79,6 @@ def main(
     with (
         recorded_rejects(rejects or rejects_path(output)) as left_out,
         codes_writer(output, chosen, layout, identity) as write,
-        progress(None, "encode", "utterances") as advance,
     ):
         done = encode_files(
             codec,
@@ -89,7 +87,6 @@ def main(
             write,
             left_out,
             threads=(workers or available_cores()) if device == "cpu" else 1,
-            advance=advance,
         )
     sum_up(
         done,

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from snac_cache.convert.other_audio import OTHER_AUDIO
 from snac_cache.convert.output_folder import OutputFolder, path_of
 from snac_common.errors import BadInput
 from snac_common.files import atomic_path, clear_leftovers
 
 AUDIO_FORMATS = {".wav": "WAV", ".flac": "FLAC"}
+UNWRITTEN = frozenset({".mp3", ".ogg", ".oga", ".opus", ".raw", ".pcm", *OTHER_AUDIO})
 LOUDEST = 32767  # of a 16-bit sample
 
 WriteSamples = Callable[[np.ndarray], object]
@@ -30,7 +32,8 @@ class AudioOutput:
 
     Args:
         output: a folder; a file that ends in .wav or .flac, for one utterance at one rate; or
-            ``-`` for 16-bit little-endian samples on standard output, one rate.
+            ``-`` for 16-bit little-endian samples on standard output, one rate. A file of another
+            kind of audio is refused.
         suffix: ``.wav`` or ``.flac``, of the files in a folder.
         rates: in Hz; with several, each has a folder of its own.
     """
@@ -38,8 +41,15 @@ class AudioOutput:
     def __init__(self, output: str, suffix: str, rates: tuple[int, ...]) -> None:
         self.piped = output == "-"
         self.path = Path(output)
-        self.one_file = self.path.suffix.lower() in AUDIO_FORMATS
-        self.suffix = self.path.suffix.lower() if self.one_file else suffix
+        ending = self.path.suffix.lower()
+        if ending in UNWRITTEN and not self.path.is_dir():
+            raise BadInput(
+                f"-o {output}: snac-decode writes wav and flac files, and raw 16-bit samples to "
+                f"-o -. Give one of these; ffmpeg -i FILE.wav {self.path.name} makes {ending[1:]} "
+                "of a wav file."
+            )
+        self.one_file = ending in AUDIO_FORMATS
+        self.suffix = ending if self.one_file else suffix
         self.rates = rates
         self.folder = OutputFolder(self.path)
         self.claimed = 0

@@ -24,16 +24,18 @@ def decode_utterances(
     output: AudioOutput,
     rejects: Rejects,
     *,
-    advance: Callable[[int], object],
+    seconds_done: Callable[[float], object],
 ) -> Converted:
     """Decode rows of codes as they come; memory is bounded, whatever their number and length.
+
+    ``seconds_done`` is told of seconds of audio, within long utterances too.
 
     Raises:
         BadInput: if there are several utterances for one file.
     """
     decoders: SimpleQueue[UtteranceDecoder] = SimpleQueue()
     for _ in range(request.threads):
-        decoders.put(UtteranceDecoder(model, request))
+        decoders.put(UtteranceDecoder(model, request, seconds_done))
 
     def work(batch: list[CodedUtterance]) -> list[CodedUtterance]:
         decoder = decoders.get()
@@ -48,7 +50,6 @@ def decode_utterances(
     for batch in map_ahead(work, batches, request.threads):
         done.utterances += len(batch)
         done.audio_seconds += sum(item.seconds(model.geometry) for item in batch)
-        advance(len(batch))
     return done
 
 

@@ -3,8 +3,8 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import torch
 
 from snac_cache.convert.ahead import map_ahead
 from snac_cache.convert.converted import Converted
+from snac_cache.convert.other_audio import with_plain_reason
 from snac_cache.convert.rejects import Rejects
+from snac_cache.convert.seconds import SecondsDone
 from snac_cache.convert.write import Write
 from snac_cache.encoding.encoder import UtteranceEncoder
 from snac_cache.encoding.stream import Utterance, encode_stream
@@ -22,6 +24,7 @@ from snac_cache.store.parts import codes_table, reject_row
 from snac_cache.store.records import Encoded
 from snac_common.devices import prepare_cpu_worker
 from snac_common.errors import BadInput
+from snac_common.progress import progress
 from snac_model.audio_header import AudioError
 from snac_model.codec import SNAC
 
@@ -39,9 +42,10 @@ def encode_files(
     rejects: Rejects,
     *,
     threads: int,
-    advance: Callable[[int], object],
 ) -> Converted:
     """Encode all audio below the sources, in the order of its paths; memory is bounded.
+
+    Progress is shown, by the second of audio.
 
     Args:
         model: loaded; its weight norm is folded.
@@ -56,9 +60,16 @@ def encode_files(
         prepare_cpu_worker()
     encoder = UtteranceEncoder(model, torch.device(device))
     done = Converted()
-    with _standard_input_as_file(sources) as files:
-        groups = _groups(_scan(files, rejects), ROWS_AT_ONCE[device])
+    with _standard_input_as_file(sources) as files, ExitStack() as shown:
+        tables = _scan(files, rejects)
+        seconds = sum(sum(table["duration_s"].to_pylist()) for table in tables)
+        told = _Told(
+            SecondsDone(shown.enter_context(progress(int(seconds), "encode", "s of audio")))
+        )
+        encoder.piece_done = told.piece
+        groups = _groups(tables, ROWS_AT_ONCE[device])
         for rows, results in map_ahead(lambda rows: _encode(encoder, rows), groups, threads):
+            told.finished(rows)
             if files != sources:
                 rows[0] |= {"audio_path": "-", "target_path": None}  # not where it was kept
             encoded = {}
@@ -70,8 +81,23 @@ def encode_files(
             write(codes_table(rows, encoded, model.geometry.levels))
             done.utterances += len(encoded)
             done.audio_seconds += sum(rows[key]["duration_s"] for key in encoded)
-            advance(len(rows))
     return done
+
+
+class _Told:
+    """Which seconds of audio progress was told of: pieces of long utterances, then the others."""
+
+    def __init__(self, seconds_done: SecondsDone) -> None:
+        self.seconds_done = seconds_done
+        self.pieces: dict[str, float] = {}
+
+    def piece(self, utterance_id: str, seconds: float) -> None:
+        self.pieces[utterance_id] = self.pieces.get(utterance_id, 0.0) + seconds
+        self.seconds_done(seconds)
+
+    def finished(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            self.seconds_done(row["duration_s"] - self.pieces.pop(row["utterance_id"], 0))
 
 
 @contextmanager
@@ -102,7 +128,7 @@ def _scan(files: list[Path], rejects: Rejects) -> list[pa.Table]:
         advance=lambda count: None,
     )
     for row in found.rejects.to_pylist():
-        rejects.add(row)
+        rejects.add(with_plain_reason(row))
     return list(found.rows.values())
 
 

@@ -21,7 +21,7 @@ def decode_live(
     reader: TokenReader,
     write: WriteSamples,
     *,
-    advance: Callable[[int], object],
+    seconds_done: Callable[[float], object],
 ) -> Converted:
     """Decode each frame as soon as it is whole, and write what audio is final by then.
 
@@ -31,7 +31,7 @@ def decode_live(
         file: of tokens, ``-`` for standard input.
         reader: of the tokens.
         write: takes 16-bit samples.
-        advance: told of utterances, which are lines.
+        seconds_done: told of seconds of audio.
     """
     decoder = StreamingDecoder(
         model, rates=request.rates, noise=request.noise_source(), look_ahead=request.look_ahead
@@ -48,10 +48,10 @@ def decode_live(
             levels = map(torch.from_numpy, reader.layout.to_levels([frame]))
             give(decoder.push([tokens[None].to(decoder.device) for tokens in levels]))
             frames += 1
+            seconds_done(model.geometry.seconds(1))
         elif frames:
             give(decoder.finish())
             done.utterances += 1
             done.audio_seconds += model.geometry.seconds(frames)
             frames = 0
-            advance(1)
     return done

@@ -19,6 +19,8 @@ from snac_common.errors import BadInput, Failure
 from snac_model.token_text import Frame, TokenReader
 
 ROWS_AT_ONCE = 256
+AUDIO_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb", b"\xff\xf3")
+TOKEN_MARK = b"<custom_token_"
 BYTES_AT_ONCE = 65536
 
 # A row of cached codes, or as much of one as there is.
@@ -99,10 +101,21 @@ def _check_model(file: Path, tokenizer_sha256: str) -> None:
         )
 
 
+def refuse_audio(start: bytes, file: Path) -> None:
+    """Raise BadInput if a file's first bytes are those of audio."""
+    name = "standard input" if file == Path("-") else str(file)
+    if start.startswith(AUDIO_STARTS) or start[4:8] == b"ftyp":
+        raise BadInput(
+            f"{name} is audio, and snac-decode reads codes; snac-encode makes codes of it"
+        )
+
+
 def read_lines(file: Path) -> Iterator[Row | Unusable]:
     """Yield rows of JSON lines or text; for a line that is none, what is wrong with it."""
     with _opened(file) as data:
         for number, line in enumerate(data, start=1):
+            if number == 1:
+                refuse_audio(line, file)
             if line.strip():
                 yield _parse(line, number)
 
@@ -111,6 +124,11 @@ def _parse(line: bytes, number: int) -> Row | Unusable:
     try:
         return {"utterance_id": _line_name(number), **parse_line(line.decode())}
     except (ValueError, RecursionError) as error:
+        if TOKEN_MARK in line:
+            raise BadInput(
+                f"line {number} holds the tokens of a language model: give --tokens orpheus, or "
+                "--tokens FILE with another layout"
+            ) from error
         return Unusable("bad_line", f"line {number}: {error}", _line_name(number))
 
 
@@ -131,7 +149,11 @@ def read_frames(file: Path, reader: TokenReader) -> Iterator[Frame | None]:
     """Yield frames as soon as they are there, and None where a line ends."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")  # what is no text is a bad token
     with _opened(file) as data:
+        beginning = True
         while some := data.read1(BYTES_AT_ONCE):
+            if beginning:
+                refuse_audio(some, file)
+            beginning = False
             yield from reader.feed(decoder.decode(some))
     yield from reader.finish()
 

@@ -58,7 +58,7 @@ def decode_sources(
     *,
     where: str | None,
     reader: TokenReader | None,
-    advance: Callable[[int], object],
+    seconds_done: Callable[[float], object],
 ) -> Converted:
     """Decode all codes in the sources.
 
@@ -66,6 +66,7 @@ def decode_sources(
         model: loaded; its weight norm is folded.
         where: an SQL condition on rows of parquet.
         reader: of lines of tokens, where those are to be read.
+        seconds_done: told of seconds of audio, within long utterances too.
 
     Raises:
         BadInput: if sources and options do not go together.
@@ -85,9 +86,11 @@ def decode_sources(
             if len(files) > 1:
                 raise BadInput("--stream with --tokens reads one source, such as - for a pipe")
             with output.open("", request.rates[0]) as write:
-                return decode_live(model, request, files[0], reader, write, advance=advance)
+                return decode_live(
+                    model, request, files[0], reader, write, seconds_done=seconds_done
+                )
         rows = _read(files, where, reader, tokenizer_sha256)
-        return decode_utterances(model, rows, request, output, rejects, advance=advance)
+        return decode_utterances(model, rows, request, output, rejects, seconds_done=seconds_done)
 
 
 def _read(

@@ -1,6 +1,6 @@
 """Decoding utterances of equal length together, in pieces of bounded size."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -59,8 +59,14 @@ class DecodeRequest:
 class UtteranceDecoder:
     """Decodes utterances of equal length, one batch after the other."""
 
-    def __init__(self, model: SNAC, request: DecodeRequest) -> None:
+    def __init__(
+        self,
+        model: SNAC,
+        request: DecodeRequest,
+        seconds_done: Callable[[float], object] = lambda seconds: None,
+    ) -> None:
         self.model = model
+        self.seconds_done = seconds_done
         self.request = request
         self.noise = request.noise_source()
         self.streaming: StreamingDecoder | None = None
@@ -98,6 +104,8 @@ class UtteranceDecoder:
         levels = zip(*(utterance.codes for utterance in batch), strict=True)
         for audio in self.pieces([np.stack(level) for level in levels]):
             yield {rate: to_pcm(piece[:, 0].cpu().numpy()) for rate, piece in audio.items()}
+            rate, piece = next(iter(audio.items()))
+            self.seconds_done(len(batch) * piece.shape[-1] / rate)
 
     def _write(
         self,

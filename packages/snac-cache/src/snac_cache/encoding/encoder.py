@@ -1,6 +1,6 @@
 """From utterances to codes, on one device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,8 @@ class UtteranceEncoder:
 
     Attributes:
         batch_samples: padded samples that a batch should have at most.
+        piece_done: told of the id and the seconds of each piece of an utterance that is encoded in
+            pieces, as soon as it is done.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class UtteranceEncoder:
         self.geometry = model.geometry
         whole = int(batch_seconds * self.geometry.sample_rate)
         self.batch_samples = whole if device.type == "cuda" else 1
+        self.piece_done: Callable[[str, float], object] = lambda utterance_id, seconds: None
 
     def start(self, batch: Sequence[Audio]) -> "list[Started]":
         """Have the device begin with a batch of utterances of one padded length.

@@ -55,7 +55,10 @@ def _encode(encoder: UtteranceEncoder, row: Row, piece_seconds: float) -> Encode
     plan = PiecePlan.of(geometry, piece_seconds)
 
     def encode(audio: torch.Tensor, kept: slice) -> Sequence[torch.Tensor]:
-        return [level.cpu() for level in encoder.codes(audio.to(encoder.device), kept)]
+        levels = [level.cpu() for level in encoder.codes(audio.to(encoder.device), kept)]
+        frames = levels[-1].shape[-1] * geometry.vq_strides[-1]
+        encoder.piece_done(row["utterance_id"], frames / geometry.frame_rate)
+        return levels
 
     with torch.inference_mode():
         blocks = resampled_blocks(path, geometry.sample_rate, geometry.sample_rate)

@@ -68,10 +68,10 @@ class CodeStore:
             replaced since it was encoded.
     """
 
-    def __init__(self, codes: Path, split: str, manifest: Path | None = None) -> None:
-        self.folder = codes
+    def __init__(self, codes: str | Path, split: str, manifest: str | Path | None = None) -> None:
+        self.folder = codes = Path(codes)
         self.split = split
-        self.manifest = manifest or codes / plan_file.FOLDER
+        self.manifest = Path(manifest) if manifest else codes / plan_file.FOLDER
         self.files = [file for name in SPLITS for file in part_files(codes / name)]
         if not self.files:
             raise Failure(f"no cached codes in {codes}. Run snac-cache, or give --codes DIR.")

@@ -14,7 +14,8 @@ OPTIONS = f"""What can be done:
   - make the targets on a machine with a GPU and the network; the files come from {REPOSITORY}
   - give the files, those for the GPU or those for the CPU: --sidon-feature-extractor FILE
     --sidon-decoder FILE, and --sidon-preprocessor DIR for the folder with preprocessor_config.json
-  - pip install 'snac-cache[sidon]' if a library is missing
+  - if a library is missing: tools/setup.sh installs it in a checkout of the project; elsewhere,
+    pip install 'transformers>=5.0'
   - --engine resample: plain resampling, which adds nothing above the source's band"""
 
 

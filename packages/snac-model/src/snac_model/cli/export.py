@@ -1,5 +1,6 @@
 """``snac-export``: a run's model as a folder for the Hub."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,9 +11,11 @@ from snac_common.errors import BadInput
 from snac_common.options import artifacts_option
 from snac_common.tool import Tool
 
-EXAMPLE = """snac-export first --license mit --push USER/NAME --dry-run
-snac-export artifacts/runs/first -o first --no-onnx
+EXAMPLE = """snac-export first --license mit
+snac-export first --push USER/NAME
 """
+
+HOW_TO_EXPORT = ("onnx", "page", "noise", "half")
 
 
 @click.command(cls=Tool, example=EXAMPLE)
@@ -22,31 +25,56 @@ snac-export artifacts/runs/first -o first --no-onnx
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="The folder to write. [default: ARTIFACTS/export/RUN]",
+    help="Write the export into this folder. [default: ARTIFACTS/export/RUN]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an export that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an export that is in the folder already.")
 @click.option(
     "--best",
     type=click.Choice(list(BEST_FOLDERS)),
     default="combined",
-    help="The score by which the model is the run's best.",
+    help="Export the model that was best by this validation score: of both outputs together, at "
+    "24 kHz, or at 48 kHz.",
 )
 @click.option(
     "--onnx/--no-onnx",
     default=True,
-    help="Write encoder and decoders as ONNX too; needs snac-model[onnx].",
+    help="Also write the encoder and the decoders as ONNX files, and compare each with torch.",
+)
+@click.option(
+    "--page/--no-page",
+    default=True,
+    help="With ONNX, also write try.html, a page that runs the model, and its base, in a browser.",
 )
 @click.option(
     "--noise",
     type=click.Choice(["input", "off"]),
     default="input",
-    help="Of the ONNX decoders: inputs of the graph, or none.",
+    help="Noise of the ONNX decoders: an input of each graph, or switched off.",
 )
-@click.option("--half", is_flag=True, help="Store the decoder's weights as float16.")
-@click.option("--license", "licence", metavar="ID", help="For the card, as the Hub names it: mit.")
-@click.option("--push", "repository", metavar="USER/NAME", help="Upload to the Hub.")
-@click.option("--private", is_flag=True, help="With --push, create the repository private.")
-@click.option("--dry-run", is_flag=True, help="With --push, only list what would be uploaded.")
+@click.option(
+    "--half", is_flag=True, help="Store the decoder's weights as float16, which halves its size."
+)
+@click.option(
+    "--license",
+    "licence",
+    metavar="ID",
+    help="Licence of the model, as the Hub names it, such as mit. [default: left to be filled in]",
+)
+@click.option(
+    "--push",
+    "repository",
+    metavar="USER/NAME",
+    help="Upload the export to this repository on the Hub. An export that is in the folder already is "
+    "uploaded as it is, unless --overwrite is given.",
+)
+@click.option(
+    "--private",
+    is_flag=True,
+    help="With --push: if the repository does not exist, create it as a private one.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="With --push: list what would be uploaded, and upload nothing."
+)
 @artifacts_option
 def main(
     *,
@@ -55,6 +83,7 @@ def main(
     overwrite: bool,
     best: str,
     onnx: bool,
+    page: bool,
     noise: str,
     half: bool,
     licence: str | None,
@@ -63,13 +92,15 @@ def main(
     dry_run: bool,
     artifacts: Path | None,
 ) -> None:
-    """Write the best model of RUN, a name or folder, as a folder for the Hub.
+    """Write the best model of RUN as a folder that can be shared or uploaded to the Hub.
 
-    It holds the codec as the official snac package loads it, a second head beside it in
-    dual_head/, ONNX files in onnx/, each compared with torch, and a model card.
+    RUN is the name or the folder of a run of snac-train. The folder holds the codec for the
+    official snac package, the model with both outputs in dual_head/, ONNX files in onnx/, a page
+    to try the model in a browser, and a model card. All of it is checked against the run's model.
     """
     if (private or dry_run) and not repository:
         raise BadInput("--private and --dry-run go with --push USER/NAME")
+    from snac_model.export.existing import is_export, take_existing
     from snac_model.export.folder import ExportRequest, export
     from snac_model.export.push import check_repository, files_of, push
     from snac_model.export.run import read_run
@@ -79,8 +110,14 @@ def main(
     root = Artifacts.at(artifacts)
     source = read_run(run, root, best)
     folder = output or root.exported(source.name)
-    request = ExportRequest(folder, overwrite, onnx, noise == "input", half, licence, repository)
-    report = export(source, request)
+    request = ExportRequest(
+        folder, overwrite, onnx, page, noise == "input", half, licence, repository
+    )
+    report = None
+    if repository and is_export(folder) and not overwrite:
+        take_existing(source, folder, repository, options_given(HOW_TO_EXPORT))
+    else:
+        report = export(source, request)
     files = files_of(folder)
     url = None
     if dry_run:
@@ -95,6 +132,18 @@ def main(
         onnx_largest_error=report.largest_error if report else None,
         uploaded=url,
     )
+
+
+def options_given(names: Sequence[str]) -> list[str]:
+    """Return those of some options of the command at work that its caller gave."""
+    context = click.get_current_context()
+    given = [
+        name
+        for name in names
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    spelt = {option.name: option.opts[0] for option in context.command.params}
+    return [spelt[name] for name in given]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,14 @@ from snac_model.geometry import Geometry
 
 README = "README.md"
 RESAMPLED = "resampled/"
+PLACEHOLDER = "USER/NAME"  # stands for the repository until its name is known
 TO_FILL = "**To be filled in**: what the data and the base model allow. Name it here and above."
+
+TRY = """## Try it
+
+`try.html` runs this model in a browser on your own recording or codes; the file stays on your
+machine. In this folder, run `python3 -m http.server --bind 127.0.0.1` and open
+<http://127.0.0.1:8000/try.html>."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class CardFacts:
     licence: str | None
     half: bool
     onnx: OnnxReport | None
+    page: bool
 
 
 def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
@@ -34,7 +42,8 @@ def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
         f"---\n{_front_matter(run, facts)}\n---",
         _introduction(run, model.geometry, facts),
         "## Use",
-        *usage(model.geometry, facts.repository or "USER/NAME", facts.onnx),
+        *usage(model.geometry, facts.repository or PLACEHOLDER, facts.onnx),
+        *([TRY] if facts.page else []),
         "## Training",
         _data(run),
         _figures(run),

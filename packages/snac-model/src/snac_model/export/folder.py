@@ -15,6 +15,8 @@ from snac_model.export import half as half_weights
 from snac_model.export.card import CardFacts, write_card
 from snac_model.export.onnx_files import OnnxReport, check_onnx_installed, random_codes, write_onnx
 from snac_model.export.run import Run
+from snac_model.export.starting_model import starting_model
+from snac_model.export.try_page import write_page
 from snac_model.loading import load
 from snac_model.noise import SeededNoise
 from snac_model.places import OFFICIAL_WEIGHTS
@@ -32,6 +34,7 @@ class ExportRequest:
         folder: where it goes.
         overwrite: replace an export that is there.
         onnx: write ONNX files too.
+        page: with ONNX, write a page that runs them in a browser.
         noise: whether their decoders take noise as an input; else they have none.
         half: store the decoder's weights as float16.
         licence: the model's, an identifier that the Hub knows; None leaves it to be filled in.
@@ -41,6 +44,7 @@ class ExportRequest:
     folder: Path
     overwrite: bool
     onnx: bool
+    page: bool
     noise: bool
     half: bool
     licence: str | None
@@ -61,13 +65,27 @@ def export(run: Run, request: ExportRequest) -> OnnxReport | None:
     model = load(run.model)
     with atomic_folder(request.folder) as folder:
         write_models(model, folder, half=request.half)
-        report = None
-        if request.onnx:
-            note("writing ONNX, and comparing it with torch")
-            folded = copy.deepcopy(model).fold_weight_norm()
-            report = write_onnx(folded, folder / ONNX, noise=request.noise, half=request.half)
-        facts = CardFacts(request.repository, request.licence, request.half, report)
+        report = _write_onnx(run, model, request, folder) if request.onnx else None
+        facts = CardFacts(
+            request.repository,
+            request.licence,
+            request.half,
+            report,
+            page=request.onnx and request.page,
+        )
         write_card(run, model, facts, folder)
+    return report
+
+
+def _write_onnx(run: Run, model: SNAC, request: ExportRequest, folder: Path) -> OnnxReport:
+    """Write the ONNX files, and the page that runs them."""
+    base = starting_model(run, model) if request.page else None
+    note("writing ONNX, and comparing it with torch")
+    folded = copy.deepcopy(model).fold_weight_norm()
+    base = base and base.fold_weight_norm()
+    report = write_onnx(folded, folder / ONNX, noise=request.noise, half=request.half, base=base)
+    if request.page:
+        write_page(run, model, base, report, folder)
     return report
 
 
@@ -77,7 +95,10 @@ def check_target(request: ExportRequest) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not request.overwrite:
-        raise BadInput(f"{folder} is there already: give --overwrite to replace it, or another -o")
+        raise BadInput(
+            f"{folder} is there already. --push USER/NAME uploads it as it is; --overwrite "
+            "replaces it; another -o leaves it alone."
+        )
     if not (folder / OFFICIAL_WEIGHTS).is_file():
         raise BadInput(f"{folder} holds no export, so --overwrite leaves it alone: give another -o")
 

@@ -39,6 +39,11 @@ def decoder_name(rate: int) -> str:
     return f"decoder_{rate}.onnx"
 
 
+def base_decoder_name(rate: int) -> str:
+    """Return the file name of the base's decoder to a rate in Hz."""
+    return f"base_{decoder_name(rate)}"
+
+
 def check_onnx_installed() -> None:
     """Raise BadInput, saying what to install, if ONNX files cannot be made."""
     try:
@@ -46,17 +51,21 @@ def check_onnx_installed() -> None:
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise BadInput(
-            f"ONNX files need the package {error.name}: install snac-model[onnx], or give --no-onnx"
+            f"ONNX files need the package {error.name}. Run tools/setup.sh in a checkout of the "
+            "project, or pip install onnx onnxruntime; or give --no-onnx."
         ) from error
 
 
-def write_onnx(model: SNAC, folder: Path, *, noise: bool, half: bool) -> OnnxReport:
+def write_onnx(
+    model: SNAC, folder: Path, *, noise: bool, half: bool, base: SNAC | None = None
+) -> OnnxReport:
     """Write the encoder and a decoder for each rate, and compare each with torch.
 
     Args:
         model: with weight norms folded, which changes no output.
         noise: whether the noise is an input of the decoders; else there is none.
         half: store the decoders' weights as float16; they still compute in float32.
+        base: another model of the same tokens, whose decoders are written beside the model's.
 
     Raises:
         Failure: if a graph does not agree with torch.
@@ -64,19 +73,27 @@ def write_onnx(model: SNAC, folder: Path, *, noise: bool, half: bool) -> OnnxRep
     folder.mkdir()
     equal = _write_encoder(model, folder / ENCODER)
     errors, lengths = {}, {}
-    for rate in model.geometry.output_rates:
-        graph = DecoderGraph(model, rate)
-        path = write_decoder(model, graph, folder / decoder_name(rate), noise=noise)
+    for name, (owner, rate) in _decoders(model, base).items():
+        graph = DecoderGraph(owner, rate)
+        path = write_decoder(owner, graph, folder / name, noise=noise)
         tolerance = TOLERANCE
         if half:
             half_weights.store_as_half(path)
             tolerance = half_weights.TOLERANCE
-        errors[path.name] = _compare_decoder(model, graph, path, noise, tolerance)
-        one_token = _decoder_inputs(model, graph, 1, 1, noise)[0]
-        lengths[path.name] = {
+        errors[name] = _compare_decoder(owner, graph, path, noise, tolerance)
+        one_token = _decoder_inputs(owner, graph, 1, 1, noise)[0]
+        lengths[name] = {
             name: value.shape[-1] for name, value in one_token.items() if name.startswith("noise")
         }
     return OnnxReport(equal, errors, lengths)
+
+
+def _decoders(model: SNAC, base: SNAC | None) -> dict[str, tuple[SNAC, int]]:
+    """Return whose decoder each file holds, and to which rate."""
+    own = {decoder_name(rate): (model, rate) for rate in model.geometry.output_rates}
+    if base is None:
+        return own
+    return own | {base_decoder_name(rate): (base, rate) for rate in base.geometry.output_rates}
 
 
 def write_decoder(model: SNAC, graph: DecoderGraph, path: Path, *, noise: bool) -> Path:

@@ -1,0 +1,54 @@
+"""An export that is there already, to be uploaded as it is."""
+
+from pathlib import Path
+
+from snac_common.console import note
+from snac_common.errors import BadInput, Failure
+from snac_common.files import write_text
+from snac_model.codec import SNAC
+from snac_model.export.card import PLACEHOLDER, README
+from snac_model.export.half import half_decoder
+from snac_model.export.run import Run
+from snac_model.loading import load
+from snac_model.places import OFFICIAL_WEIGHTS
+from snac_model.weights import weights_sha256
+
+
+def is_export(folder: Path) -> bool:
+    """Say whether a folder is one that snac-export wrote."""
+    return (folder / OFFICIAL_WEIGHTS).is_file() and (folder / README).is_file()
+
+
+def take_existing(run: Run, folder: Path, repository: str, given: list[str]) -> None:
+    """Make an export ready to be uploaded as it is: see that it is the run's best model now.
+
+    Args:
+        run: whose export it must be.
+        folder: of the export.
+        repository: where it goes; its name takes the place that the card has left for it.
+        given: options that say how to export, and were given.
+
+    Raises:
+        BadInput: if there are such options, since they would change nothing.
+        Failure: if it holds another model than the run's.
+    """
+    if given:
+        raise BadInput(
+            f"{folder} holds an export, which --push uploads as it is. Leave out "
+            f"{', '.join(given)}, or give --overwrite to export anew."
+        )
+    model, both = load(run.model), folder / "dual_head"
+    written = load(both if both.is_dir() else folder)
+    if _hash(written) not in (_hash(model), _hash(half_decoder(model).float())):
+        raise Failure(
+            f"{folder} holds another model than {run.model} is now. Give --overwrite to export "
+            "that one, or another -o."
+        )
+    note(f"uploading the export that is in {folder}; --overwrite makes it anew")
+    card = (folder / README).read_text(encoding="utf-8")
+    if PLACEHOLDER in card:
+        write_text(folder / README, card.replace(PLACEHOLDER, repository))
+
+
+def _hash(model: SNAC) -> str:
+    return weights_sha256([model])

@@ -1,0 +1,31 @@
+"""The model that a run started from, to be heard beside what came of it."""
+
+from snac_common.console import note
+from snac_common.errors import Failure
+from snac_model.codec import SNAC
+from snac_model.export.run import Run
+from snac_model.loading import load
+from snac_model.weights import weights_sha256
+
+
+def starting_model(run: Run, model: SNAC) -> SNAC | None:
+    """Return the base of a run; None, which is said, if it is not there or has other tokens.
+
+    Args:
+        run: whose base is wanted.
+        model: what the run made of it.
+    """
+    where = run.state["base"]
+    try:
+        base = load(where)
+    except Failure as failure:
+        return _left_out(f"it cannot be loaded ({failure})")
+    if weights_sha256([base]) != run.state["base_sha256"]:
+        return _left_out(f"{where} holds other weights than those that the run started from")
+    if weights_sha256(base.tokenizer_modules()) != weights_sha256(model.tokenizer_modules()):
+        return _left_out("the run trained encoder or quantizer too, so its tokens are others")
+    return base
+
+
+def _left_out(why: str) -> None:
+    note(f"the page has no base to compare with: {why}")
