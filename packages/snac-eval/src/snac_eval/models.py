@@ -81,7 +81,7 @@ def load_model(source: ModelSource, identity: CacheIdentity) -> LoadedModel:
     Raises:
         Failure: if it cannot be loaded, or if the cached codes are not its own.
     """
-    model = load(source.where)
+    model = load(source.where, tokenizer=identity.model)
     geometry, cached = model.geometry, identity.codec_geometry()
     if (geometry.sample_rate, geometry.hop_length, geometry.vq_strides) != (
         cached.sample_rate,
