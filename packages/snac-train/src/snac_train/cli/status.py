@@ -11,7 +11,6 @@ import click
 
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
-from snac_common.errors import BadInput
 from snac_common.options import artifacts_option
 from snac_common.tool import Tool
 
@@ -43,18 +42,17 @@ def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: b
     """
     from snac_train.commands.status import find_runs, log_tail, read_status
     from snac_train.commands.status_table import write_details, write_overview
+    from snac_train.commands.which_run import existing_run
 
-    folder = Artifacts.at(artifacts).run("")
-    runs = find_runs(folder)
+    places = Artifacts.at(artifacts)
+    runs = find_runs(places.run(""))
     if run is not None:
-        runs = [path for path in runs if path.name == run]
-        if not runs:
-            raise BadInput(f"there is no run {run} in {folder}; snac-status shows which there are")
+        runs = [existing_run(places, run)]
     elif log:
         runs = runs[:1]
     found = [read_status(path) for path in runs]
     if not found:
-        note(f"no runs in {folder}")
+        note(f"there are no runs in {places.run('')} yet")
     elif as_json:
         for status in found:
             click.echo(json.dumps(asdict(status), ensure_ascii=False))

@@ -21,8 +21,9 @@ def main(*, run: str, artifacts: Path | None, now: bool) -> None:
     a second time meanwhile, it ends at once. Go on with it with snac-train --resume.
     """
     from snac_train.commands.stop import stop
+    from snac_train.commands.which_run import existing_run
 
-    status = stop(Artifacts.at(artifacts).run(run), note, at_once=now)
+    status = stop(existing_run(Artifacts.at(artifacts), run), note, at_once=now)
     print_summary(
         run=status.run, state=status.state, step=status.step, checkpoint=status.checkpoint
     )

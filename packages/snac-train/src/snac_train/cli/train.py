@@ -129,6 +129,7 @@ def main(
     every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
     """
     from snac_train.commands.resolve import choose_recipe, choose_run, name_by_time
+    from snac_train.commands.which_run import find_resumed
     from snac_train.distributed.visible_gpus import number_as_nvidia_smi
     from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe.load import split_setting
@@ -136,9 +137,12 @@ def main(
     number_as_nvidia_smi()
     places = Artifacts.at(artifacts)
     earlier = read_config(config) if config else NO_CONFIG
-    folder = choose_run(places, run or earlier.run, resume is not None, _checkpoint(resume))
+    name = earlier.run if run is None else run
+    where = None if resume == NEWEST else resume
+    resumed = None if resume is None else find_resumed(places, name, where)
+    folder = resumed.run if resumed else choose_run(places, name)
     overrides = [*recipe_overrides(options), *map(split_setting, settings)]
-    recipe = choose_recipe(phase, recipe_file, folder if resume else None, overrides, earlier)
+    recipe = choose_recipe(phase, recipe_file, resumed and resumed.run, overrides, earlier)
     for line in earlier.notes:
         note(line)
     if show_recipe:
@@ -166,7 +170,7 @@ def main(
         run=folder,
         device=device,
         workers=earlier.workers if workers is None else workers,
-        start=Start(resume is not None, _checkpoint(resume), allow_changed, wandb),
+        start=Start(bool(resumed), resumed and resumed.checkpoint, allow_changed, wandb),
         skip_non_finite=skip_non_finite,
         max_reject_rate=max_reject_rate,
     )
@@ -175,7 +179,7 @@ def main(
         return
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     arguments += ["--manifest", manifest]
-    if run or _checkpoint(resume) is None:  # else the checkpoint says which run it is
+    if run or where is None:  # else what is resumed says which run it is
         arguments += ["--run", folder.name]
     if detach:
         print_summary(**check_and_start(arguments, recipe, request, gpus))
@@ -188,10 +192,6 @@ def main(
     summary = train(recipe, request)
     if summary is not None:
         print_summary(**summary)
-
-
-def _checkpoint(resume: str | None) -> Path | None:
-    return Path(resume) if resume not in (None, NEWEST) else None
 
 
 if __name__ == "__main__":

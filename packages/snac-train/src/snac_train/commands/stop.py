@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from snac_common.errors import BadInput, Failure
+from snac_common.errors import Failure
 from snac_train.commands.status import UNKNOWN, Status, read_state, read_status
 from snac_train.run.run_folder import process_started
 
@@ -27,11 +27,8 @@ def stop(run: Path, say: Callable[[str], object], *, at_once: bool = False) -> S
         How the run stands then.
 
     Raises:
-        BadInput: if there is no such run.
         Failure: if it is trained on another machine, or ``run.json`` is damaged.
     """
-    if not run.is_dir():
-        raise BadInput(f"there is no run {run}; snac-status shows which there are")
     status = read_status(run)
     if status.state == UNKNOWN and status.message:
         raise Failure(f"it cannot be told whether {run.name} runs: {status.message}")
