@@ -1,12 +1,13 @@
-"""Which models are measured: finding them, and making sure that the codes are theirs."""
+"""Which models are measured: finding them, and seeing whose codes they decode."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snac_cache.store.identity import CacheIdentity
-from snac_common.artifacts import Artifacts
+from snac_common.artifacts import STATE, Artifacts
 from snac_common.errors import Failure
+from snac_common.run_files import RunState
 from snac_eval.names import REFERENCE, resampled_name
 from snac_eval.run_metrics import METRICS_FILE
 from snac_model.codec import SNAC
@@ -31,11 +32,18 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A loaded model; ``weights_sha256`` says which weights these are."""
+    """A loaded model.
+
+    Attributes:
+        weights_sha256: says which weights these are.
+        own_codes: whether its encoder or quantizer is another than that of the cached codes, so
+            that it must encode the audio itself.
+    """
 
     source: ModelSource
     model: SNAC
     weights_sha256: str
+    own_codes: bool
 
     @property
     def name(self) -> str:
@@ -43,15 +51,31 @@ class LoadedModel:
         return self.source.name
 
 
-def find_models(models: Sequence[str], base: str, artifacts: Artifacts) -> list[ModelSource]:
+def find_models(
+    models: Sequence[str], base: str | None, codes_model: str, artifacts: Artifacts
+) -> list[ModelSource]:
     """Find the base and the models, the newest run where none is named; the base comes first.
+
+    Args:
+        base: by default the model that made the codes; if that is among the models as a run's best,
+            what this run started from.
+        codes_model: the model that made the codes.
 
     Raises:
         Failure: if a run has no best model, or if there is no run at all.
     """
-    found = [find_model(base, artifacts)]
-    found += [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
-    return _with_distinct_names(found)
+    found = [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
+    if base is None:
+        base = _start_of(find_model(codes_model, artifacts), found) or codes_model
+    return _with_distinct_names([find_model(base, artifacts), *found])
+
+
+def _start_of(maker: ModelSource, models: Sequence[ModelSource]) -> str | None:
+    """Return what the run started from whose model made the codes, if it is measured itself."""
+    runs = [model.run.resolve() for model in models if model.run]
+    if maker.run is None or maker.run.resolve() not in runs:
+        return None
+    return RunState.read(maker.run / STATE).base
 
 
 def find_model(model: str, artifacts: Artifacts) -> ModelSource:
@@ -79,7 +103,7 @@ def load_model(source: ModelSource, identity: CacheIdentity) -> LoadedModel:
     """Load a model on the CPU, with its weight norms folded.
 
     Raises:
-        Failure: if it cannot be loaded, or if the cached codes are not its own.
+        Failure: if it cannot be loaded, or if its tokens are of another length than the cached.
     """
     model = load(source.where, tokenizer=identity.model)
     geometry, cached = model.geometry, identity.codec_geometry()
@@ -89,10 +113,9 @@ def load_model(source: ModelSource, identity: CacheIdentity) -> LoadedModel:
         cached.vq_strides,
     ):
         raise _not_its_codes(source, identity, "has another geometry")
-    if weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256:
-        raise _not_its_codes(source, identity, "has another encoder or quantizer")
+    own_codes = weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256
     weights = weights_sha256([model])
-    return LoadedModel(source, model.fold_weight_norm(), weights)
+    return LoadedModel(source, model.fold_weight_norm(), weights, own_codes)
 
 
 def _not_its_codes(source: ModelSource, identity: CacheIdentity, why: str) -> Failure:
