@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +19,10 @@ from snac_common.options import (
 )
 from snac_common.tool import Tool
 from snac_train.cli.options import recipe_options, recipe_overrides
+
+if TYPE_CHECKING:
+    from snac_train.recipe.tables import Recipe
+    from snac_train.session.train import Request
 
 NEWEST = "newest"
 
@@ -149,15 +155,14 @@ def main(
         click.echo(recipe.to_toml(), nl=False)
         return
     folder = folder or places.run(name_by_time(phase, recipe_file))
+    if os.environ.get("RANK", "0") == "0":
+        note("opening codes and model")  # the first import of torch takes seconds
     from snac_cache.manifests.stated import manifest_of_codes
-    from snac_common.devices import parse_gpus
     from snac_train.commands.detach import check_and_start
     from snac_train.commands.preflight import check_before
-    from snac_train.distributed.launch import end_with_launcher, launch
     from snac_train.legacy.audio import check_audio
-    from snac_train.run.run_lock import inherited_lock, lock_file
     from snac_train.session.run_setup import Start
-    from snac_train.session.train import Request, train
+    from snac_train.session.train import Request
 
     codes = codes or places.codes
     if recipe.data.codes == "cached":
@@ -184,8 +189,20 @@ def main(
     if detach:
         print_summary(**check_and_start(arguments, recipe, request, gpus))
         return
+    _train_here(arguments, recipe, request, gpus)
+
+
+def _train_here(
+    arguments: Sequence[str], recipe: "Recipe", request: "Request", gpus: str | None
+) -> None:
+    """Train in this process, or in one for each GPU."""
+    from snac_common.devices import parse_gpus
+    from snac_train.distributed.launch import end_with_launcher, launch
+    from snac_train.run.run_lock import inherited_lock, lock_file
+    from snac_train.session.train import train
+
     if gpus is not None and "RANK" not in os.environ:
-        lock = inherited_lock(lock_file(folder))
+        lock = inherited_lock(lock_file(request.run))
         handed_on = [] if lock is None else [lock]
         raise SystemExit(launch(arguments, parse_gpus(gpus), handed_on))
     end_with_launcher()

@@ -9,7 +9,7 @@ from snac_common.artifacts import RECIPE, Artifacts
 from snac_common.errors import BadInput
 from snac_train.commands.which_run import run_folder
 from snac_train.legacy.config import NO_CONFIG, LegacyConfig
-from snac_train.recipe.files import Phase, Tables, file_tables, packaged_tables
+from snac_train.recipe.files import Phase, Tables, file_tables, named_tables, packaged_tables
 from snac_train.recipe.load import recipe_of
 from snac_train.recipe.tables import Recipe
 
@@ -49,10 +49,11 @@ def choose_recipe(
     if file is not None:
         if phase is not None:
             raise BadInput("give --phase or --recipe; a recipe may extend a phase")
-        return recipe_of(config.over(file_tables(file)), overrides)
+        return recipe_of(config.over(named_tables(file)), overrides)
     if phase is None:
         raise BadInput(
-            "give --phase 10, 11, 12 or base; --recipe FILE; or --resume to go on with a run"
+            "say what to train: --phase 12 (both outputs), 11, 10 or base; --recipe small, for up "
+            "to an hour of speech; --recipe FILE; or --resume to go on with a run"
         )
     return recipe_of(config.over(packaged_tables(phase)), overrides)
 
