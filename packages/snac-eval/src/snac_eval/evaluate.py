@@ -22,7 +22,7 @@ from snac_eval.measure_parts import Measuring, measure_missing
 from snac_eval.measure_utterance import Job, UtteranceMeasurer
 from snac_eval.metrics_database import check_condition
 from snac_eval.metrics_file import metrics_writer
-from snac_eval.models import LoadedModel, find_models, load_model
+from snac_eval.models import LoadedModel, default_base, find_models, load_model
 from snac_eval.names import rate_name, results_name
 from snac_eval.parts import Parts
 from snac_eval.perceptual import require_libraries
@@ -112,8 +112,9 @@ def open_store(codes: Path | None, request: EvaluationRequest, split: str) -> Co
 
 def make_job(request: EvaluationRequest, store: CodeStore) -> Job:
     """Find the models; say what every process does."""
+    base = request.base or default_base(request.models, store.identity.model, request.artifacts)
     return Job(
-        models=find_models(request.models, request.base, store.identity.model, request.artifacts),
+        models=find_models(request.models, base, request.artifacts),
         codes=store.folder,
         split=store.split,
         manifest=store.manifest,

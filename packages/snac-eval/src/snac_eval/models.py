@@ -43,7 +43,7 @@ class LoadedModel:
     source: ModelSource
     model: SNAC
     weights_sha256: str
-    own_codes: bool
+    own_codes: bool = False
 
     @property
     def name(self) -> str:
@@ -51,31 +51,29 @@ class LoadedModel:
         return self.source.name
 
 
-def find_models(
-    models: Sequence[str], base: str | None, codes_model: str, artifacts: Artifacts
-) -> list[ModelSource]:
+def find_models(models: Sequence[str], base: str, artifacts: Artifacts) -> list[ModelSource]:
     """Find the base and the models, the newest run where none is named; the base comes first.
-
-    Args:
-        base: by default the model that made the codes; if that is among the models as a run's best,
-            what this run started from.
-        codes_model: the model that made the codes.
 
     Raises:
         Failure: if a run has no best model, or if there is no run at all.
     """
-    found = [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
-    if base is None:
-        base = _start_of(find_model(codes_model, artifacts), found) or codes_model
-    return _with_distinct_names([find_model(base, artifacts), *found])
+    return _with_distinct_names([find_model(base, artifacts), *_named_or_newest(models, artifacts)])
 
 
-def _start_of(maker: ModelSource, models: Sequence[ModelSource]) -> str | None:
-    """Return what the run started from whose model made the codes, if it is measured itself."""
-    runs = [model.run.resolve() for model in models if model.run]
+def default_base(models: Sequence[str], codes_model: str, artifacts: Artifacts) -> str:
+    """Return what models are compared with: what made the codes.
+
+    If that is the model of a run that is measured itself, it is what this run started from.
+    """
+    maker = find_model(codes_model, artifacts)
+    runs = [found.run.resolve() for found in _named_or_newest(models, artifacts) if found.run]
     if maker.run is None or maker.run.resolve() not in runs:
-        return None
-    return RunState.read(maker.run / STATE).base
+        return codes_model
+    return RunState.read(maker.run / STATE).base or codes_model
+
+
+def _named_or_newest(models: Sequence[str], artifacts: Artifacts) -> list[ModelSource]:
+    return [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
 
 
 def find_model(model: str, artifacts: Artifacts) -> ModelSource:

@@ -105,7 +105,9 @@ RECIPE_OPTIONS = (
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add every recipe option to a command, and an answer to the rate that could be either."""
     for option in reversed(RECIPE_OPTIONS):
-        text = f"{option.help} [recipe: {option.field}]"
+        text = option.help
+        if "[default: " not in text:
+            text += f" [default: the recipe's {option.field}]"
         decorate = click.option(option.flag, option.parameter, metavar=option.metavar, help=text)
         command = decorate(command)
     return click.option("--lr", hidden=True, expose_value=False, callback=_which_rate)(command)

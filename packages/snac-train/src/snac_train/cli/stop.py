@@ -13,12 +13,13 @@ from snac_common.tool import Tool
 @click.command(cls=Tool, example="snac-stop first")
 @click.argument("run")
 @artifacts_option
-@click.option("--now", is_flag=True, help="At once, without saving.")
+@click.option("--now", is_flag=True, help="End the run at once, without saving.")
 def main(*, run: str, artifacts: Path | None, now: bool) -> None:
-    """Have a run save and end, and wait until it has.
+    """Ask a run to save and end, and wait until it has ended.
 
-    RUN is a name below ARTIFACTS/runs. It ends at the next step, or batch of a validation; stopped
-    a second time meanwhile, it ends at once. Go on with it with snac-train --resume.
+    RUN is the name of a run in ARTIFACTS/runs. The run ends after the step, or the batch of a
+    validation, that it is at. If it is asked a second time meanwhile, it ends at once. To go on
+    with it: snac-train --run RUN --resume.
     """
     from snac_train.commands.stop import stop
     from snac_train.commands.which_run import existing_run
