@@ -19,7 +19,7 @@ from snac_model import SNAC, load, save
 from snac_model.config import SNAC_24KHZ
 
 QUICK = ["--epochs", 2, "--batch-size", 4, "--segment-schedule", "0.5,0.5,0.5,0.5"]
-QUICK += ["--batch-multiplier", "1,1,1,1", "--lr", "5e-3", "--main-lr", "2e-3"]
+QUICK += ["--batch-multiplier", "1,1,1,1", "--warmup-lr", "5e-3", "--main-lr", "2e-3"]
 QUICK += ["--set", "validation.segment_s=1"]
 
 

@@ -58,7 +58,7 @@ def test_without_memory_smaller_batches_and_pieces_give_the_same_codes(artifacts
 
 def test_phase_12_trains(artifacts: Path) -> None:
     options = ["--phase", 12, "--artifacts", artifacts, "--device", "cuda", "--run", "gpu"]
-    options += ["--epochs", 2, "--batch-size", 4, "--lr", "5e-3", "--main-lr", "2e-3"]
+    options += ["--epochs", 2, "--batch-size", 4, "--warmup-lr", "5e-3", "--main-lr", "2e-3"]
     trained = succeed("snac_train.cli.train", *options)
     assert trained["best"]["48k"] < trained["starting_model"]["48k"]
 

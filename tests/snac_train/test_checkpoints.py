@@ -120,6 +120,23 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
     assert [path.name for path in checkpoints.newest_first()] == ["step-100000000", "step-00000010"]
 
 
+def test_epochs_are_kept_by_their_number_beside_the_newest(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    for step, epoch in ((4, None), (5, 1), (8, None), (10, 2), (11, None)):
+        checkpoints.save(step, checkpoint(step), epoch)
+    assert [path.name for path in checkpoints.newest_first()] == [
+        "step-00000011",
+        "step-00000010",
+        "step-00000005",
+    ]
+    for epoch, step in ((1, 5), (2, 10)):
+        assert read_checkpoint(check_whole(tmp_path / f"epoch-{epoch:03}")).state["step"] == step
+    checkpoints.set_aside(5)
+    assert sorted(path.name for path in tmp_path.glob("epoch-*")) == ["epoch-001"]
+    checkpoints.save(9, checkpoint(9), 2)  # another course of the same epoch
+    assert read_checkpoint(check_whole(tmp_path / "epoch-002")).state["step"] == 9
+
+
 def test_what_lies_after_the_step_is_set_aside(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, keep=3)
     for step in (1, 2, 3):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from training import SMALL_RECIPE
+from training import SMALL_RECIPE, manifest_of
 
 from snac_train.cli.train import main
 
@@ -47,10 +47,26 @@ def test_a_run_ends_with_its_summary(voices: Path, tmp_path: Path) -> None:
     summary = json.loads(result.stdout.splitlines()[-1])
     assert summary["run"] == str(tmp_path / "runs/one")
     assert (summary["epochs"], summary["steps"], summary["train"]) == (1, 1, 2)
-    assert "epoch 1 (warmup)" in result.stderr
+    assert "epoch 1 of 1 (warmup)" in result.stderr
     again = run("--phase", 12, *place)
     assert again.exit_code == 1
     assert "--run NAME" in again.stderr
+
+
+def test_whatever_takes_long_is_said(voices: Path, tmp_path: Path) -> None:
+    place = ["--artifacts", tmp_path, "--codes", voices, "--manifest", manifest_of(voices)]
+    options = ["--phase", 12, "--run", "one", "--device", "cpu", *small_settings()]
+    said = run(*place, *options).stderr
+    order = [
+        "opening codes and model",
+        "estimating how much memory",
+        "check that codes and audio match: 5/5 segments",
+        "validate: 2/2 batches",
+        "epoch 1 of 4 (warmup)",
+        "epoch 4 of 4 (main)",
+    ]
+    assert all(words in said for words in order), said
+    assert sorted(order, key=said.index) == order
 
 
 def test_a_phase_without_a_recipe_is_a_usage_error() -> None:

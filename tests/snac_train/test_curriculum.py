@@ -77,9 +77,19 @@ def test_gaps_and_overlaps_are_refused(texts: list[str]) -> None:
         parse_ranges(texts, 3)
 
 
-def test_lists_of_unequal_length_are_refused() -> None:
-    with pytest.raises(BadInput, match="equally long"):
-        plan_epochs(replace(PHASE_12, segment_s=(1.0,)), GEOMETRY, 10)
+def test_lists_of_unequal_length_are_refused_by_the_names_of_their_options() -> None:
+    named = "--epoch-ranges has 4 values, --segment-schedule 2 and --batch-multiplier 4"
+    with pytest.raises(BadInput, match=named):
+        plan_epochs(replace(PHASE_12, segment_s=(1.0, 2.0)), GEOMETRY, 10)
+
+
+@given(st.sampled_from(["segment_s", "batch_multiplier"]), st.floats(0.1, 4))
+def test_one_value_holds_for_all_epochs(field: str, value: float) -> None:
+    short, whole = (
+        plan_epochs(replace(PHASE_12, **{field: values}), GEOMETRY, 10)
+        for values in ((value,), (value,) * 4)
+    )
+    assert short == whole
 
 
 @given(st.floats(0, 60))

@@ -137,7 +137,7 @@ def test_codes_are_encoded_where_either_part_is_trained(tmp_path: Path, part: st
 
 
 def test_options_come_before_the_configuration() -> None:
-    options = ("--lr", "3e-5", "--epochs", 5, "--set", "loss.l1_weight=7", "--base", "other")
+    options = ("--main-lr", "3e-5", "--epochs", 5, "--set", "loss.l1_weight=7", "--base", "other")
     tables = shown(10, EXAMPLES / "single_24k.json", *options)
     assert tables["optimizer"]["main_lr"] == 3e-5
     assert tables["curriculum"]["epochs"] == 5

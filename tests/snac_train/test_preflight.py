@@ -1,6 +1,7 @@
 """What is checked before a long run, each check passing and failing."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from snac_train.data.inputs import with_heads
 from snac_train.recipe.load import load_recipe
 from snac_train.run.checkpoints.checkpoint import read_checkpoint
 from snac_train.run.run_folder import RunFolder
+from snac_train.session import memory
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -43,6 +45,22 @@ def test_what_is_ready_passes_and_leaves_nothing(voices: Path, tmp_path: Path) -
     assert "FAIL" not in said
     assert "6 train and 5 val utterances; 1 have no 48 kHz target" in said
     assert not (tmp_path / "art").exists()
+
+
+def test_the_memory_of_the_largest_step_is_said(voices: Path, tmp_path: Path) -> None:
+    code, said = preflight("--codes", voices, "--artifacts", tmp_path)
+    assert code == 0, said
+    assert re.search(r"ok +memory +3 segments of 0.4 s need about \d", said), said
+
+
+def test_a_step_that_cannot_fit_is_refused(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda *_: 10)
+    code, said = preflight("--codes", voices, "--artifacts", tmp_path)
+    assert code == 1
+    assert "FAIL  memory" in said
+    assert "--segment-schedule" in said
 
 
 def test_without_codes_it_says_what_makes_them(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from workplace import run
 
 from snac_common.errors import BadInput
 from snac_train.cli.options import RECIPE_OPTIONS
-from snac_train.recipe.load import FIRST_RATE, load_recipe, split_setting
+from snac_train.recipe.load import load_recipe, split_setting
 from snac_train.recipe.settings import build, fields_of
 from snac_train.recipe.tables import Recipe
 
@@ -37,17 +38,22 @@ def test_a_recipe_reads_back_from_its_toml() -> None:
 
 @pytest.mark.parametrize("option", RECIPE_OPTIONS, ids=lambda option: option.flag)
 def test_an_option_overrides_the_field_it_names(option: object) -> None:
-    assert option.field in {*fields_of(Recipe), FIRST_RATE}  # type: ignore[attr-defined]
+    assert option.field in fields_of(Recipe)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    ("phase", "field"), [(10, "main_lr"), (11, "warmup_lr"), (12, "warmup_lr")]
-)
-def test_the_first_rate_is_that_of_the_first_stage(phase: int, field: str) -> None:
-    optimizer = load_recipe(phase, [("optimizer.lr", "3e-3")]).optimizer
-    assert getattr(optimizer, field) == 3e-3
-    rates = [optimizer.warmup_lr, optimizer.main_lr, optimizer.head_24k_lr]
-    assert rates.count(3e-3) == 1
+def test_a_learning_rate_is_asked_for_by_its_stage() -> None:
+    result = run("snac_train.cli.train", "--phase", 12, "--lr", "1e-3", "--show-recipe")
+    assert result.exit_code == 2
+    assert "--main-lr 1e-3" in result.stderr
+    assert "--warmup-lr 1e-3" in result.stderr
+    shown = run("snac_train.cli.train", "--phase", 12, "--warmup-lr", "1e-3", "--show-recipe")
+    assert tomllib.loads(shown.stdout)["optimizer"]["warmup_lr"] == 1e-3
+
+
+@pytest.mark.parametrize("phase", ["10", "11", "12", "base"])
+def test_every_recipe_saves_within_long_epochs(phase: str) -> None:
+    kept = load_recipe(phase).checkpoint
+    assert (kept.every_steps, kept.keep_epochs) == (5000, False)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +117,7 @@ def test_any_setting_is_understood_or_refused(setting: str) -> None:
         return
 
 
-FIELDS = [*fields_of(Recipe), FIRST_RATE]
+FIELDS = list(fields_of(Recipe))
 VALUES = (
     st.text()
     | st.integers().map(str)

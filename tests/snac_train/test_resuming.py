@@ -195,3 +195,15 @@ def test_without_a_run_there_is_nothing_to_resume(tmp_path: Path, words: list[st
     result = snac_train("--artifacts", tmp_path, "--resume", *words)
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
+
+
+def test_a_run_goes_on_from_an_epoch_that_was_kept(voices: Path, tmp_path: Path) -> None:
+    keep = ["--set", "checkpoint.keep_epochs=true", "--set", "checkpoint.keep=1"]
+    assert snac_train(*arguments(tmp_path, voices, *keep)).exit_code == 0
+    folder = tmp_path / "runs/one/checkpoints"
+    assert [path.name for path in sorted(folder.glob("epoch-*"))] == [
+        f"epoch-{number:03}" for number in (1, 2, 3, 4)
+    ]
+    result = snac_train(*place(tmp_path, voices), folder / "epoch-002")
+    assert result.exit_code == 0, result.stderr
+    assert "in epoch 2" in result.stderr

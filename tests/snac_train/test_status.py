@@ -89,6 +89,17 @@ def test_a_run_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
     assert read_status(tmp_path / "one").state == "dead"
 
 
+def test_the_last_step_is_that_of_a_later_checkpoint(tmp_path: Path) -> None:
+    """Metrics are written every few steps; a run that is stopped saves at its last one."""
+    folder = write_run(tmp_path / "one").path
+    before = read_status(folder).step
+    assert before is not None
+    saved = folder / f"checkpoints/step-{before + 3:08}"
+    saved.mkdir(parents=True)
+    (saved / "manifest.json").touch()
+    assert read_status(folder).step == before + 3
+
+
 def test_a_process_that_got_the_number_later_is_not_the_run(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "one")
     folder.update(process_started=folder.state["process_started"] - 1)

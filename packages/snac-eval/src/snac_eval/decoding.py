@@ -11,7 +11,7 @@ import torch
 from snac_cache.store.code_store import CodeStore
 from snac_eval.models import LoadedModel
 from snac_eval.names import resampled_name
-from snac_eval.references import Rates
+from snac_eval.references import Rates, read_source
 from snac_model.audio import resample
 from snac_model.noise import SeededNoise
 
@@ -27,6 +27,8 @@ class Output:
 
 class Decoder:
     """Decodes whole utterances, one at a time.
+
+    A model with an encoder or quantizer of its own decodes the codes that it makes of the audio.
 
     Args:
         models: the base first.
@@ -45,6 +47,7 @@ class Decoder:
         segment_s: float | None = None,
     ) -> None:
         self.models = {model.name: model.model.to(device) for model in models}
+        self.own_codes = {model.name for model in models if model.own_codes}
         self.base = models[0].name
         self.store = store
         self.rates = Rates.of(store.geometry)
@@ -88,21 +91,39 @@ class Decoder:
 
     @torch.inference_mode()
     def decode(self, index: int) -> list[Output]:
-        """Decode an utterance with every model, the base's own head first."""
-        codes = [
-            torch.from_numpy(level.astype(np.int64))[None].to(self.device)
-            for level in self._codes(index)
-        ]
-        noise = SeededNoise(utterance_seed(self.seed, self.store[index].utterance_id))
+        """Decode an utterance with every model, the base's own head first.
+
+        Raises:
+            NoReference: if a model must encode the audio itself, and it cannot be had.
+        """
+        utterance, samples = self.store[index], self.num_samples(index)
+        codes = {name: self._cached(index) for name in self.models.keys() - self.own_codes}
+        if self.own_codes:
+            audio = read_source(utterance, self.store.geometry).to(self.device)
+            codes |= {name: self._encoded(name, audio) for name in self.own_codes}
+        noise = SeededNoise(utterance_seed(self.seed, utterance.utterance_id))
         return [
             output
             for name in self.models
-            for output in self._decode(name, codes, noise, self.num_samples(index))
+            for output in self._decode(name, codes[name], noise, samples)
         ]
 
-    def _codes(self, index: int) -> list[np.ndarray]:
-        available = self.store.coarse_tokens(index)
-        return self.store.codes(index, 0, min(available, self.segment_tokens or available))
+    def _cached(self, index: int) -> list[torch.Tensor]:
+        length = self._tokens_of(self.store.coarse_tokens(index))
+        return [
+            torch.from_numpy(level.astype(np.int64))[None].to(self.device)
+            for level in self.store.codes(index, 0, length)
+        ]
+
+    def _encoded(self, name: str, audio: torch.Tensor) -> list[torch.Tensor]:
+        codes = self.models[name].encode(audio[None, None])
+        geometry, length = self.store.geometry, self._tokens_of(codes[0].shape[-1])
+        return [
+            level[:, geometry.token_span(number, 0, length)] for number, level in enumerate(codes)
+        ]
+
+    def _tokens_of(self, available: int) -> int:
+        return min(available, self.segment_tokens or available)
 
     def _decode(
         self, name: str, codes: list[torch.Tensor], noise: SeededNoise, num_samples: int

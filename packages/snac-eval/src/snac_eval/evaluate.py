@@ -13,6 +13,7 @@ from snac_cache.manifests.stated import manifest_of_codes
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.resolve import open_manifest
 from snac_cache.work.lock import working_in
+from snac_common.console import note
 from snac_common.errors import Failure
 from snac_common.files import clear_leftovers
 from snac_eval.choose import require_judged
@@ -21,7 +22,7 @@ from snac_eval.measure_parts import Measuring, measure_missing
 from snac_eval.measure_utterance import Job, UtteranceMeasurer
 from snac_eval.metrics_database import check_condition
 from snac_eval.metrics_file import metrics_writer
-from snac_eval.models import LoadedModel, find_models, load_model
+from snac_eval.models import LoadedModel, default_base, find_models, load_model
 from snac_eval.names import rate_name, results_name
 from snac_eval.parts import Parts
 from snac_eval.perceptual import require_libraries
@@ -53,7 +54,7 @@ def evaluate(request: EvaluationRequest) -> EvaluationReport:
     evaluation goes on where it was, and gives the same files.
 
     Raises:
-        Failure: if there are no codes, if they are not the models' own, or a worker died.
+        Failure: if there are no codes, if a model's tokens are of another length, or a worker died.
     """
     prepared = prepare(request)
     folder = prepared.folder
@@ -82,6 +83,12 @@ def prepare(request: EvaluationRequest) -> Prepared:
     job = make_job(request, store)
     folder = request.artifacts.evaluation(results_name(request.name, job.models[1].name))
     models = [load_model(model, store.identity) for model in job.models]
+    for model in models:
+        if model.own_codes:
+            note(
+                f"{model.name} has an encoder or quantizer of its own: it encodes the audio, and "
+                "decodes its own codes in place of the cached ones"
+            )
     runs = read_runs([model.source.run for model in models])
     measurer = UtteranceMeasurer(job, request.devices[0], models)
     if request.wanted.where:
@@ -105,7 +112,7 @@ def open_store(codes: Path | None, request: EvaluationRequest, split: str) -> Co
 
 def make_job(request: EvaluationRequest, store: CodeStore) -> Job:
     """Find the models; say what every process does."""
-    base = request.base or store.identity.model
+    base = request.base or default_base(request.models, store.identity.model, request.artifacts)
     return Job(
         models=find_models(request.models, base, request.artifacts),
         codes=store.folder,
@@ -170,7 +177,10 @@ def describe(prepared: Prepared) -> Evaluation:
     """Say what was measured, and how."""
     request, measurer = prepared.request, prepared.measurer
     return Evaluation(
-        models=[MeasuredModel(model.source, model.weights_sha256) for model in measurer.models],
+        models=[
+            MeasuredModel(model.source, model.weights_sha256, model.own_codes)
+            for model in measurer.models
+        ],
         codes_model=measurer.store.identity.model,
         tokenizer_sha256=measurer.store.identity.tokenizer_sha256,
         codes=measurer.store.folder,

@@ -1,12 +1,13 @@
-"""Which models are measured: finding them, and making sure that the codes are theirs."""
+"""Which models are measured: finding them, and seeing whose codes they decode."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snac_cache.store.identity import CacheIdentity
-from snac_common.artifacts import Artifacts
+from snac_common.artifacts import STATE, Artifacts
 from snac_common.errors import Failure
+from snac_common.run_files import RunState
 from snac_common.run_names import no_such_run
 from snac_eval.names import REFERENCE, resampled_name
 from snac_eval.run_metrics import METRICS_FILE
@@ -32,11 +33,18 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A loaded model; ``weights_sha256`` says which weights these are."""
+    """A loaded model.
+
+    Attributes:
+        weights_sha256: says which weights these are.
+        own_codes: whether its encoder or quantizer is another than that of the cached codes, so
+            that it must encode the audio itself.
+    """
 
     source: ModelSource
     model: SNAC
     weights_sha256: str
+    own_codes: bool = False
 
     @property
     def name(self) -> str:
@@ -50,9 +58,23 @@ def find_models(models: Sequence[str], base: str, artifacts: Artifacts) -> list[
     Raises:
         Failure: if a run has no best model, or if there is no run at all.
     """
-    found = [find_model(base, artifacts)]
-    found += [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
-    return _with_distinct_names(found)
+    return _with_distinct_names([find_model(base, artifacts), *_named_or_newest(models, artifacts)])
+
+
+def default_base(models: Sequence[str], codes_model: str, artifacts: Artifacts) -> str:
+    """Return what models are compared with: what made the codes.
+
+    If that is the model of a run that is measured itself, it is what this run started from.
+    """
+    maker = find_model(codes_model, artifacts)
+    runs = [found.run.resolve() for found in _named_or_newest(models, artifacts) if found.run]
+    if maker.run is None or maker.run.resolve() not in runs:
+        return codes_model
+    return RunState.read(maker.run / STATE).base or codes_model
+
+
+def _named_or_newest(models: Sequence[str], artifacts: Artifacts) -> list[ModelSource]:
+    return [find_model(model, artifacts) for model in models] or [newest_run(artifacts)]
 
 
 def find_model(model: str, artifacts: Artifacts) -> ModelSource:
@@ -82,9 +104,9 @@ def load_model(source: ModelSource, identity: CacheIdentity) -> LoadedModel:
     """Load a model on the CPU, with its weight norms folded.
 
     Raises:
-        Failure: if it cannot be loaded, or if the cached codes are not its own.
+        Failure: if it cannot be loaded, or if its tokens are of another length than the cached.
     """
-    model = load(source.where)
+    model = load(source.where, tokenizer=identity.model)
     geometry, cached = model.geometry, identity.codec_geometry()
     if (geometry.sample_rate, geometry.hop_length, geometry.vq_strides) != (
         cached.sample_rate,
@@ -92,10 +114,9 @@ def load_model(source: ModelSource, identity: CacheIdentity) -> LoadedModel:
         cached.vq_strides,
     ):
         raise _not_its_codes(source, identity, "has another geometry")
-    if weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256:
-        raise _not_its_codes(source, identity, "has another encoder or quantizer")
+    own_codes = weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256
     weights = weights_sha256([model])
-    return LoadedModel(source, model.fold_weight_norm(), weights)
+    return LoadedModel(source, model.fold_weight_norm(), weights, own_codes)
 
 
 def _not_its_codes(source: ModelSource, identity: CacheIdentity, why: str) -> Failure:

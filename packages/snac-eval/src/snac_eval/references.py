@@ -88,6 +88,21 @@ def read_reference(
     return Reference(versions, missing)
 
 
+def read_source(utterance: CachedUtterance, geometry: Geometry) -> torch.Tensor:
+    """Read what was encoded, ``[T]`` at the codec's rate.
+
+    Raises:
+        NoReference: if it cannot be read, or was replaced since.
+    """
+    _check_unchanged(utterance)
+    audio, rate = _read(utterance.audio_path, utterance)
+    audio = resample(audio, rate, geometry.sample_rate)
+    if len(audio) != utterance.num_samples:
+        wanted = (geometry.sample_rate, utterance.num_samples)
+        raise _not_its_audio(utterance.audio_path, utterance, len(audio), *wanted)
+    return audio
+
+
 def _read(path: str, utterance: CachedUtterance) -> tuple[torch.Tensor, int]:
     try:
         return read_mono(path)

@@ -18,10 +18,17 @@ from snac_eval.summary import Mean
 
 @dataclass(frozen=True)
 class MeasuredModel:
-    """A model that was measured: where it was found, and which weights it had."""
+    """A model that was measured.
+
+    Attributes:
+        source: where it was found.
+        weights_sha256: which weights it had.
+        own_codes: whether it decoded codes that it made itself, not the cached ones.
+    """
 
     source: ModelSource
     weights_sha256: str
+    own_codes: bool
 
     @property
     def name(self) -> str:
@@ -158,10 +165,11 @@ def _describe(model: MeasuredModel) -> dict[str, Any]:
         "where": source.where,
         "run": str(source.run) if source.run else None,
         "weights_sha256": model.weights_sha256,
+        "codes": "own" if model.own_codes else "cached",
     }
 
 
 def _model(said: dict[str, Any]) -> MeasuredModel:
     run = Path(said["run"]) if said["run"] else None
     source = ModelSource(str(said["name"]), str(said["where"]), run)
-    return MeasuredModel(source, str(said["weights_sha256"]))
+    return MeasuredModel(source, str(said["weights_sha256"]), said["codes"] == "own")

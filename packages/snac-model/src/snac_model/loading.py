@@ -13,7 +13,13 @@ from snac_model.model_files import build, fill, read_model
 from snac_model.places import find_config
 
 
-def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: Any) -> SNAC:
+def load(
+    where: str | Path,
+    device: str | torch.device = "cpu",
+    *,
+    tokenizer: str | Path | None = None,
+    **hub_options: Any,
+) -> SNAC:
     """Load a model in evaluation mode: SNAC or DualHeadSNAC, as its ``config.json`` says.
 
     Its weights ask for no gradients, so that its audio is plain numbers; before you train it, call
@@ -24,12 +30,14 @@ def load(where: str | Path, device: str | torch.device = "cpu", **hub_options: A
             ``model.safetensors`` or the official ``pytorch_model.bin``), the name or folder of a
             run, ``builtin:NAME``, or an older checkpoint (``.pt``).
         device: where the weights go.
+        tokenizer: for an older checkpoint that holds a decoder alone, the model whose encoder and
+            quantizer belong to it, named as ``where``; by default SNAC 24 kHz as it was published.
         hub_options: passed to ``huggingface_hub.snapshot_download``: ``revision``, ``cache_dir``...
 
     Raises:
         Failure: if there is no such model, or its files are damaged or do not fit together.
     """
-    stored = read_model(where, **hub_options)
+    stored = read_model(where, tokenizer=tokenizer, **hub_options)
     model: SNAC = build(model_class(stored.config), stored.config, stored.described_by)
     fill(model, stored)
     return model.eval().requires_grad_(False).to(device)

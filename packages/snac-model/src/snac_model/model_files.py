@@ -1,13 +1,25 @@
 """What the files of a model hold: its configuration and its weights, not yet in any class."""
 
+import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from snac_common.console import note
 from snac_common.errors import Failure
+from snac_common.options import DEFAULT_MODEL
 from snac_model.config import CodecConfig
+from snac_model.decoder_checkpoints import (
+    completed,
+    has_head,
+    has_other_48k_layers,
+    is_decoder_alone,
+    what_is_left_out,
+    without_48k_layers,
+)
 from snac_model.old_checkpoints import read_old_checkpoint
 from snac_model.pickles import is_state_dict, read_pickle
 from snac_model.places import OFFICIAL_WEIGHTS, find_model
@@ -30,17 +42,46 @@ class StoredModel(NamedTuple):
     stored_in: str
 
 
-def read_model(where: str | Path, **hub_options: Any) -> StoredModel:
-    """Read the files of a model; ``where`` and ``hub_options`` are those of ``snac_model.load``.
+def read_model(
+    where: str | Path, *, tokenizer: str | Path | None = None, **hub_options: Any
+) -> StoredModel:
+    """Read the files of a model; the arguments are those of ``snac_model.load``.
 
     Raises:
         Failure: if there is no such model, or its files are damaged.
     """
     files = find_model(where, **hub_options)
     if files.config is None:
-        return StoredModel(*read_old_checkpoint(files.weights), str(files.weights))
+        return _read_old(files.weights, tokenizer, hub_options)
     config = CodecConfig.read(files.config)
     return StoredModel(config, str(files.config), _read_state(files.weights), str(files.weights))
+
+
+def _read_old(path: Path, tokenizer: str | Path | None, hub_options: dict[str, Any]) -> StoredModel:
+    """Read an older checkpoint, and say what of it cannot be taken over."""
+    old = read_old_checkpoint(path)
+    if not has_other_48k_layers(old.state):
+        return StoredModel(*old, str(path))
+    state, config, described_by, codec = without_48k_layers(old.state), *old[:2], None
+    head = has_head(state)
+    if is_decoder_alone(state):
+        codec = str(tokenizer or DEFAULT_MODEL)
+        stored = _read_tokenizer(path, codec, hub_options)
+        config, described_by = replace(stored.config, dual_head=False), f"a decoder of {codec}"
+        state = completed(state, stored.state)
+    if multiprocessing.parent_process() is None:  # workers would all say it again
+        note(what_is_left_out(path, head, codec))
+    return StoredModel(config, described_by, state, str(path))
+
+
+def _read_tokenizer(path: Path, codec: str, hub_options: dict[str, Any]) -> StoredModel:
+    try:
+        return read_model(codec, **hub_options)
+    except Failure as failure:
+        raise Failure(
+            f"{path} holds a decoder alone, whose encoder and quantizer are those of {codec}: "
+            f"{failure}"
+        ) from failure
 
 
 def build(kind: type[Any], config: CodecConfig, described_by: str) -> Any:

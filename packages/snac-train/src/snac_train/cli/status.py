@@ -28,23 +28,25 @@ snac-status | jq -r 'select(.state == "dead").run'
 
 @click.command(cls=Tool, example=EXAMPLE)
 @artifacts_option
-@click.option("--run", metavar="NAME", help="This run alone, in more detail. [default: all runs]")
+@click.option("--run", metavar="NAME", help="Show this run alone, in full. [default: all runs]")
 @click.option(
     "--log",
     type=click.IntRange(1),
     is_flag=False,
     flag_value=20,
     metavar="[N]",
-    help="The last N (20) lines of the log of --run, or of the run that wrote last.",
+    help="Also show the last N lines of the log of --run, or else of the run that wrote last. "
+    "[default: no log; 20 lines if N is left out]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON line a run.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each run.")
 def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: bool) -> None:
-    """Show every run below ARTIFACTS/runs: state, progress, speed, losses, last checkpoint.
+    """Show every run in ARTIFACTS/runs: its state, progress, speed, losses and last checkpoint.
 
-    Below them it shows what snac-cache and snac-upsample do. In a pipe each is a line of JSON.
+    Below them it shows what snac-cache and snac-upsample do. In a pipe, each is a line of JSON.
 
-    A run is running, finished, stopped, failed, or dead: it had not come to its end, but its
-    process is gone. What the width of the terminal has no room for, --run shows.
+    A run is running, finished, stopped, failed or dead. Dead means that the process is gone, but
+    the run had not come to its end: go on with snac-train --resume. A narrow terminal shows fewer
+    columns; --run shows everything.
     """
     from snac_common.jobs import find_jobs
     from snac_train.commands.status import find_runs, log_tail, read_status

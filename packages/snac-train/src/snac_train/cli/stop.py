@@ -16,13 +16,14 @@ SHOWN = ("run", "command", "folder", "state", "step", "done", "total", "checkpoi
 @click.command(cls=Tool, example="snac-stop first")
 @click.argument("run")
 @artifacts_option
-@click.option("--now", is_flag=True, help="At once, without saving.")
+@click.option("--now", is_flag=True, help="End the run at once, without saving.")
 def main(*, run: str, artifacts: Path | None, now: bool) -> None:
-    """Have a run save and end, and wait until it has.
+    """Ask a run to save and end, and wait until it has ended.
 
-    RUN is a name below ARTIFACTS/runs, or snac-cache or snac-upsample for what they do. A run ends
-    at the next step, or batch of a validation; stopped a second time meanwhile, it ends at once. Go
-    on with it with snac-train --resume, and with the others by the same command.
+    RUN is the name of a run in ARTIFACTS/runs, or snac-cache or snac-upsample. A run ends after the
+    step, or the batch of a validation, that it is at. If it is asked a second time meanwhile, it
+    ends at once. To go on with a run: snac-train --run RUN --resume. To go on with the others, give
+    the same command again.
     """
     from snac_train.commands.stop import stop
 

@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,10 +20,15 @@ from snac_common.options import (
 from snac_common.tool import Tool
 from snac_train.cli.options import recipe_options, recipe_overrides
 
+if TYPE_CHECKING:
+    from snac_train.recipe.tables import Recipe
+    from snac_train.session.train import Request
+
 NEWEST = "newest"
 
-EXAMPLE = """snac-train --phase 12 --run first --batch-size 32 --epochs 6
-snac-train --phase 12 --run first --gpus 0,1 --detach
+EXAMPLE = """snac-train --recipe small --run first
+snac-train --phase 12 --run second --gpus 0,1 --detach
+snac-train --run second --resume
 snac-train --phase base --base builtin:speech-small --run small
 """
 
@@ -30,72 +37,88 @@ snac-train --phase base --base builtin:speech-small --run small
 @click.option(
     "--phase",
     metavar="10|11|12|base",
-    help="Which recipe: 10 trains a 24 kHz decoder, 11 a 48 kHz one, 12 both; base trains a whole "
-    "codec from nothing. [a resumed run has its own]",
+    help="Train by this packaged recipe: 12 trains a 24 kHz and a 48 kHz output, 11 a "
+    "48 kHz decoder, 10 a 24 kHz one; base trains a whole codec from nothing. [default: with "
+    "--resume, the run's own]",
 )
 @click.option(
     "--recipe",
     "recipe_file",
     type=click.Path(path_type=Path),
-    metavar="FILE.toml",
-    help="A recipe of your own, or another run's recipe.toml, in place of a phase's. "
-    'It may say extends = "12" and the fields that differ.',
+    metavar="small|FILE.toml",
+    help="Train by this recipe in place of a phase's: small is phase 12 for up to an hour of "
+    'speech; a file is your own, or another run\'s recipe.toml. A file may say extends = "12" '
+    "and then only the fields that differ.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE.json",
-    help="An earlier script's configuration; other options come before what it says.",
+    help="Take over the configuration of an earlier script. Options of this command go before it.",
 )
 @artifacts_option
 @codes_option
 @manifest_option
-@click.option("--run", metavar="NAME", help="Name of the run. [default: recipe and time]")
+@click.option(
+    "--run",
+    metavar="NAME",
+    help="Name of the run, whose folder is ARTIFACTS/runs/NAME. [default: the recipe and the time]",
+)
 @click.option(
     "--resume",
     is_flag=False,
     flag_value=NEWEST,
-    metavar="[CHECKPOINT]",
-    help="Go on with --run, or the run that wrote last, from its newest whole checkpoint; "
-    "or from this one.",
+    metavar="[RUN|CHECKPOINT]",
+    help="Go on with a run that was stopped: the one that is named here or by --run, or else the "
+    "one that wrote last. It goes on from its newest whole checkpoint, or from the one given here.",
 )
 @click.option(
     "--allow-changed",
     metavar="TABLE[.FIELD]",
     multiple=True,
-    help="What may differ from the checkpoint, such as curriculum.epochs; may be repeated.",
+    help="With --resume: this setting may differ from the checkpoint's, such as curriculum.epochs. "
+    "The option may be repeated. [default: none]",
 )
-@click.option("--gpus", metavar="0,1,...", help="One process on each of these GPUs.")
+@click.option(
+    "--gpus",
+    metavar="0,1,...",
+    help="Start one process on each of these GPUs. [default: one process, where --device says]",
+)
 @device_option
 @click.option(
     "--workers",
     type=click.IntRange(0),
-    help="Processes that read ahead, each. [default: 0 on a CPU, up to 8 beside a GPU]",
+    help="Number of processes that read audio ahead, for each process that trains. [default: 0 on "
+    "a CPU, up to 8 beside a GPU]",
 )
 @click.option(
     "--skip-non-finite",
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Leave out up to N steps whose loss is not finite.",
+    help="Leave out up to N steps whose loss is not finite, instead of stopping at the first.",
 )
 @max_reject_rate_option
 @click.option(
     "--wandb",
     type=click.Choice(["online", "offline", "disabled"]),
     default="disabled",
-    help="Log to Weights & Biases too.",
+    help="Log to Weights & Biases as well.",
 )
 @click.option(
     "--set",
     "settings",
     metavar="TABLE.FIELD=VALUE",
     multiple=True,
-    help="Override any field of the recipe; may be repeated.",
+    help="Set any field of the recipe, such as loss.stft_weight=2. The option may be repeated.",
 )
-@click.option("--show-recipe", is_flag=True, help="Print the resolved recipe and stop.")
-@click.option("--preflight", is_flag=True, help="Check all that a long run needs, and stop.")
-@click.option("--detach", is_flag=True, help="Check it, then train apart from this terminal.")
+@click.option("--show-recipe", is_flag=True, help="Print the whole recipe and end.")
+@click.option("--preflight", is_flag=True, help="Check all that a long run needs, say it, and end.")
+@click.option(
+    "--detach",
+    is_flag=True,
+    help="Make the same checks, then train in the background, apart from this terminal.",
+)
 @recipe_options
 def main(
     *,
@@ -120,15 +143,17 @@ def main(
     detach: bool,
     **options: str | None,
 ) -> None:
-    """Fine-tune the decoder on cached codes; encoder and quantizer stay as they are.
+    """Fine-tune a decoder on cached codes. Encoder and quantizer stay as they are, so do all codes.
 
-    --phase base trains all three instead, from random weights, on the audio of a manifest.
+    --phase base trains all three parts instead, from random weights, on the audio of a manifest.
 
-    Validates before training and after each epoch, and keeps the best models in
-    ARTIFACTS/runs/NAME/best, best_24k and best_48k. Checkpoints are written at each epoch's end,
-    every 30 minutes, and on SIGINT, SIGTERM (save and stop) and SIGUSR1 (save and go on).
+    The run is validated before training and after each epoch. The best models are kept in
+    ARTIFACTS/runs/NAME/best, best_24k and best_48k. Checkpoints are written at the end of each
+    epoch, every 5,000 steps and every 30 minutes. Ctrl-C, SIGTERM and SIGHUP save and stop; SIGUSR1
+    saves and goes on. After any stop, --resume goes on from where the run was.
     """
     from snac_train.commands.resolve import choose_recipe, choose_run, name_by_time
+    from snac_train.commands.which_run import find_resumed
     from snac_train.distributed.visible_gpus import number_as_nvidia_smi
     from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe.load import split_setting
@@ -136,24 +161,26 @@ def main(
     number_as_nvidia_smi()
     places = Artifacts.at(artifacts)
     earlier = read_config(config) if config else NO_CONFIG
-    folder = choose_run(places, run or earlier.run, resume is not None, _checkpoint(resume))
+    name = earlier.run if run is None else run
+    where = None if resume == NEWEST else resume
+    resumed = None if resume is None else find_resumed(places, name, where)
+    folder = resumed.run if resumed else choose_run(places, name)
     overrides = [*recipe_overrides(options), *map(split_setting, settings)]
-    recipe = choose_recipe(phase, recipe_file, folder if resume else None, overrides, earlier)
+    recipe = choose_recipe(phase, recipe_file, resumed and resumed.run, overrides, earlier)
     for line in earlier.notes:
         note(line)
     if show_recipe:
         click.echo(recipe.to_toml(), nl=False)
         return
     folder = folder or places.run(name_by_time(phase, recipe_file))
+    if os.environ.get("RANK", "0") == "0":
+        note("opening codes and model")  # the first import of torch takes seconds
     from snac_cache.manifests.stated import manifest_of_codes
-    from snac_common.devices import parse_gpus
     from snac_train.commands.detach import check_and_start
     from snac_train.commands.preflight import check_before
-    from snac_train.distributed.launch import end_with_launcher, launch
     from snac_train.legacy.audio import check_audio
-    from snac_train.run.run_lock import inherited_lock, lock_file
     from snac_train.session.run_setup import Start
-    from snac_train.session.train import Request, train
+    from snac_train.session.train import Request
 
     codes = codes or places.codes
     if recipe.data.codes == "cached":
@@ -166,7 +193,7 @@ def main(
         run=folder,
         device=device,
         workers=earlier.workers if workers is None else workers,
-        start=Start(resume is not None, _checkpoint(resume), allow_changed, wandb),
+        start=Start(bool(resumed), resumed and resumed.checkpoint, allow_changed, wandb),
         skip_non_finite=skip_non_finite,
         max_reject_rate=max_reject_rate,
     )
@@ -175,23 +202,31 @@ def main(
         return
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     arguments += ["--manifest", manifest]
-    if run or _checkpoint(resume) is None:  # else the checkpoint says which run it is
+    if run or where is None:  # else what is resumed says which run it is
         arguments += ["--run", folder.name]
     if detach:
         print_summary(**check_and_start(arguments, recipe, request, gpus))
         return
+    _train_here(arguments, recipe, request, gpus)
+
+
+def _train_here(
+    arguments: Sequence[str], recipe: "Recipe", request: "Request", gpus: str | None
+) -> None:
+    """Train in this process, or in one for each GPU."""
+    from snac_common.devices import parse_gpus
+    from snac_train.distributed.launch import end_with_launcher, launch
+    from snac_train.run.run_lock import inherited_lock, lock_file
+    from snac_train.session.train import train
+
     if gpus is not None and "RANK" not in os.environ:
-        lock = inherited_lock(lock_file(folder))
+        lock = inherited_lock(lock_file(request.run))
         handed_on = [] if lock is None else [lock]
         raise SystemExit(launch(arguments, parse_gpus(gpus), handed_on))
     end_with_launcher()
     summary = train(recipe, request)
     if summary is not None:
         print_summary(**summary)
-
-
-def _checkpoint(resume: str | None) -> Path | None:
-    return Path(resume) if resume not in (None, NEWEST) else None
 
 
 if __name__ == "__main__":

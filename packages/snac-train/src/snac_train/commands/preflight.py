@@ -16,9 +16,11 @@ from snac_model.codec import SNAC
 from snac_train.commands.busy_gpus import check_gpus
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.unchanged_audio import check_unchanged
+from snac_train.recipe.advice import too_few_steps
 from snac_train.recipe.curriculum import plan_epochs
 from snac_train.recipe.tables import Recipe
 from snac_train.run.run_folder import RunFolder
+from snac_train.session.memory import check_memory
 from snac_train.session.train import Request
 from snac_train.training.alignment import check_alignment
 from snac_train.training.optimization import parameter_groups
@@ -72,6 +74,8 @@ def _findings(recipe: Recipe, request: Request, gpus: Sequence[int] | None) -> I
     if opened and recipe.data.codes == "cached":
         yield _run_check("sound", lambda: _check_sound(recipe, opened[0]))
     if opened:
+        yield _run_check("memory", lambda: check_memory(recipe, opened[0], request.device, gpus))
+    if opened:
         needed = bytes_to_write(recipe, opened[0].model)
         yield _run_check("disk", lambda: check_disk(request.run, needed))
 
@@ -113,12 +117,16 @@ def _check_codes(codes: Path, manifest: Path) -> str:
 def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
     """Open what training would open, leave it in ``opened``, and plan the epochs."""
     inputs = open_inputs(recipe, request.codes, request.manifest)
-    plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train), recipe.schedule)
+    epochs = plan_epochs(
+        recipe.curriculum, inputs.model.geometry, len(inputs.train), recipe.schedule
+    )
     opened.append(inputs)
     left_out = sum(inputs.left_out.values())
     without = f"; {left_out} have no 48 kHz target and are left out" if left_out else ""
     if inputs.unlisted:
         without += f"; {inputs.unlisted} cached ones are not in {request.manifest}"
+    if advice := too_few_steps(recipe, epochs, len(inputs.train), inputs.train.hours):
+        without += f"; warning: {advice}"
     return f"{len(inputs.train):,} train and {len(inputs.val):,} val utterances{without}"
 
 

@@ -7,32 +7,21 @@ from pathlib import Path
 
 from snac_common.artifacts import RECIPE, Artifacts
 from snac_common.errors import BadInput
+from snac_train.commands.which_run import run_folder
 from snac_train.legacy.config import NO_CONFIG, LegacyConfig
-from snac_train.recipe.files import Phase, Tables, file_tables, packaged_tables
+from snac_train.recipe.files import Phase, Tables, file_tables, named_tables, packaged_tables
 from snac_train.recipe.load import recipe_of
 from snac_train.recipe.tables import Recipe
-from snac_train.run.run_folder import last_written
 
 
-def choose_run(
-    places: Artifacts, name: str | None, resumed: bool, checkpoint: Path | None
-) -> Path | None:
-    """Return the run's folder; None for a new run without a name.
-
-    A resumed run without a name is the checkpoint's, or the one that wrote last.
+def choose_run(places: Artifacts, name: str | None) -> Path | None:
+    """Return the folder of a new run; None if it has no name yet.
 
     Raises:
-        BadInput: if there is none, or if several processes would each choose a name.
+        BadInput: if the name is a path, or if several processes would each choose a name.
     """
     if name is not None:
-        return places.run(name)
-    if checkpoint is not None:
-        return checkpoint.resolve().parent.parent
-    if resumed:
-        runs = [path.parent for path in places.run("").glob(f"*/{RECIPE}")]
-        if not runs:
-            raise BadInput(f"--resume: there is no run in {places.run('')}")
-        return max(runs, key=last_written)
+        return run_folder(places, name)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise BadInput("several processes train together here: give them one --run NAME")
     return None
@@ -60,10 +49,11 @@ def choose_recipe(
     if file is not None:
         if phase is not None:
             raise BadInput("give --phase or --recipe; a recipe may extend a phase")
-        return recipe_of(config.over(file_tables(file)), overrides)
+        return recipe_of(config.over(named_tables(file)), overrides)
     if phase is None:
         raise BadInput(
-            "give --phase 10, 11, 12 or base; --recipe FILE; or --resume to go on with a run"
+            "say what to train: --phase 12 (both outputs), 11, 10 or base; --recipe small, for up "
+            "to an hour of speech; --recipe FILE; or --resume to go on with a run"
         )
     return recipe_of(config.over(packaged_tables(phase)), overrides)
 

@@ -94,7 +94,7 @@ def read_status(run: Path) -> Status:
         stage=_text(train.get("stage")),
         epoch=_whole(last.get("epoch")),
         epochs=_whole(plan.get("epochs")),
-        step=_whole(last.get("step")),
+        step=_last_step(last, saved),
         steps=_whole(plan.get("steps")),
         samples_seen=seen,
         samples=samples,
@@ -155,6 +155,13 @@ def _newest_checkpoint(run: Path) -> Path | None:
     """Return the newest checkpoint that was written to its end."""
     whole = [path.parent for path in (run / "checkpoints").glob("step-*[0-9]/manifest.json")]
     return max(whole, default=None)
+
+
+def _last_step(last: dict[str, Any], saved: Path | None) -> int | None:
+    """Return the last step known of: a checkpoint may be of a later one than the metrics."""
+    number = "" if saved is None else saved.name.removeprefix("step-")
+    known = [int(number) if number.isdecimal() else None, _whole(last.get("step"))]
+    return max((step for step in known if step is not None), default=None)
 
 
 def _seconds_left(samples: int | None, seen: int | None, speed: float | None) -> float | None:

@@ -90,7 +90,7 @@ def open_inputs(recipe: Recipe, codes: Path, manifest: str) -> Inputs:
     stores = {split: CodeStore(codes, split, Path(manifest)) for split in SPLITS}
     identity = stores["train"].identity
     base = recipe.model.base or identity.model
-    model = load(base)
+    model = load(base, tokenizer=identity.model)
     if weights_sha256(model.tokenizer_modules()) != identity.tokenizer_sha256:
         raise Failure(
             f"the codes in {codes} were made by {identity.model}; to {base} they mean "

@@ -18,7 +18,8 @@ StageName = Literal["warmup", "main"]
 class Epoch:
     """One epoch of the plan, numbered from 1; the segment in coarse tokens.
 
-    ``first_step`` counts the steps of all epochs before it.
+    ``first_step`` counts the steps of all epochs before it. A batch is no larger than there are
+    utterances.
     """
 
     number: int
@@ -52,19 +53,14 @@ def plan_epochs(
 
 
 def _epochs(curriculum: Curriculum, geometry: Geometry, utterances: int) -> list[Epoch]:
-    counts = {len(curriculum.epoch_ranges), len(curriculum.segment_s)}
-    if counts != {len(curriculum.batch_multiplier)}:
-        raise BadInput(
-            "curriculum.epoch_ranges, segment_s and batch_multiplier must be equally long: "
-            f"{list(curriculum.epoch_ranges)}, {list(curriculum.segment_s)}, "
-            f"{list(curriculum.batch_multiplier)}"
-        )
+    lengths, multipliers = _of_each_range(curriculum)
     if curriculum.warmup_epochs > curriculum.epochs:
         raise BadInput(f"{curriculum.warmup_epochs} warm-up epochs of {curriculum.epochs} in all")
     epochs: list[Epoch] = []
     first_step = 0
     for index, numbers in enumerate(parse_ranges(curriculum.epoch_ranges, curriculum.epochs)):
-        batch_size = max(1, round(curriculum.batch_size * curriculum.batch_multiplier[index]))
+        wished = round(curriculum.batch_size * multipliers[index])
+        batch_size = max(1, min(wished, utterances))
         steps = math.ceil(utterances / batch_size)
         for number in numbers:
             epochs.append(
@@ -72,14 +68,30 @@ def _epochs(curriculum: Curriculum, geometry: Geometry, utterances: int) -> list
                     number=number,
                     first_step=first_step,
                     stage="warmup" if number <= curriculum.warmup_epochs else "main",
-                    wished_s=curriculum.segment_s[index],
-                    segment_tokens=geometry.coarse_tokens(curriculum.segment_s[index]),
+                    wished_s=lengths[index],
+                    segment_tokens=geometry.coarse_tokens(lengths[index]),
                     batch_size=batch_size,
                     steps=steps,
                 )
             )
             first_step += steps
     return epochs
+
+
+def _of_each_range(curriculum: Curriculum) -> tuple[Sequence[float], Sequence[float]]:
+    """Return segment length and multiplier of each range of epochs; one value holds for all."""
+    ranges = len(curriculum.epoch_ranges)
+    lengths, multipliers = (
+        values * ranges if len(values) == 1 else values
+        for values in (curriculum.segment_s, curriculum.batch_multiplier)
+    )
+    if not ranges == len(lengths) == len(multipliers):
+        raise BadInput(
+            f"--epoch-ranges has {ranges} values, --segment-schedule {len(lengths)} and "
+            f"--batch-multiplier {len(multipliers)}: give each as many, or one that holds for all "
+            "(in a recipe: curriculum.epoch_ranges, segment_s and batch_multiplier)"
+        )
+    return lengths, multipliers
 
 
 def _check_cycle(schedule: Schedule, steps: int) -> None:

@@ -30,6 +30,17 @@ def packaged_tables(phase: Phase) -> Tables:
     return tables if base is None else merged(packaged_tables(base), tables)
 
 
+def named_tables(name: Path) -> Tables:
+    """Return the tables of a packaged recipe by its name, or else of the recipe in a file.
+
+    Raises:
+        BadInput: as ``file_tables`` does.
+    """
+    if not name.exists() and str(name) in _phases():
+        return packaged_tables(str(name))
+    return file_tables(name)
+
+
 def file_tables(path: Path) -> Tables:
     """Return the tables of the recipe in a file, resolved.
 
@@ -77,6 +88,10 @@ def _resolved(path: Path, before: tuple[Path, ...]) -> Tables:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(
+            f"there is no recipe {path}: give a file, or one of {', '.join(_phases())}"
+        ) from error
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot read the recipe {path}: {error}") from error
 

@@ -10,8 +10,6 @@ from snac_train.recipe.tables import Recipe
 
 Overrides = Iterable[tuple[str, str]]
 
-FIRST_RATE = "optimizer.lr"  # the rate of the first stage: warm-up's, or main's where there is none
-
 
 def load_recipe(phase: Phase, overrides: Overrides = ()) -> Recipe:
     """Return a phase's recipe with ``(table.field, text)`` overrides applied in order.
@@ -25,15 +23,9 @@ def load_recipe(phase: Phase, overrides: Overrides = ()) -> Recipe:
 def recipe_of(tables: Tables, overrides: Overrides = ()) -> Recipe:
     """Return the recipe of TOML tables with overrides applied; raises BadInput as above."""
     tables = {name: dict(table) for name, table in tables.items()}
-    named = dict(overrides)
-    first_rate = named.pop(FIRST_RATE, None)
-    for name, text in named.items():
+    for name, text in overrides:
         override(tables, name, text, Recipe)
     recipe = build(Recipe, tables)
-    if first_rate is not None:
-        stage = "warmup" if recipe.curriculum.warmup_epochs else "main"
-        override(tables, f"optimizer.{stage}_lr", first_rate, Recipe)
-        recipe = build(Recipe, tables)
     check_consistent(recipe)
     return recipe
 

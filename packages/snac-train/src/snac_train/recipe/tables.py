@@ -224,12 +224,14 @@ class Checkpoint:
             the end of an epoch.
         every_minutes: the same in minutes.
         keep: newest checkpoints that are kept.
+        keep_epochs: keep the checkpoint at the end of every epoch too.
     """
 
     best: tuple[Literal["combined", "24k", "48k"], ...]
     every_steps: CountOrNone
     every_minutes: NotNegative
     keep: Count
+    keep_epochs: bool
 
 
 @dataclass(frozen=True)

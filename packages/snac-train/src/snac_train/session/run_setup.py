@@ -15,6 +15,7 @@ from snac_common.processes import process_started
 from snac_common.wandb_key import choose_mode
 from snac_train.data.inputs import Inputs
 from snac_train.distributed.processes import Processes
+from snac_train.recipe.advice import too_few_steps
 from snac_train.recipe.curriculum import Epoch, describe, segment_in_words
 from snac_train.recipe.tables import Recipe
 from snac_train.run.best_models import BestModels
@@ -146,6 +147,8 @@ def record_start(
     geometry = inputs.model.geometry
     for line in describe(epochs, geometry):
         folder.log(line)
+    if advice := too_few_steps(recipe, epochs, len(inputs.train), inputs.train.hours):
+        folder.log(f"warning: {advice}")
     tokens = geometry.coarse_tokens(recipe.validation.segment_s)
     folder.log(f"validation: segments of up to {segment_in_words(tokens, geometry)}")
 

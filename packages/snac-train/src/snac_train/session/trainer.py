@@ -10,6 +10,7 @@ from itertools import groupby, islice
 
 import numpy as np
 
+from snac_common.console import note
 from snac_common.errors import Failure
 from snac_common.progress import progress
 from snac_train.data.inputs import Inputs
@@ -111,6 +112,8 @@ class Trainer:
         Raises:
             Failure: if the plan does not go on from where the run is, or cannot fit.
         """
+        if self.processes.is_main:
+            note("estimating how much memory a step needs")
         state = self.restored.state if self.restored else None
         remaining = remaining_of(epochs, self.tracker.position, state)
         for name, members in groupby(remaining, key=lambda part: part.epoch.stage):
@@ -181,7 +184,7 @@ class Trainer:
         if not part.steps:
             return
         batches = self._batches_of(epoch)[-part.steps :]
-        label = f"epoch {epoch.number} ({epoch.stage})"
+        label = f"epoch {epoch.number} of {self.recipe.curriculum.epochs} ({epoch.stage})"
         ahead = STEPS_AHEAD[self.processes.device.type]
         asked: deque[Asked] = deque()
         with progress(len(batches), label, "steps", shown=self.processes.is_main) as advance:

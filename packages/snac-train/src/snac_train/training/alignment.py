@@ -13,6 +13,7 @@ import torch
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.alignment import common_band, measure
 from snac_common.errors import Failure
+from snac_common.progress import track
 from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_train.data.dataset import SegmentDataset
@@ -81,7 +82,8 @@ def _compare(recipe: Recipe, inputs: Inputs, segments: SegmentDataset) -> Iterat
     device = next(base.parameters()).device
     objective = Objective(base, recipe).to(device)
     head, rate = next(iter(objective.heads.items()))
-    for item in range(0, len(segments), -(-len(segments) // SEGMENTS)):
+    items = range(0, len(segments), -(-len(segments) // SEGMENTS))
+    for item in track(items, len(items), "check that codes and audio match", "segments"):
         batch = segments.batch([item]).to(device)
         own = slice(int(batch.valid[rate]))
         reference = objective.references(batch)[head][:, own]

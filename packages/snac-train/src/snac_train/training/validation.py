@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from snac_common.errors import Failure
+from snac_common.progress import progress
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs
 from snac_train.data.loading import Readers
@@ -96,16 +97,19 @@ class Validator:
         batches = in_order(positions, self.batch_size)
         rounds = -(-len(batches) // self.processes.world_size)
         share = self.processes.share(batches)
+        shown = self.processes.is_main
         loaded = self.readers.read(self.segments, (share + batches[:1])[:rounds])
         failure: Failure | None = None
         alone = self.processes.world_size == 1
-        for number, read in enumerate(islice(loaded, rounds)):
-            batch, counted = read, number < len(share)
-            if isinstance(batch, Failure):  # the others know nothing of it yet
-                failure, batch, counted = failure or batch, self.dataset.silence(), False
-            if alone or number % BATCHES_BETWEEN_WISHES == 0 or number == rounds - 1:
-                self._go_on_together(failure)
-            yield batch.to(self.processes.device), counted
+        with progress(rounds, "validate", "batches", shown=shown) as advance:
+            for number, read in enumerate(islice(loaded, rounds)):
+                batch, counted = read, number < len(share)
+                if isinstance(batch, Failure):  # the others know nothing of it yet
+                    failure, batch, counted = failure or batch, self.dataset.silence(), False
+                if alone or number % BATCHES_BETWEEN_WISHES == 0 or number == rounds - 1:
+                    self._go_on_together(failure)
+                yield batch.to(self.processes.device), counted
+                advance(1)
 
     def _go_on_together(self, failure: Failure | None) -> None:
         failed, stop = self.processes.largest([failure is not None, self.requests.stop])

@@ -10,19 +10,32 @@ from snac_train.run.checkpoints.checkpoint import Checkpoint, damage, write_chec
 
 
 class Checkpoints:
-    """The folder ``checkpoints/`` of a run; ``keep`` newest ones stay."""
+    """The folder ``checkpoints/`` of a run; the ``keep`` newest stay, and kept ends of epochs."""
 
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder = folder
         self.keep = keep
 
-    def save(self, step: int, checkpoint: Checkpoint) -> Path:
-        """Write the checkpoint of a step, then remove what is too old."""
+    def save(self, step: int, checkpoint: Checkpoint, epoch: int | None = None) -> Path:
+        """Write the checkpoint of a step, then remove what is too old.
+
+        Args:
+            epoch: keep it for good, as the end of this epoch: a link has its number.
+        """
         path = self.folder / _name(step)
         write_checkpoint(path, checkpoint)
+        if epoch is not None:
+            link = self.folder / f"epoch-{epoch:03}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(path.name)
+        kept = {link.readlink().name for link in self._links()}
         for old in self.newest_first()[self.keep :]:
-            shutil.rmtree(old, ignore_errors=True)
+            if old.name not in kept:
+                shutil.rmtree(old, ignore_errors=True)
         return path
+
+    def _links(self) -> list[Path]:
+        return [path for path in self.folder.glob("epoch-*") if path.is_symlink()]
 
     def newest_first(self) -> list[Path]:
         """Return the checkpoints, whole or not; half-written ones are none."""
@@ -37,6 +50,9 @@ class Checkpoints:
                 shutil.rmtree(aside, ignore_errors=True)
                 path.rename(aside)
                 note(f"{path} lies after step {after_step}; it is {aside.name} now")
+        for link in self._links():
+            if not link.exists():
+                link.unlink()
 
     def newest_whole(self) -> Path | None:
         """Return the newest checkpoint that is whole, naming the damaged ones that it passes over.

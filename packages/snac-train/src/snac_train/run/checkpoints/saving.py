@@ -52,6 +52,11 @@ class Saver:
         every = self.recipe.checkpoint.every_steps
         return every > 0 and step > 0 and step % every == 0
 
+    def _kept_epoch(self, tracker: Tracker) -> int | None:
+        """Return the number of an epoch that ends here and is to be kept."""
+        ended = tracker.position.epoch_step == tracker.epoch.steps
+        return tracker.position.epoch if ended and self.recipe.checkpoint.keep_epochs else None
+
     def save(
         self,
         model: SNAC,
@@ -84,7 +89,7 @@ class Saver:
                     random=random,
                     state=state,
                 )
-                path = self.checkpoints.save(step, checkpoint)
+                path = self.checkpoints.save(step, checkpoint, self._kept_epoch(tracker))
                 self.folder.log(f"saved {path}")
             self.processes.wait()  # who ends first would have the others ended too
         self.requests.save = False
