@@ -269,8 +269,9 @@ NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"
 def test_the_hash_split_depends_on_the_path_in_the_source_alone(name: str, ratio: float) -> None:
     place = Path(name)
     expected = "val" if hash_fraction(place.as_posix()) < ratio else "train"
+    rule = SplitRule({}, ratio)
     for source in ("one", "two"):
-        assert SplitRule({}, ratio).split(place, f"{source}/{name}") == expected
+        assert rule.split(place, rule.hashed(place, f"{source}/{name}")) == expected
     assert 0 <= hash_fraction(name) < 1
 
 
@@ -417,3 +418,188 @@ def test_the_hash_never_changes() -> None:
 
 
 GOLDEN = 0.07394657599476369
+
+
+def test_a_split_without_files_for_validation_gets_one(tmp_path: Path) -> None:
+    """The lowest hash of all, whatever the share: half of two files were none, too."""
+    for count in (1, 2, 8):
+        write_tone(tmp_path / "in" / f"{count}.wav", 1.1)
+    for names in (["8"], ["2", "8"], ["1", "2", "8"]):
+        for path in (tmp_path / "in").glob("*.wav"):
+            path.rename(path.with_suffix(".wav" if path.stem in names else ".txt"))
+        for path in (tmp_path / "in").glob("*.txt"):
+            path.rename(path.with_suffix(".wav" if path.stem in names else ".txt"))
+        result = run(MANIFEST, tmp_path / "in", "-o", tmp_path / "out", "--val-ratio", 1e-9)
+        assert result.exit_code == 0, result.stderr
+        lowest = min(names, key=hash_fraction)
+        expected = [f"in/{lowest}"] if len(names) > 1 else []
+        assert ids(tmp_path / "out", "val") == expected
+        assert ids(tmp_path / "out", "train") == [
+            f"in/{n}" for n in names if f"in/{n}" not in expected
+        ]
+        assert ("none is for validation" in result.stderr) == (not expected)
+
+
+def test_a_whole_group_is_for_validation_where_none_is(tmp_path: Path) -> None:
+    for name in ("ann/1", "ann/2", "bob/1"):
+        write_tone(tmp_path / "in" / f"{name}.wav", 1.1)
+    options = ["-o", tmp_path, "--val-ratio", 1e-9, "--group-by", "^in/(...)/"]
+    assert succeed(MANIFEST, tmp_path / "in", *options)["val"] in (1, 2)
+    assert {name[3:6] for name in ids(tmp_path, "val")} in ({"ann"}, {"bob"})
+    assert not {name[3:6] for name in ids(tmp_path, "val")} & {
+        n[3:6] for n in ids(tmp_path, "train")
+    }
+    result = run(MANIFEST, tmp_path / "in", "-o", tmp_path, "--val-ratio", 1e-9, "--group-by", "in")
+    assert (result.exit_code, ids(tmp_path, "val")) == (0, [])  # one group: train must not be empty
+    assert "none is for validation" in result.stderr
+
+
+def test_no_files_for_validation_may_be_asked_for_and_is_said(tmp_path: Path) -> None:
+    for name in "abc":
+        write_tone(tmp_path / "in" / f"{name}.wav", 1.1)
+    result = run(MANIFEST, tmp_path / "in", "-o", tmp_path, "--val-ratio", 0)
+    assert (result.exit_code, len(ids(tmp_path, "train"))) == (0, 3)
+    assert "none is for validation" in result.stderr
+
+
+def test_folders_may_be_told_to_be_train_and_val(tmp_path: Path) -> None:
+    for name in ("x/audio/train/1", "x/audio/2", "y/audio/1", "z/more/3"):
+        write_tone(tmp_path / f"{name}.wav", 1.1)
+    folders = ["--train", tmp_path / "x/audio", "--val", tmp_path / "y/audio"]
+    succeed(MANIFEST, *folders, "--train", tmp_path / "z/more", "-o", tmp_path)
+    assert ids(tmp_path, "train") == ["train/audio/2", "train/audio/train/1", "more/3"]
+    assert ids(tmp_path, "val") == ["val/audio/1"]  # both are called audio: so ids say which
+    result = run(MANIFEST, "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "--train" in result.stderr
+    twice = ["--train", tmp_path / "x/audio", "--train", tmp_path / "y/audio"]
+    result = run(MANIFEST, *twice, "-o", tmp_path)
+    assert (result.exit_code, "are called 'audio'" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("ending", ["m4a", "M4A", "aac", "wma"])
+def test_audio_that_cannot_be_read_is_a_reject_that_says_how_to_convert_it(
+    tmp_path: Path, ending: str
+) -> None:
+    write_tone(tmp_path / "in" / "a.wav", 1.1)
+    (tmp_path / "in" / f"b.{ending}").write_bytes(b"....ftypM4A ")
+    (tmp_path / "in" / f"a.{ending}").write_bytes(b"....ftypM4A ")  # a.wav was made of it
+    (tmp_path / "in" / "notes.txt").touch()
+    limit = ["--val-ratio", 0, "--max-reject-rate", 1]
+    found = succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, *limit)
+    assert found["rejects"] == {"unsupported_format": 1}
+    ((name, detail),) = query(f"SELECT utterance_id, detail FROM '{tmp_path}/rejects.parquet'")
+    assert name == f"in/b.{ending}"
+    assert f"ffmpeg -i b.{ending} b.flac" in detail
+
+
+def test_a_folder_of_nothing_readable_says_what_would_be(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "b.m4a").touch()
+    for source in ("empty", "phone"):
+        result = run(MANIFEST, tmp_path / source, "-o", tmp_path)
+        assert result.exit_code == 2
+        assert ".wav, .flac, .ogg" in result.stderr
+        assert ("1 file of another format (.m4a)" in result.stderr) == (source == "phone")
+        assert ("ffmpeg" in result.stderr) == (source == "phone")
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_speech_at_48_khz_beside_itself_is_targets_and_no_more_speech(tmp_path: Path) -> None:
+    """Earlier corpora have train/audio and train/audio_48khz under one root."""
+    for split in ("train", "valid"):
+        for name in ("1", "deep/2"):
+            write_tone(tmp_path / "in" / split / "audio" / f"{name}.wav", 1.1, 24_000)
+            write_tone(tmp_path / "in" / split / "audio_48khz" / f"{name}.flac", 1.1)
+    result = run(MANIFEST, tmp_path / "in", "-o", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert ids(tmp_path, "train") == ["in/train/audio/1", "in/train/audio/deep/2"]
+    assert ids(tmp_path, "val") == ["in/valid/audio/1", "in/valid/audio/deep/2"]
+    folders = [f"{tmp_path}/in/{split}/audio_48khz" for split in ("train", "valid")]
+    assert json.loads(result.stdout)["target_folders"] == folders
+    assert f"snac-upsample --engine files --from {folders[0]} --from {folders[1]}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("sources", "other"),
+    [
+        (["audio", "audio_48khz"], None),
+        (["."], None),
+        (["."], "audio_48k"),
+        (["."], "audio-48000hz"),
+        (["."], "Audio48"),
+    ],
+)
+def test_each_name_of_a_folder_of_targets(
+    tmp_path: Path, sources: list[str], other: str | None
+) -> None:
+    for name in "ab":
+        write_tone(tmp_path / "in" / "audio" / f"{name}.wav", 1.1, 24_000)
+        write_tone(tmp_path / "in" / (other or "audio_48khz") / f"{name}.wav", 1.1)
+    given = [tmp_path / "in" / source for source in sources]
+    found = succeed(MANIFEST, *given, "-o", tmp_path, "--val-ratio", 0)
+    assert (found["train"], len(found["target_folders"])) == (2, 1)
+
+
+@pytest.mark.parametrize("names", [("48khz", "24khz"), ("wav48", "wav16"), ("x_48k", "x_24k")])
+def test_folders_may_each_be_named_by_their_rate(tmp_path: Path, names: tuple[str, str]) -> None:
+    write_tone(tmp_path / "in" / names[0] / "a.wav", 1.1)
+    write_tone(tmp_path / "in" / names[1] / "a.wav", 1.1, 24_000)
+    assert succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, "--val-ratio", 0)["train"] == 1
+
+
+@pytest.mark.parametrize("names", [("ann", "bob"), ("audio", "audio_48khz"), ("room4", "room48")])
+def test_other_speech_beside_it_is_speech(tmp_path: Path, names: tuple[str, str]) -> None:
+    """Equal file names alone are two speakers', and a name alone is other speech at 48 kHz."""
+    same_files = names[0] == "ann"
+    for number in range(3):
+        write_tone(tmp_path / "in" / names[0] / f"{number}.wav", 1.1)
+        write_tone(tmp_path / "in" / names[1] / f"{number if same_files else number + 3}.wav", 1.1)
+    found = succeed(MANIFEST, tmp_path / "in", "-o", tmp_path, "--val-ratio", 0)
+    assert (found["train"], found["target_folders"]) == (6, [])
+
+
+def test_a_folder_of_targets_that_is_asked_for_is_scanned(tmp_path: Path) -> None:
+    for name in ("audio", "audio_48khz"):
+        write_tone(tmp_path / "in" / name / "a.wav", 1.1)
+    succeed(MANIFEST, tmp_path / "in" / "audio_48khz", "-o", tmp_path, "--val-ratio", 0)
+    assert ids(tmp_path, "train") == ["audio_48khz/a"]
+
+
+def corpus(folder: Path, *names: str) -> Path:
+    """Write a corpus of these files."""
+    for name in names:
+        write_tone(folder / f"{name}.wav", 1.1)
+    return folder
+
+
+def test_the_manifests_of_another_corpus_are_not_replaced_in_silence(tmp_path: Path) -> None:
+    first, second = corpus(tmp_path / "a/first", "1", "2"), corpus(tmp_path / "second", "3")
+    options = ["--artifacts", tmp_path / "art", "--val-ratio", 0]
+    succeed(MANIFEST, first, *options)
+    before = (tmp_path / "art/manifests/train.parquet").read_bytes()
+    result = run(MANIFEST, second, *options)
+    assert result.exit_code == 2
+    assert "--overwrite" in result.stderr
+    assert "first" in result.stderr
+    assert (tmp_path / "art/manifests/train.parquet").read_bytes() == before
+    same_name = run(MANIFEST, corpus(tmp_path / "b/first", "8", "9"), *options)
+    assert (same_name.exit_code, "--overwrite" in same_name.stderr) == (2, True)
+    assert succeed(MANIFEST, second, *options, "--overwrite")["train"] == 1
+
+
+def test_the_manifests_of_the_same_corpus_are_replaced(tmp_path: Path) -> None:
+    first = corpus(tmp_path / "a/first", "1", "2")
+    options = ["--artifacts", tmp_path / "art", "--val-ratio", 0]
+    succeed(MANIFEST, first, *options)
+    corpus(first, "new")
+    assert succeed(MANIFEST, first, corpus(tmp_path / "other", "3"), *options)["train"] == 4
+    moved = first.rename(tmp_path / "first")
+    assert succeed(MANIFEST, tmp_path / "other", moved, *options)["train"] == 4
+    manifest = tmp_path / "art/manifests/train.parquet"
+    table = pq.read_table(manifest)
+    pq.write_table(table.append_column("text", pa.array(["words"] * 4)), manifest)
+    result = run(MANIFEST, tmp_path / "other", moved, *options)
+    assert result.exit_code == 2
+    assert "text" in result.stderr

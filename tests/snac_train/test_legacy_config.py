@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from snac_train.cli.train import main
 from snac_train.legacy.config import KEYS, read_config
 from snac_train.legacy.curriculum import read_entries
-from snac_train.recipe.load import load_recipe
+from snac_train.recipe.load import load_recipe, recipe_of
+from snac_train.training.optimization import peak_rates
 
 EXAMPLES = Path(__file__).parent / "legacy"
 SINGLE_24K = {
@@ -28,6 +29,7 @@ SINGLE_24K = {
     "model.freeze_encoder": False,
     "model.freeze_vq": False,
     "optimizer.main_lr": 2e-5,
+    "optimizer.tokenizer_lr": 2e-5,
     "optimizer.weight_decay": 1e-3,
     "optimizer.clip": 0.5,
     "schedule.shape": "cosine",
@@ -51,6 +53,7 @@ SINGLE_48K = {
     "model.base": "checkpoints/phase10_speech/best_model.pt",
     "optimizer.warmup_lr": 6e-5,
     "optimizer.main_lr": 1e-5,
+    "optimizer.tokenizer_lr": 1e-5,
     "optimizer.weight_decay": 0.01,
     "optimizer.clip": 2.0,
     "schedule.shape": "cosine",
@@ -125,8 +128,27 @@ def test_the_examples_hold_every_key() -> None:
 
 def test_the_page_for_people_names_every_key() -> None:
     page = (Path(__file__).parents[2] / "docs" / "legacy.md").read_text()
+    page = page.partition("## Configurations")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert {key.strip(" `") for row in rows for key in row.split(",")} == set(KEYS)
+
+
+def test_comments_are_no_settings(tmp_path: Path) -> None:
+    """The earlier configurations describe themselves, at the top and in curriculum entries."""
+    entry = {"epochs": [1, 10], "length": 1.5, "comment": "short first", "_why": ["memory"]}
+    words = {"description": "speech, 24 kHz", "comment": {"any": "form"}, "_note": 1}
+    plain = write(tmp_path, curriculum=[{"epochs": [1, 10], "length": 1.5}])
+    expected = shown(10, plain)
+    assert shown(10, write(tmp_path, curriculum=[entry], **words)) == expected
+
+
+def test_one_learning_rate_is_that_of_all_that_it_was_for(tmp_path: Path) -> None:
+    """With nothing frozen the earlier scripts trained encoder and projections at it too."""
+    tables = shown(10, write(tmp_path, learning_rate=5e-5, freeze_encoder=False, freeze_vq=False))
+    rates = {name: tables["optimizer"][name] for name in ("main_lr", "tokenizer_lr")}
+    assert rates == {"main_lr": 5e-5, "tokenizer_lr": 5e-5}
+    groups = ["trunk", "encoder", "projections", "codebooks"]
+    assert set(peak_rates("main", groups, recipe_of(tables)).values()) == {5e-5}
 
 
 @pytest.mark.parametrize("part", ["freeze_encoder", "freeze_vq"])
@@ -151,7 +173,7 @@ def test_what_sets_nothing_is_said() -> None:
     assert "save_every: there is a checkpoint after every epoch" in result.stderr
     assert "segment_length: the lengths are the curriculum's" in result.stderr
     result = run("--phase", 11, "--config", EXAMPLES / "single_48k.json", "--show-recipe")
-    assert "audio_48khz_train_dir: 48 kHz targets" in result.stderr
+    assert "snac-upsample --engine files --from train=DIR" in result.stderr
 
 
 def test_the_run_and_its_workers_are_the_configurations() -> None:

@@ -9,11 +9,16 @@ import torch
 from click.testing import CliRunner, Result
 from models import TouchWhenUnpickled, liven
 from training import SMALL_RECIPE
+from workplace import succeed, write_tone
 
+from snac_common.errors import Failure
 from snac_model import DualHeadSNAC
 from snac_model.codec import SNAC
 from snac_model.weights import weights_sha256
 from snac_train.cli.train import main
+from snac_train.legacy.audio import check_audio
+from snac_train.recipe.files import packaged_tables
+from snac_train.recipe.load import recipe_of
 
 CONFIG = {
     "num_epochs": 1,
@@ -90,6 +95,32 @@ def test_audio_of_another_folder_is_refused(
     assert f"{key} is {tmp_path / 'other'}" in result.stderr
     assert "Run snac-manifest" in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("given", ["links", "target"])
+@pytest.mark.parametrize("linked", ["files", "folders"])
+def test_linked_audio_is_that_of_its_links_and_of_what_they_lead_to(
+    tmp_path: Path, given: str, linked: str
+) -> None:
+    """The earlier script that prepared a dataset filled it with links."""
+    corpus, dataset = tmp_path / "corpus", tmp_path / "dataset"
+    for split in ("train", "val"):
+        for name in "ab":
+            write_tone(corpus / split / f"{name}.wav", 1.1)
+        if linked == "folders":
+            dataset.mkdir(exist_ok=True)
+            (dataset / split).symlink_to(corpus / split)
+            continue
+        (dataset / split).mkdir(parents=True)
+        for name in "ab":
+            (dataset / split / f"{name}.wav").symlink_to(corpus / split / f"{name}.wav")
+    succeed("snac_cache.cli.manifest", dataset, "-o", tmp_path / "manifests")
+    place = dataset if given == "links" else corpus
+    recipe = recipe_of(packaged_tables(10), [("data.codes", "encoded")])
+    audio = {"train_data": place / "train", "val_data": place / "val"}
+    check_audio(audio, recipe, tmp_path / "codes", str(tmp_path / "manifests"))
+    with pytest.raises(Failure, match="val_data is"):
+        check_audio({"val_data": tmp_path / "other"}, recipe, tmp_path, str(tmp_path / "manifests"))
 
 
 def test_a_base_that_would_run_code_is_refused(voices: Path, tmp_path: Path) -> None:

@@ -1,18 +1,26 @@
 """``snac-manifest``: scan audio headers, assign splits, write the manifests."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
+from snac_common.errors import BadInput
 from snac_common.options import artifacts_option, check_reject_rate, max_reject_rate_option
 from snac_common.progress import progress
 from snac_common.tool import Tool
 
+if TYPE_CHECKING:
+    from snac_cache.manifests.scan import Scan
+    from snac_cache.manifests.splits import Grouping
+
 EXAMPLE = r"""snac-manifest ~/speech/alice ~/speech/bob --min-duration 0.5
+snac-manifest --train ~/speech/train/audio --val ~/speech/valid/audio
 snac-manifest ~/librispeech --group-by "^[^/]*/(\d+)/" -o - | shuf -n 1000 > some.jsonl
 """
 
@@ -33,39 +41,63 @@ class Pattern(click.ParamType):
 
 
 @click.command(cls=Tool, example=EXAMPLE)
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--train",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder whose audio is all for training; may be repeated.",
+)
+@click.option(
+    "--val",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder whose audio is all for validation; may be repeated.",
+)
 @click.option(
     "-o",
     "--output",
     metavar="DIR",
-    help="Folder for the manifests, or - for JSON lines. [default: ARTIFACTS/manifests]",
+    help="Folder for the manifests, or - to write JSON lines to standard output. "
+    "[default: ARTIFACTS/manifests]",
+)
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace manifests that are of another corpus, or that have columns of your own.",
 )
 @artifacts_option
 @click.option(
     "--val-ratio",
     type=click.FloatRange(0, 1),
     default=0.05,
-    help="Share of utterances for validation, from 0 to 1.",
+    help="Share of the files for validation, from 0 to 1, in sources without splits of their own. "
+    "At least one file is taken of two or more; with 0, none is.",
 )
 @click.option(
     "--group-by",
     type=Pattern(),
-    help="What this finds in an id (its first group, if it has one) is hashed in place of the id, "
-    "so that a speaker stays in one split.",
+    help="Regular expression that finds the speaker (its first group) in an id, so that no speaker "
+    "is in both splits.",
 )
-@click.option("--min-duration", default=1.0, help="Seconds; shorter files are rejected.")
-@click.option("--max-duration", type=float, help="Seconds; longer files are rejected.")
+@click.option("--min-duration", default=1.0, help="Reject files that are shorter, in seconds.")
+@click.option("--max-duration", type=float, help="Reject files that are longer, in seconds.")
 @click.option(
     "--workers",
     type=click.IntRange(1),
     default=8,
-    help="Threads that read headers; more where the files lie behind a network.",
+    help="Number of threads that read headers. Give more for files on a network disk.",
 )
 @max_reject_rate_option
 def main(
     *,
     sources: tuple[Path, ...],
+    train: tuple[Path, ...],
+    val: tuple[Path, ...],
     output: str | None,
+    overwrite: bool,
     artifacts: Path | None,
     val_ratio: float,
     group_by: re.Pattern[str] | None,
@@ -74,38 +106,47 @@ def main(
     workers: int,
     max_reject_rate: float,
 ) -> None:
-    """Scan SOURCES, folders of audio, and write one manifest row a file.
+    """Scan SOURCES, which are folders of audio, and write one manifest row for each file.
 
-    A source that holds train/ and val/ (or valid/, validation/, dev/) keeps its splits; any other
-    is split by a hash of each path within it, so files added later never change the split of
-    existing ones. Ids start with the name of their source. Every file that is left out is a row of
-    rejects.parquet with its reason.
+    A source that holds train/ and val/ (or valid/, validation/, dev/) keeps its splits. Any other
+    is split by a hash of each file's path within it, so files that are added later do not change
+    the split of existing ones. With --train and --val you name the folders of the splits yourself.
+
+    Ids start with the name of their source. Every file that is left out is a row of
+    rejects.parquet with its reason. A folder such as audio_48khz beside audio, with the same file
+    names, holds 48 kHz targets: it is not scanned, and the command says how to use it.
     """
     from collections import Counter
 
     from snac_cache.manifests.json_lines import write_json_lines
+    from snac_cache.manifests.replaced import check_replaceable
     from snac_cache.manifests.scan import Durations, scan
+    from snac_cache.manifests.sources import named_sources
     from snac_cache.manifests.splits import Grouping
     from snac_cache.manifests.write import write_manifest
     from snac_cache.work.lock import working_in
     from snac_common.files import check_writable, clear_leftovers
 
+    if not (sources or train or val):
+        raise BadInput("name a folder of audio; or folders for both splits, --train DIR --val DIR")
+    named = named_sources(sources, train, val)
     folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(str(output))
+    piped = output == "-"
     check_writable(folder)
+    if not piped and not overwrite:
+        check_replaceable(folder, named)
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:
         found = scan(
-            list(sources),
+            named,
             val_ratio=val_ratio,
             durations=Durations(min_duration, max_duration),
             grouping=grouping,
             workers=workers,
             advance=advance,
         )
-    if grouping and grouping.unmatched:
-        note(f"--group-by found nothing in {grouping.unmatched} ids: each is a group of its own")
+    _say_what_was_found(found, grouping)
     reasons = Counter(found.rejects.column("reason").to_pylist())
-    piped = output == "-"
     with working_in(folder, "snac-manifest"):
         clear_leftovers(folder)
         write_manifest({} if piped else found.rows, found.rejects, folder)
@@ -117,9 +158,27 @@ def main(
         **{split: table.num_rows for split, table in found.rows.items()},
         hours=round(found.hours, 3),
         rejects=dict(reasons),
+        target_folders=list(map(str, found.target_folders)),
     )
     rejects = folder / "rejects.parquet"
     check_reject_rate(reasons, found.num_rows, max_reject_rate, where=rejects)
+
+
+def _say_what_was_found(found: "Scan", grouping: "Grouping | None") -> None:
+    if grouping and grouping.unmatched:
+        note(f"--group-by found nothing in {grouping.unmatched} ids: each is a group of its own")
+    if found.num_rows and not found.rows["val"].num_rows:
+        note(
+            f"of {found.num_rows} utterances none is for validation, which training needs: give "
+            "--val-ratio above 0, more files, or --val DIR"
+        )
+    if found.target_folders:
+        folders = " ".join(f"--from {shlex.quote(str(path))}" for path in found.target_folders)
+        note(
+            f"not scanned, for they hold the audio of the folders beside them at 48 kHz: "
+            f"{', '.join(map(str, found.target_folders))}. To use them as targets: snac-upsample "
+            f"--engine files {folders}. If they are other speech, name them as SOURCES alone."
+        )
 
 
 if __name__ == "__main__":

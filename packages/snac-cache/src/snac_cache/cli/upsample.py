@@ -6,12 +6,21 @@ from pathlib import Path
 import click
 
 from snac_cache.cli.options import detach_option, rank_option
-from snac_cache.targets.choice import DEFAULT_PREPROCESSOR, ENGINES, RESAMPLE, SIDON, EngineChoice
+from snac_cache.targets.choice import (
+    DEFAULT_PREPROCESSOR,
+    ENGINES,
+    FILES,
+    RESAMPLE,
+    SIDON,
+    EngineChoice,
+)
+from snac_cache.targets.given import GivenFolder
 from snac_cache.targets.request import TargetRequest
 from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import Rank, check_gpus, this_rank
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
+from snac_common.errors import BadInput
 from snac_common.files import check_writable
 from snac_common.jobs import recorded
 from snac_common.options import (
@@ -29,6 +38,7 @@ COMMAND = "snac-upsample"
 RETRY = "Once the cause is mended, --retry tries rows again that were rejected."
 EXAMPLE = """snac-upsample --gpus 0,1,2,3
 snac-upsample --engine resample --workers 4
+snac-upsample --engine files --from ~/speech/audio_48khz
 """
 
 
@@ -39,50 +49,80 @@ snac-upsample --engine resample --workers 4
     "-o",
     "--output",
     metavar="DIR",
-    help="Folder for the manifests with their targets, or - for JSON lines. [default: in place]",
+    help="Folder for the manifests with their targets, or - to write JSON lines to standard "
+    "output. [default: the folder they came from]",
 )
 @click.option(
     "--targets",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder for the targets. [default: ARTIFACTS/audio48k]",
+    help="Folder for the targets that are made. [default: ARTIFACTS/audio48k]",
 )
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default=SIDON,
-    help="What makes a target of a source below 48 kHz.",
+    help="Where 48 kHz audio comes from: Sidon, a model that restores speech; plain resampling, "
+    "which adds nothing above the source's own band; or files that you have.",
 )
-@click.option("--sidon-feature-extractor", metavar="FILE", help="TorchScript. [default: the Hub's]")
-@click.option("--sidon-decoder", metavar="FILE", help="TorchScript. [default: the Hub's]")
+@click.option(
+    "--from",
+    "folders",
+    multiple=True,
+    metavar="[SPLIT=]DIR",
+    help="With --engine files: a folder of 48 kHz files, at the same relative paths as the "
+    "sources; endings may differ. May be repeated, also as train=DIR and val=DIR. [default: the "
+    "files in the manifest's column target_path]",
+)
+@click.option(
+    "--correct",
+    is_flag=True,
+    help="With --engine files: correct a file's lag and gain instead of rejecting it.",
+)
+@click.option(
+    "--sidon-feature-extractor",
+    metavar="FILE",
+    help="TorchScript file of Sidon's feature extractor. [default: the Hub's]",
+)
+@click.option(
+    "--sidon-decoder",
+    metavar="FILE",
+    help="TorchScript file of Sidon's decoder. [default: the Hub's]",
+)
 @click.option(
     "--sidon-preprocessor",
     metavar="ID|DIR",
     default=DEFAULT_PREPROCESSOR,
-    help="Hub id, or folder with preprocessor_config.json.",
+    help="Sidon's preprocessor: a Hub id, or a folder with preprocessor_config.json.",
 )
 @click.option(
     "--max-lag",
     type=click.FloatRange(0, 500),
     default=20.0,
-    help="Milliseconds; a lag up to that is corrected, beyond it the target is rejected.",
+    help="Largest lag that is corrected, in milliseconds; a target beyond it is rejected. Files "
+    "may be too long or too short by as much.",
 )
 @device_option
-@click.option("--gpus", metavar="0,1,...", help="One worker process on each of these GPUs.")
-@click.option("--workers", type=click.IntRange(1), help="CPU processes. [default: one a core]")
+@click.option("--gpus", metavar="0,1,...", help="Run one worker process on each of these GPUs.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Number of CPU processes. [default: one per core]"
+)
 @click.option(
     "--batch-seconds",
     type=click.FloatRange(0, min_open=True),
-    help="Seconds of audio that Sidon takes at once. [default: 240 on a GPU, one file on a CPU]",
+    help="Seconds of audio in a batch of Sidon's. [default: 240 on a GPU, one file on a CPU]",
 )
 @click.option(
     "--part-rows",
     type=click.IntRange(1),
-    help="Rows in a part, which is finished or not. [default: a 16th of the split, 32 to 4096]",
+    help="Number of rows in a part, the unit in which work is finished. [default: a sixteenth of "
+    "the split, between 32 and 4096]",
 )
-@click.option("--retry", is_flag=True, help="Try rows again that were rejected.")
+@click.option("--retry", is_flag=True, help="Try again the rows that were rejected.")
 @click.option(
-    "--verify", is_flag=True, help="Decode every finished target, and make damaged ones again."
+    "--verify",
+    is_flag=True,
+    help="Decode every finished target, and make damaged ones again.",
 )
 @rank_option
 @detach_option
@@ -94,6 +134,8 @@ def main(
     output: str | None,
     targets: Path | None,
     engine: str,
+    folders: tuple[str, ...],
+    correct: bool,
     sidon_feature_extractor: str | None,
     sidon_decoder: str | None,
     sidon_preprocessor: str,
@@ -109,14 +151,21 @@ def main(
     detach: bool,
     max_reject_rate: float,
 ) -> None:
-    """Make a 48 kHz target for every utterance, and verify that it is aligned with its source.
+    """Give every utterance a 48 kHz target, and verify that it is aligned with its source.
 
-    A source at 48 kHz is its own target, one above is resampled down, and one below goes through
-    the engine. Lag and gain of each target against its source are measured and corrected; the
-    source's true bandwidth is measured too. Run again: what is finished is kept, and filled into
-    manifests that were made anew. Under torchrun, accelerate launch or srun, in a Slurm array, or
-    with --rank, several processes share the work, on one machine or on several.
+    A source at 48 kHz is its own target, and one above 48 kHz is resampled. For a source below
+    48 kHz the target comes from the engine. The lag and gain of each target against its source are
+    measured and corrected, and the source's true bandwidth is measured. With --engine files you
+    give the targets yourself: files that fit are used in place, and your files are never changed.
+
+    Run it again after any interruption: finished work is kept. Several processes may share the
+    work, on one machine or several: under torchrun, accelerate launch or srun, in a Slurm array, or
+    with --rank.
     """
+    for option, given in (("--from", bool(folders)), ("--correct", correct)):
+        if given and engine != FILES:
+            raise BadInput(f"{option} is for --engine files: give both, or neither")
+    given_folders = tuple(map(GivenFolder.parse, folders))
     from snac_cache.work.workers import prepare_workers
 
     shared = this_rank(rank)
@@ -132,17 +181,26 @@ def main(
 
     from snac_cache.manifests.read import read_manifest
     from snac_cache.schema import TARGET_RATE
-    from snac_cache.targets.build import make_targets
+    from snac_cache.targets.build import make_targets, remarks
+    from snac_cache.targets.given import check_names_targets
     from snac_cache.targets.output import other_rejects, output_folder, write_filled_in
 
     where = manifest or str(places.manifests)
     folder = output_folder(where, output, places.manifests)
     other_rejects(folder)  # found out now, not when all is done
     rows = read_manifest(where)
+    if engine == FILES and not folders:
+        check_names_targets(rows)
     request = TargetRequest(
         folder=made,
         engine=EngineChoice(
-            engine, sidon_feature_extractor, sidon_decoder, sidon_preprocessor, batch_seconds
+            engine,
+            sidon_feature_extractor,
+            sidon_decoder,
+            sidon_preprocessor,
+            batch_seconds,
+            given_folders,
+            correct,
         ),
         max_lag=round(max_lag / 1000 * TARGET_RATE),
         devices=_devices(engine, device, gpus, workers, shared),
@@ -162,10 +220,13 @@ def main(
             note(f"targets in {request.folder}, {'rejects' if piped else 'manifests'} in {folder}")
         else:
             note(f"{report.parts_left} parts are left: manifests are written when all are finished")
+        for line in remarks(report, request):
+            note(line)
         print_summary(
             to_stderr=piped,
             targets=report.targets,
             native=report.native,
+            given=report.given,
             made=report.made,
             skipped=report.skipped,
             clipped=report.clipped,
@@ -186,12 +247,12 @@ def main(
 def _devices(
     engine: str, device: str, gpus: str | None, workers: int | None, shared: Rank
 ) -> list[str]:
-    """Return the device of each worker; resampling is work for the CPU even beside a GPU."""
+    """Return the device of each worker; without Sidon all of it is work for the CPU."""
     from snac_common.devices import choose_workers
 
-    if engine == RESAMPLE:
+    if engine in (RESAMPLE, FILES):
         if gpus is not None or device == "cuda":
-            note("--engine resample computes on the CPU, whatever --gpus and --device say")
+            note(f"--engine {engine} computes on the CPU, whatever --gpus and --device say")
         device, gpus = "cpu", None
     return choose_workers(device, gpus, workers, local_rank=shared.local, alone=not shared.launched)
 

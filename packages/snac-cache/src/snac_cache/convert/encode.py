@@ -20,6 +20,7 @@ from snac_cache.convert.write import Write
 from snac_cache.encoding.encoder import UtteranceEncoder
 from snac_cache.encoding.stream import Utterance, encode_stream
 from snac_cache.manifests.scan import Durations, scan
+from snac_cache.manifests.sources import loose_sources
 from snac_cache.store.parts import codes_table, reject_row
 from snac_cache.store.records import Encoded
 from snac_common.devices import prepare_cpu_worker
@@ -120,9 +121,9 @@ def _standard_input_as_file(sources: list[Path]) -> Iterator[list[Path]]:
 
 def _scan(files: list[Path], rejects: Rejects) -> list[pa.Table]:
     found = scan(
-        files,
-        val_ratio=None,
-        always_named=False,
+        loose_sources(files),
+        val_ratio=0.0,
+        with_targets=False,
         durations=Durations(shortest=0.0),
         workers=READING_THREADS,
         advance=lambda count: None,

@@ -1,18 +1,26 @@
 """Finding audio files in folders, with their ids and splits."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from snac_cache.manifests.formats import (
+    UNREADABLE,
+    UNSUPPORTED,
+    ending,
+    how_to_convert,
+    is_readable,
+    unsupported,
+)
+from snac_cache.manifests.sources import Source
 from snac_cache.manifests.splits import Grouping, SplitRule
+from snac_cache.manifests.target_folders import target_folders
 from snac_common.console import note
-from snac_common.errors import BadInput, Failure
+from snac_common.errors import Failure
 
-COMMON = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
-OTHERS = (".aif", ".aifc", ".aiff", ".au", ".caf", ".rf64", ".snd", ".w64")
-EXTENSIONS = frozenset((*COMMON, *OTHERS))  # what libsndfile reads and people have
+TARGET_FOLDER = "target_folder"
+Problem = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -20,21 +28,23 @@ class Found:
     """A file found in a source before it is looked into, or a folder that is left out.
 
     Attributes:
-        problem: why a folder is left out, as a short reason and a sentence.
+        hashed: in [0, 1), what decided the split; None where folders did.
+        problem: why a file or folder is left out, as a short reason and a sentence.
     """
 
     path: Path
     utterance_id: str
     split: str | None
-    problem: tuple[str, str] | None = None
+    hashed: float | None = None
+    problem: Problem | None = None
 
 
 def find_audio(
-    sources: list[Path],
-    val_ratio: float | None,
+    sources: list[Source],
+    val_ratio: float,
     grouping: Grouping | None = None,
     *,
-    always_named: bool = True,
+    with_targets: bool = True,
 ) -> Iterator[Found]:
     """Find the audio of all sources, in the order of its paths.
 
@@ -42,69 +52,58 @@ def find_audio(
     decided by the path within the source. So another source or file changes nothing for these.
 
     Args:
-        val_ratio: share for validation; None for no splits at all, whatever folders there are.
-        always_named: as told above; else the ids of a single source start with no name, and those
-            of several files with the folders that each was given by.
+        val_ratio: share for validation, of sources that have no splits of their own.
+        with_targets: leave out folders that hold the audio of others at 48 kHz; they come with the
+            problem ``target_folder``, and the folder whose audio they hold.
 
     Raises:
-        BadInput: if a source does not exist, or two have one name.
         Failure: if a folder cannot be listed for another reason than a permission.
     """
-    names = [_name(source) for source in sources]
-    if always_named:
-        _check_different(sources, names)
-    elif len(sources) == 1:
-        names = [""]
-    else:
-        names = [_place(source) for source in sources]
-    for source, name in zip(sources, names, strict=True):
+    beside = _beside_each_other(sources) if with_targets else {}
+    for source in sources:
+        if source.path in beside:
+            problem = (TARGET_FOLDER, str(beside[source.path]))
+            yield Found(source.path, source.name, None, problem=problem)
+            continue
         rule = SplitRule.of(source, val_ratio, grouping)
         if grouping and rule.folders:
-            note(f"{source} keeps its own splits: --group-by does not apply to it")
-        for path, problem in _paths(source):
-            relative = path.relative_to(source) if path != source else Path(path.name)
-            place = relative if problem else relative.with_suffix("")
-            utterance_id = f"{name}/{place.as_posix()}" if name else place.as_posix()
-            split = None if problem else rule.split(place, utterance_id)
-            yield Found(path, utterance_id, split, problem)
+            note(f"{source.path} keeps its own splits: --group-by does not apply to it")
+        for path, problem in _paths(source.path, with_targets):
+            yield _found(source, rule, path, problem)
 
 
-def _name(source: Path) -> str:
-    """Return the name of a source: of the folder, or of the one that a single file lies in."""
-    if not source.exists():
-        raise BadInput(f"there is no folder or file {source}")
-    return (source if source.is_dir() else source.parent).resolve().name
+def _found(source: Source, rule: SplitRule, path: Path, problem: Problem | None) -> Found:
+    relative = path.relative_to(source.path) if path != source.path else Path(path.name)
+    place = relative if problem else relative.with_suffix("")
+    utterance_id = f"{source.name}/{place.as_posix()}" if source.name else place.as_posix()
+    if problem:
+        return Found(path, utterance_id, None, problem=problem)
+    hashed = rule.hashed(place, utterance_id)
+    return Found(path, utterance_id, rule.split(place, hashed), hashed)
 
 
-def _place(source: Path) -> str:
-    """Return the name of a folder, or the path that a file was given by without its own name."""
-    if source.is_dir():
-        return source.resolve().name
-    return "/".join(part for part in source.parent.parts if part not in (source.anchor, ".."))
+def _beside_each_other(sources: list[Source]) -> dict[Path, Path]:
+    """Return which sources hold the audio of another one at 48 kHz."""
+    by_parent: dict[Path, dict[str, Path]] = {}
+    for source in sources:
+        if source.path.is_dir():
+            path = source.path.resolve()
+            by_parent.setdefault(path.parent, {})[path.name] = source.path
+    return {
+        paths[name]: paths[sibling]
+        for parent, paths in by_parent.items()
+        for name, sibling in target_folders(parent, list(paths)).items()
+    }
 
 
-def _check_different(sources: list[Path], names: list[str]) -> None:
-    """Raise BadInput if the ids of two folders could not be told apart."""
-    folders = [source.is_dir() for source in sources]
-    counts = Counter(name for name, is_folder in zip(names, folders, strict=True) if is_folder)
-    for source, name in zip(sources, names, strict=True):
-        if counts[name] > 1:
-            raise BadInput(
-                f"two sources are called {name!r}, one of them {source}: ids start with the name "
-                "of their source. Rename one of the folders, or give a link of another name."
-            )
-
-
-Problem = tuple[str, str] | None
-
-
-def _paths(source: Path) -> Iterator[tuple[Path, Problem]]:
+def _paths(source: Path, with_targets: bool) -> Iterator[tuple[Path, Problem | None]]:
     """Yield audio files below a folder in the order of their paths, through links but no loops.
 
-    Folders that are not looked into come with their problem.
+    Folders that are not looked into come with their problem, and so does audio that nothing reads.
     """
     if source.is_file():
-        yield source, None
+        known = ending(source.name) not in UNREADABLE
+        yield source, None if known else (UNSUPPORTED, how_to_convert(source.name))
         return
     visited: dict[str, str] = {}
     forbidden: list[OSError] = []
@@ -117,10 +116,24 @@ def _paths(source: Path) -> Iterator[tuple[Path, Problem]]:
             continue
         visited[real] = folder
         subfolders.sort()
-        for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith("._"):
-                yield Path(folder, name), None
+        if with_targets:
+            yield from _take_out_targets(Path(folder), subfolders)
+        yield from _files(Path(folder), names)
     yield from _left_out(forbidden)
+
+
+def _take_out_targets(folder: Path, subfolders: list[str]) -> Iterator[tuple[Path, Problem]]:
+    """Remove folders of targets from those that are to be looked into, and yield them."""
+    for name, sibling in target_folders(folder, subfolders).items():
+        subfolders.remove(name)
+        yield folder / name, (TARGET_FOLDER, str(folder / sibling))
+
+
+def _files(folder: Path, names: list[str]) -> Iterator[tuple[Path, Problem | None]]:
+    problems = {name: (UNSUPPORTED, how_to_convert(name)) for name in unsupported(names)}
+    for name in sorted(names):
+        if name in problems or is_readable(name):
+            yield folder / name, problems.get(name)
 
 
 def _left_out(errors: list[OSError]) -> Iterator[tuple[Path, Problem]]:

@@ -1,7 +1,7 @@
 """From folders of audio to manifest rows: header scans, splits, rejects."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from snac_cache.fingerprint import audio_fingerprint
-from snac_cache.manifests.find import Found, find_audio
+from snac_cache.manifests.find import TARGET_FOLDER, Found, find_audio
+from snac_cache.manifests.formats import READABLE, UNSUPPORTED, ending
+from snac_cache.manifests.sources import Source
 from snac_cache.manifests.splits import Grouping
 from snac_cache.schema import MANIFEST, REJECTS, TARGET_RATE
 from snac_common.artifacts import SPLITS
@@ -22,6 +24,8 @@ from snac_model.audio_header import AudioError, read_header
 
 FILES_AT_ONCE = 64  # that a thread takes: a header is too little to hand over alone
 CHUNKS_A_THREAD = 8
+HASHED = "hashed"
+SCANNED = MANIFEST.append(pa.field(HASHED, pa.float64()))
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,15 @@ class Durations:
 
 @dataclass
 class Scan:
-    """Manifest rows by split, and what was rejected."""
+    """Manifest rows by split, and what was rejected.
+
+    Attributes:
+        target_folders: left out, for they hold the audio of the folders beside them at 48 kHz.
+    """
 
     rows: dict[str, pa.Table]
     rejects: pa.Table
+    target_folders: list[Path] = field(default_factory=list)
 
     @property
     def num_rows(self) -> int:
@@ -65,40 +74,81 @@ class _Collector:
 
 
 def scan(
-    sources: list[Path],
+    sources: list[Source],
     *,
-    val_ratio: float | None,
+    val_ratio: float,
     durations: Durations,
     workers: int,
     advance: Callable[[int], object],
     grouping: Grouping | None = None,
-    always_named: bool = True,
+    with_targets: bool = True,
 ) -> Scan:
     """Read the header of every audio file below the sources.
 
     Rows come in the order of their paths, whatever the number of workers. ``advance`` is told of
-    files as they are done; for the rest see ``find_audio``.
+    files as they are done; for the rest see ``find_audio``. Where the hashes leave nothing for
+    validation, the file or group of the lowest hash is, unless ``val_ratio`` is 0.
 
     Raises:
-        BadInput: if a source does not exist or holds no audio, or two have one name.
+        BadInput: if the sources hold no audio that can be read.
         Failure: if a folder cannot be listed.
     """
-    rows, rejects = _Collector(MANIFEST), _Collector(REJECTS)
-    files = find_audio(sources, val_ratio, grouping, always_named=always_named)
+    rows, rejects = _Collector(SCANNED), _Collector(REJECTS)
+    targets: list[Path] = []
+    files = find_audio(sources, val_ratio, grouping, with_targets=with_targets)
     at_once = workers * CHUNKS_A_THREAD * FILES_AT_ONCE
     inspect = partial(_inspect_all, durations=durations)
     with ThreadPoolExecutor(workers) as pool:
-        while batch := list(islice(files, at_once)):
+        while batch := list(islice(_without_targets(files, targets), at_once)):
             entries = list(chain.from_iterable(pool.map(inspect, _chunks(batch))))
             rows.add([entry for entry in entries if "reason" not in entry])
             rejects.add([entry for entry in entries if "reason" in entry])
             advance(len(batch))
-    if not rows.batches:
-        raise BadInput(f"no audio files in {', '.join(map(str, sources))}")
+    _check_any_readable(sources, rejects.table(), any(len(batch) for batch in rows.batches))
     table, repeated = _separate_repeated(rows.table())
+    table = (_with_validation(table) if val_ratio else table).drop_columns([HASHED])
     by_split = {split: table.filter(pc.equal(table.column("split"), split)) for split in SPLITS}
     rejects.add([_reject_repeated(row) for row in repeated.to_pylist()])
-    return Scan(by_split, rejects.table())
+    return Scan(by_split, rejects.table(), targets)
+
+
+def _without_targets(files: Iterator[Found], targets: list[Path]) -> Iterator[Found]:
+    """Yield what is found but folders of targets, which are added to the list."""
+    for file in files:
+        if file.problem and file.problem[0] == TARGET_FOLDER:
+            targets.append(file.path)
+        else:
+            yield file
+
+
+def _check_any_readable(sources: list[Source], rejects: pa.Table, some: bool) -> None:
+    """Raise BadInput, naming the formats, if all that was found is of formats that are not read."""
+    if some or any(reason != UNSUPPORTED for reason in rejects["reason"].to_pylist()):
+        return
+    where = ", ".join(str(source.path) for source in sources)
+    message = f"no audio that can be read in {where}. Readable formats: {', '.join(READABLE)}."
+    if others := sorted(set(map(ending, rejects["audio_path"].to_pylist()))):
+        files = "1 file" if rejects.num_rows == 1 else f"{rejects.num_rows} files"
+        message += (
+            f" There is {files} of another format ({', '.join(others)}): convert with ffmpeg, for "
+            f"example ffmpeg -i NAME{others[0]} NAME.flac."
+        )
+    raise BadInput(message)
+
+
+def _with_validation(rows: pa.Table) -> pa.Table:
+    """Give validation the rows of the lowest hash where it has none, unless train would have none.
+
+    The lowest is the first that a larger share would take.
+    """
+    hashed = rows.column(HASHED)
+    if pc.any(pc.equal(rows.column("split"), "val")).as_py() or hashed.null_count == len(hashed):
+        return rows
+    lowest = pc.fill_null(pc.equal(hashed, pc.min(hashed)), False)
+    if pc.all(lowest).as_py():
+        return rows
+    split = pc.if_else(lowest, "val", rows.column("split"))
+    return rows.set_column(rows.schema.get_field_index("split"), MANIFEST.field("split"), split)
 
 
 def _chunks(files: list[Found]) -> list[list[Found]]:
@@ -136,6 +186,7 @@ def _inspect(file: Found, durations: Durations) -> dict[str, Any]:
         "duration_s": header.duration_s,
         "audio_fingerprint": fingerprint,
         "target_path": row["audio_path"] if header.sample_rate == TARGET_RATE else None,
+        HASHED: file.hashed,
     }
 
 

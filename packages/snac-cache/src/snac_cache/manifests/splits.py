@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from snac_cache.manifests.sources import Source
+
 VAL_FOLDERS = ("val", "valid", "validation", "dev")
 
 
@@ -32,35 +34,44 @@ class Grouping:
 
 @dataclass(frozen=True)
 class SplitRule:
-    """How one source is split: by its own folders, or by a hash of a file's path or its group."""
+    """How one source is split: as told, by its own folders, or by a hash of a path or a group.
+
+    Attributes:
+        told: the split of the whole source.
+        folders: its own splits, by the name of their folders.
+        val_ratio: share of the hashes that is for validation.
+    """
 
     folders: dict[str, str]
     val_ratio: float
     grouping: Grouping | None = None
+    told: str | None = None
 
     @classmethod
-    def of(cls, source: Path, val_ratio: float | None, grouping: Grouping | None = None) -> Self:
-        """Keep the splits of a source that holds ``train/`` and one of ``VAL_FOLDERS``.
-
-        Without a ``val_ratio`` all is train.
-        """
-        if val_ratio is None:
-            return cls({}, 0.0)
-        val = next((name for name in VAL_FOLDERS if (source / name).is_dir()), None)
-        if val and (source / "train").is_dir():
+    def of(cls, source: Source, val_ratio: float, grouping: Grouping | None = None) -> Self:
+        """Keep the splits of a source that holds ``train/`` and one of ``VAL_FOLDERS``."""
+        if source.split:
+            return cls({}, val_ratio, told=source.split)
+        val = next((name for name in VAL_FOLDERS if (source.path / name).is_dir()), None)
+        if val and (source.path / "train").is_dir():
             return cls({"train": "train", val: "val"}, val_ratio)
         return cls({}, val_ratio, grouping)
 
-    def split(self, place: Path, utterance_id: str) -> str | None:
-        """Return ``train``, ``val``, or None for a file outside the source's split folders.
+    def hashed(self, place: Path, utterance_id: str) -> float | None:
+        """Return in [0, 1) what decides a file's split; None if its source or folder does.
 
         Args:
             place: the file's path within its source, without its ending.
         """
-        if self.folders:
-            return self.folders.get(place.parts[0])
-        hashed = self.grouping.key(utterance_id) if self.grouping else place.as_posix()
-        return "val" if hash_fraction(hashed) < self.val_ratio else "train"
+        if self.told or self.folders:
+            return None
+        return hash_fraction(self.grouping.key(utterance_id) if self.grouping else place.as_posix())
+
+    def split(self, place: Path, hashed: float | None) -> str | None:
+        """Return ``train``, ``val``, or None for a file outside the source's split folders."""
+        if hashed is None:
+            return self.told or self.folders.get(place.parts[0])
+        return "val" if hashed < self.val_ratio else "train"
 
 
 def hash_fraction(text: str) -> float:

@@ -10,10 +10,12 @@ import pyarrow.compute as pc
 
 from snac_cache.manifests.read import Manifest
 from snac_cache.schema import TARGET_RATE
+from snac_cache.targets.choice import FILES
 from snac_cache.targets.fill_in import FilledIn, fill_in
 from snac_cache.targets.prepare import prepare
 from snac_cache.targets.request import TargetRequest
 from snac_cache.targets.results import (
+    GIVEN,
     MADE,
     NATIVE,
     PartDone,
@@ -42,6 +44,7 @@ class TargetReport:
         skipped: targets of this rank's rows that were there already.
         parts_left: to other ranks, which have not finished them.
         native: rows that are their own targets.
+        given: rows whose target was there before, and is used in place.
         targets: rows that have a target.
         clipped: targets that were cut at full scale.
         rejects: rows without a target, by reason.
@@ -52,6 +55,7 @@ class TargetReport:
     skipped: int = 0
     parts_left: int = 0
     native: int = 0
+    given: int = 0
     targets: int = 0
     clipped: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
@@ -171,7 +175,8 @@ def _sum_up(
         return
     filled = report.filled = fill_in(manifest, present, request.folder)
     report.native = filled.kinds[NATIVE]
-    report.targets = filled.kinds[NATIVE] + filled.kinds[MADE]
+    report.given = filled.kinds[GIVEN]
+    report.targets = sum(filled.kinds[kind] for kind in (NATIVE, MADE, GIVEN))
     report.clipped = filled.clipped
     report.rejects = Counter(filled.rejects["reason"].to_pylist())
 
@@ -180,6 +185,19 @@ def _add_records(present: list[PartResults], report: TargetReport) -> None:
     for results in present:
         record = results.record
         report.native += record.native
-        report.targets += record.native + record.made
+        report.given += record.given
+        report.targets += record.native + record.made + record.given
         report.clipped += record.clipped
         report.rejects.update(record.rejects)
+
+
+def remarks(report: TargetReport, request: TargetRequest) -> list[str]:
+    """Return what a person should know of the targets that were found or made."""
+    said = []
+    if request.engine.name == FILES and report.made + report.skipped:
+        count = report.made + report.skipped
+        said.append(
+            f"{count} of the files {'was' if count == 1 else 'were'} cut, padded or corrected into "
+            f"targets in {request.folder}; your own files are as they were"
+        )
+    return said

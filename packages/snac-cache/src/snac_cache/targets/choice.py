@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-SIDON, RESAMPLE = "sidon", "resample"
-ENGINES = (SIDON, RESAMPLE)
+from snac_cache.targets.given import GivenFolder
+
+SIDON, RESAMPLE, FILES = "sidon", "resample", "files"
+ENGINES = (SIDON, RESAMPLE, FILES)
 DEFAULT_PREPROCESSOR = "facebook/w2v-bert-2.0"
 
 
@@ -17,6 +19,8 @@ class EngineChoice:
         decoder: file of its second half; None takes the Hub's.
         preprocessor: Hub id or folder of the SeamlessM4T feature extractor.
         batch_seconds: audio in a batch of Sidon; None is 240 on a GPU, one utterance on a CPU.
+        folders: of the files that ``files`` takes; none for those that the manifest names.
+        correct: whether lag and gain of such a file are corrected, and not a reason to reject it.
     """
 
     name: str
@@ -24,3 +28,9 @@ class EngineChoice:
     decoder: str | None = None
     preprocessor: str = DEFAULT_PREPROCESSOR
     batch_seconds: float | None = None
+    folders: tuple[GivenFolder, ...] = ()
+    correct: bool = False
+
+    def of_files(self) -> list[str]:
+        """Return what decides which files are targets, for comparison with an earlier choice."""
+        return [*map(str, self.folders), *(["correct"] if self.correct else [])]

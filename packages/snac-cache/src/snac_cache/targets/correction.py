@@ -9,7 +9,7 @@ from snac_model.audio import resample
 from snac_model.audio_header import AudioError
 
 GAIN_TOLERANCE_DB = 0.5
-MISALIGNED = "misaligned_target"
+MISALIGNED, WRONG_GAIN, WRONG_LENGTH = "misaligned_target", "wrong_gain", "wrong_length"
 
 
 def target_length(num_frames: int, sample_rate: int) -> int:
@@ -39,16 +39,55 @@ def correct_target(
     band = common_band(sample_rate)
     found = _measure(reference, made, band)
     if abs(found.lag) > max_lag:
-        raise AudioError(MISALIGNED, f"the target is {found.lag} samples late, limit {max_lag}")
+        raise AudioError(MISALIGNED, f"the target is {in_words(found.lag)}, limit {max_lag}")
     moved = shift(made, found.lag, len(reference)) / found.gain
     target, clipped = clip(moved)
     left = _measure(reference, target, band)
     if abs(left.lag) > found.tolerance or abs(left.gain_db) > GAIN_TOLERANCE_DB or left.gain < 0:
-        detail = (
-            f"corrected, it is still {left.lag} samples late and {left.gain_db:.2f} dB too loud"
-        )
+        detail = f"corrected, it is still {in_words(left.lag)} and {loudness_in_words(left)}"
         raise AudioError(MISALIGNED, detail)
     return target, found, clipped
+
+
+def prove_target(
+    source: torch.Tensor, sample_rate: int, given: torch.Tensor, most_samples: int
+) -> tuple[torch.Tensor, Alignment]:
+    """Prove that a target lies where its source lies, and is as loud; cut or pad its end.
+
+    Args:
+        source: ``[T]`` at ``sample_rate``.
+        given: ``[T']`` at 48 kHz.
+        most_samples: at 48 kHz, that it may be too long or too short.
+
+    Returns:
+        The target ``[ceil(T * 48000 / rate)]``, and its alignment.
+
+    Raises:
+        AudioError: ``wrong_length``, ``misaligned_target`` or ``wrong_gain``.
+    """
+    reference = resample(source, sample_rate, TARGET_RATE)
+    surplus = len(given) - len(reference)
+    if abs(surplus) > most_samples:
+        how = "long" if surplus > 0 else "short"
+        raise AudioError(WRONG_LENGTH, f"it is {abs(surplus)} samples too {how}")
+    found = _measure(reference, given, common_band(sample_rate))
+    if abs(found.lag) > found.tolerance:
+        raise AudioError(MISALIGNED, f"it is {in_words(found.lag)}")
+    if found.gain < 0 or abs(found.gain_db) > GAIN_TOLERANCE_DB:
+        raise AudioError(WRONG_GAIN, f"it is {loudness_in_words(found)}")
+    return shift(given, 0, len(reference)), found
+
+
+def in_words(lag: int) -> str:
+    """Say how late a target is, in samples at 48 kHz."""
+    return f"{abs(lag)} samples {'early' if lag < 0 else 'late'}"
+
+
+def loudness_in_words(found: Alignment) -> str:
+    """Say how loud a target is against its source, and whether its polarity is inverted."""
+    how = "quiet" if found.gain_db < 0 else "loud"
+    inverted = ", and upside down (its polarity is inverted)" if found.gain < 0 else ""
+    return f"{abs(found.gain_db):.2f} dB too {how}{inverted}"
 
 
 def clip(audio: torch.Tensor) -> tuple[torch.Tensor, int]:

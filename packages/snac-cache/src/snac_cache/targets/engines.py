@@ -1,16 +1,16 @@
-"""What makes 48 kHz audio of sources below it: plain resampling, or Sidon."""
+"""What makes 48 kHz audio of sources below it: plain resampling, Sidon, or somebody before us."""
 
-from snac_cache.targets.choice import RESAMPLE, EngineChoice
+from snac_cache.targets.choice import SIDON, EngineChoice
 from snac_cache.targets.sidon_batches import SidonBatches
 
 
 def load_engine(choice: EngineChoice, device: str) -> SidonBatches | None:
-    """Load the engine that was asked for, never another one; None is plain resampling.
+    """Load the engine that was asked for, never another one; None needs no model.
 
     Raises:
         Failure: if it cannot be had; says why, and what can be done.
     """
-    if choice.name == RESAMPLE:
+    if choice.name != SIDON:
         return None
     from snac_cache.targets.sidon_files import load_sidon
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from snac_cache.manifests.read import Manifest
 from snac_cache.schema import MANIFEST, REJECTS, TARGETS
-from snac_cache.targets.results import NATIVE, PartResults
+from snac_cache.targets.results import GIVEN, NATIVE, PartResults
 from snac_common.errors import Failure
 
 ID = "utterance_id"
@@ -21,7 +21,7 @@ class FilledIn:
     """A manifest with its targets, its rows that have none, and how many there are of each kind.
 
     Attributes:
-        kinds: rows that are ``native``, ``made`` and ``rejected``.
+        kinds: rows that are ``native``, ``made``, ``given`` and ``rejected``.
         clipped: rows whose targets were cut at full scale.
     """
 
@@ -34,8 +34,8 @@ class FilledIn:
 def fill_in(manifest: Manifest, parts: list[PartResults], folder: Path) -> FilledIn:
     """Fill in the target columns of all rows; the user's own columns stay as they are.
 
-    A row that is its own target gets its path as the manifest states it now, any other its target's
-    place in ``folder`` as it is called now: both may have moved since.
+    A row that is its own target gets its path as the manifest states it now, one whose target was
+    made its place in ``folder`` as it is called now: both may have moved since.
 
     Raises:
         Failure: if a row is in none of the parts.
@@ -69,6 +69,7 @@ def _of(table: pa.Table, rows: pa.Table) -> pa.Table:
 
 def _with_columns(table: pa.Table, results: pa.Table, folder: Path) -> pa.Table:
     made = pc.binary_join_element_wise(str(folder.absolute()), results["target_path"], "/")
+    made = pc.if_else(pc.equal(results["kind"], GIVEN), results["target_path"], made)
     is_native = pc.equal(results["kind"], NATIVE)
     columns = {name: results[name] for name in MEASURED}
     columns["target_path"] = pc.if_else(is_native, table["audio_path"], made)

@@ -5,6 +5,7 @@ import pyarrow.compute as pc
 
 from snac_cache.manifests.read import Manifest
 from snac_cache.schema import SOURCE
+from snac_cache.targets.choice import FILES
 from snac_cache.targets.request import TargetRequest
 from snac_cache.targets.results import read_finished
 from snac_cache.work.plan import Part, part_sizes
@@ -14,7 +15,6 @@ from snac_common.console import note
 from snac_common.errors import Failure
 
 ID = "utterance_id"
-PLANNED = [*SOURCE, "audio_path"]
 PlannedRows = dict[str, tuple[pa.Table, list[int]]]
 
 
@@ -24,7 +24,8 @@ def prepare(manifest: Manifest, request: TargetRequest) -> Plan:
     New rows come into new parts. Rows that the manifest no longer has stay in parts that are
     finished, and leave those that are to be made.
     """
-    said = {split: table.select(PLANNED) for split, table in manifest.items()}
+    columns = _columns(request)
+    said = {split: table.select(columns) for split, table in manifest.items()}
     plan, planned = _read_plan(request)
     if plan and all(planned[split].equals(table) for split, table in said.items()):
         return plan
@@ -40,6 +41,12 @@ def prepare(manifest: Manifest, request: TargetRequest) -> Plan:
     return write_plan(request.folder / FOLDER, rows, SOURCE)
 
 
+def _columns(request: TargetRequest) -> list[str]:
+    """Return what workers must know of a row."""
+    named = request.engine.name == FILES and not request.engine.folders
+    return [*SOURCE, "audio_path", *(["target_path"] if named else [])]
+
+
 def _read_plan(request: TargetRequest) -> tuple[Plan | None, Manifest]:
     """Read the plan that is there, and its rows.
 
@@ -47,7 +54,8 @@ def _read_plan(request: TargetRequest) -> tuple[Plan | None, Manifest]:
     """
     try:
         if plan := Plan.read(request.folder / FOLDER):
-            return plan, {split: plan.table(split, PLANNED) for split in SPLITS}
+            columns = _columns(request)
+            return plan, {split: plan.table(split).select(columns) for split in SPLITS}
     except (Failure, KeyError) as error:
         note(f"{error}\nThe plan of {request.folder} is made anew; finished targets are kept.")
     return None, {}

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from snac_model.audio_header import AudioError
 
 RECORD_KEY = b"snac.targets"
 STAGE = "upsample"
-NATIVE, MADE, REJECTED = "native", "made", "rejected"
+NATIVE, MADE, GIVEN, REJECTED = "native", "made", "given", "rejected"
 READING_THREADS = 16
 VERSIONS = ("snac-cache", "torch", "torchaudio", "soundfile")
 
@@ -31,8 +31,10 @@ class RowResult:
     """What became of a row.
 
     Attributes:
-        kind: ``native`` if it is its own target, ``made``, or ``rejected``.
-        target_path: of a target that was made, within the folder of targets.
+        kind: ``native`` if it is its own target, ``made``, ``given`` if its target was there
+            before and is used in place, or ``rejected``.
+        target_path: of a target that was made, within the folder of targets; of one that was given,
+            an absolute path.
         bandwidth_hz: of the source.
         kept: whether the target was there already.
         reject: why there is no target.
@@ -75,6 +77,8 @@ class PartRecord:
         clipped: those of them that were cut at full scale.
         rejects: how many rows were rejected, by reason.
         versions: of the libraries; they are told, not compared.
+        given: rows whose target was there before, and is used in place.
+        of_files: where such targets were looked for, and what was made of them.
     """
 
     source_sha256: str
@@ -86,6 +90,8 @@ class PartRecord:
     clipped: int
     rejects: dict[str, int]
     versions: dict[str, str]
+    given: int = 0
+    of_files: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, part: Part, request: TargetRequest, results: list[RowResult]) -> Self:
@@ -102,6 +108,8 @@ class PartRecord:
             clipped=sum(result.clipped_samples > 0 for result in results),
             rejects=dict(sorted(reasons.items())),
             versions={name: version(name) for name in VERSIONS},
+            given=kinds[GIVEN],
+            of_files=request.engine.of_files(),
         )
 
     @classmethod
@@ -115,7 +123,8 @@ class PartRecord:
     def is_of(self, request: TargetRequest) -> bool:
         """Say whether its results are those that the request asks for."""
         asked = (request.engine.name, request.max_lag, SCHEMA_VERSION)
-        return (self.engine, self.max_lag, self.schema_version) == asked
+        was = (self.engine, self.max_lag, self.schema_version)
+        return was == asked and self.of_files == request.engine.of_files()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from snac_cache.schema import SOURCE
 from snac_cache.targets.request import TargetRequest
-from snac_cache.targets.results import MADE, REJECTED, PartResults, RowResult, read_results
+from snac_cache.targets.results import GIVEN, MADE, REJECTED, PartResults, RowResult, read_results
 from snac_cache.work.plan import Part
 from snac_model.audio_header import AudioError
 
@@ -72,7 +72,7 @@ def earlier_results(
         done = earlier.get(row["utterance_id"])
         if done is None or not _same_source(row, done) or done["target_path"] in missing:
             continue
-        again = {MADE: request.verify, REJECTED: request.retry}
+        again = {MADE: request.verify, GIVEN: request.verify, REJECTED: request.retry}
         if not again.get(done["kind"], False):
             row["audio_fingerprint"] = done["audio_fingerprint"]
             results[position] = _as_result(done, reasons.get(row["utterance_id"]))

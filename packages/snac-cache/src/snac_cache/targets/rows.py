@@ -9,14 +9,16 @@ import torch
 from snac_cache.encoding.reading import check_unchanged, load_utterance
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.bandwidth import measure_bandwidth
-from snac_cache.targets.choice import RESAMPLE, SIDON
+from snac_cache.targets.choice import FILES, RESAMPLE, SIDON
 from snac_cache.targets.correction import clip, correct_target, target_length
+from snac_cache.targets.given import GivenFiles
+from snac_cache.targets.given_target import take_given
 from snac_cache.targets.notes import TargetNotes
 from snac_cache.targets.place import check_way, target_place
 from snac_cache.targets.request import TargetRequest
-from snac_cache.targets.results import MADE, NATIVE, REJECTED, RowResult
+from snac_cache.targets.results import GIVEN, MADE, NATIVE, REJECTED, RowResult
 from snac_cache.targets.sidon import Features, Sidon
-from snac_cache.targets.target_file import read_target, write_target
+from snac_cache.targets.target_file import make_way, read_target, write_target
 from snac_model.audio import resample
 from snac_model.audio_header import AudioError
 
@@ -39,13 +41,17 @@ class TargetMaker:
     in several threads at once.
 
     Args:
-        sidon: prepares the features of sources below 48 kHz; None resamples them.
+        sidon: prepares the features of sources below 48 kHz; None resamples them, unless the
+            request is for files that are there.
     """
 
     def __init__(self, request: TargetRequest, sidon: Sidon | None) -> None:
         self.folder: Path = request.folder
         self.max_lag = request.max_lag
         self.sidon = sidon
+        self.correct = request.engine.correct
+        engine = request.engine
+        self.given = GivenFiles(engine.folders) if engine.name == FILES else None
 
     def begin(self, row: dict[str, Any]) -> RowResult | Begun:
         """Read a row's audio and do with it what can be done without Sidon.
@@ -53,8 +59,12 @@ class TargetMaker:
         The row gets the fingerprint of what was read, where it has none.
         """
         try:
+            if self.given and (path := self.given.find(row)) and str(path) != row["audio_path"]:
+                return self._take(row, path)
             if row["source_sample_rate"] == TARGET_RATE:
                 return RowResult(NATIVE, bandwidth_hz=measure_bandwidth(_load(row), TARGET_RATE))
+            if self.given and row["source_sample_rate"] < TARGET_RATE:
+                raise AudioError("no_target_file", "there is no file that mirrors its path")
             return self._keep_or_make(row)
         except AudioError as error:
             return RowResult(REJECTED, reject=error)
@@ -92,6 +102,25 @@ class TargetMaker:
             features = sidon.prepare(source, row["source_sample_rate"])
             return Begun(row, place, source, bandwidth, features)
         return self._resample(row, place, source, bandwidth)
+
+    def _take(self, row: dict[str, Any], path: Path) -> RowResult:
+        """Use a file in place, or write a target of ours if it had to be changed."""
+        source = _load(row)
+        bandwidth = measure_bandwidth(source, row["source_sample_rate"])
+        try:
+            given = take_given(
+                source, row["source_sample_rate"], path, self.max_lag, correct=self.correct
+            )
+            if given.in_place:
+                return RowResult(GIVEN, str(path), bandwidth, given.found.lag, given.gain_db)
+            place = target_place(row["split"], row["utterance_id"])
+            check_way(self.folder, place)
+            make_way(self.folder / place)
+            notes = given.notes(row["audio_fingerprint"], bandwidth)
+            write_target(self.folder / place, given.target, notes)
+        except AudioError as error:
+            return RowResult(REJECTED, bandwidth_hz=bandwidth, reject=error)
+        return _made(place, notes)
 
     def _finished(self, row: dict[str, Any], path: Path, engine: str) -> TargetNotes | None:
         """Return the notes of a finished target; one that cannot be kept is deleted."""

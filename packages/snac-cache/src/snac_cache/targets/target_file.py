@@ -17,6 +17,7 @@ from snac_common.files import atomic_path, clear_leftovers
 from snac_common.full_disk import cannot_write
 from snac_model.audio_header import AudioError, describe
 
+NOT_OURS = "was not made by snac-upsample: move it away, or give other --targets"
 HEAD_BYTES = 4096  # STREAMINFO and the comment come first
 _MD5 = slice(26, 42)  # of the samples, in STREAMINFO, a FLAC file's first block (RFC 9639)
 
@@ -61,8 +62,7 @@ def read_target(path: Path, length: int) -> TargetNotes | None:
     """
     try:
         if not _is_own(path):
-            detail = f"{path} was not made by snac-upsample: move it away, or give other --targets"
-            raise AudioError("target_exists", detail)
+            raise AudioError("target_exists", f"{path} {NOT_OURS}")
         with soundfile.SoundFile(path) as file:
             notes = TargetNotes.from_comment(file.comment)
             form = (file.samplerate, file.channels, file.frames, file.subtype)
@@ -76,6 +76,16 @@ def read_target(path: Path, length: int) -> TargetNotes | None:
     if form != (TARGET_RATE, 1, length, "PCM_16") or len(samples) != length:
         return None
     return notes if hashlib.md5(samples.astype(np.dtype("<i2"))).digest() == expected else None
+
+
+def make_way(path: Path) -> None:
+    """Delete a target of ours, or nothing; raises AudioError ``target_exists`` for another file."""
+    try:
+        if not _is_own(path):
+            raise AudioError("target_exists", f"{path} {NOT_OURS}")
+    except FileNotFoundError:
+        return
+    path.unlink(missing_ok=True)
 
 
 def _is_own(path: Path) -> bool:

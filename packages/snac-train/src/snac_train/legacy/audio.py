@@ -1,5 +1,6 @@
 """Proof that what is trained on comes from the folders that an earlier configuration names."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,12 +29,19 @@ def check_audio(audio: Mapping[str, Path], recipe: Recipe, codes: Path, manifest
     first = _first_cached(codes, Path(manifest)) if cached else _first_listed(manifest)
     for key, folder in audio.items():
         path = first.get(AUDIO[key])
-        if path is not None and folder.resolve() not in Path(path).resolve().parents:
+        if path is not None and not _lies_in(Path(path), folder):
             raise Failure(
                 f"{key} is {folder}, but {codes if cached else manifest} holds other audio, such "
                 f"as {path}. Run snac-manifest on the folder above train/ and val/ of that audio"
                 f"{', then snac-cache' if cached else ''}; or take {key} out of the configuration."
             )
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Say whether a file lies in a folder, by its name or by where links of either lead."""
+    names = {Path(os.path.abspath(folder)), folder.resolve()}
+    places = (Path(os.path.abspath(path)), path.parent.resolve() / path.name, path.resolve())
+    return any(not names.isdisjoint(place.parents) for place in places)
 
 
 def _first_cached(codes: Path, manifest: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from snac_common.errors import BadInput
-from snac_train.legacy.curriculum import check_curriculum, read_entries
+from snac_train.legacy.curriculum import check_curriculum, read_entries, without_comments
 from snac_train.recipe.files import Tables
 from snac_train.recipe.settings import build, fields_of, parse_value, unknown
 from snac_train.recipe.tables import Recipe
@@ -31,7 +31,7 @@ FIELDS: dict[str, tuple[str, ...]] = {  # key: what takes its value as it is
     "epoch_ranges": ("curriculum.epoch_ranges",),
     "segment_schedule": ("curriculum.segment_s",),
     "batch_multiplier": ("curriculum.batch_multiplier",),
-    "learning_rate": ("optimizer.main_lr",),
+    "learning_rate": ("optimizer.main_lr", "optimizer.tokenizer_lr"),  # one rate for all
     "main_lr": ("optimizer.main_lr",),
     "main_learning_rate": ("optimizer.main_lr",),
     "warmup_learning_rate": ("optimizer.warmup_lr",),
@@ -56,10 +56,14 @@ IMPLIED = {  # what a key says besides: a cosine's end, and that codes change wh
 CURRICULUM = ("curriculum", "segment_length")
 AUDIO = {"train_data": "train", "val_data": "val"}  # key: split
 COMMAND = ("output_dir", "experiment_name", "num_workers")
+TARGETS = (
+    "training takes the 48 kHz targets that the manifest names. To prove and name those of this "
+    "folder: snac-upsample --engine files"
+)
 INSTEAD = {  # key: why it says nothing here
     "save_every": "there is a checkpoint after every epoch",
-    "audio_48khz_train_dir": "48 kHz targets are those of the manifest, from snac-upsample",
-    "audio_48khz_val_dir": "48 kHz targets are those of the manifest, from snac-upsample",
+    "audio_48khz_train_dir": f"{TARGETS} --from train=DIR",
+    "audio_48khz_val_dir": f"{TARGETS} --from val=DIR",
 }
 KEYS = (*FIELDS, *CURRICULUM, *AUDIO, *COMMAND, *INSTEAD)
 
@@ -153,6 +157,7 @@ def read_config(path: Path) -> LegacyConfig:
         raise BadInput(f"cannot read the configuration {path}: {error}") from error
     if not isinstance(values, dict):
         raise BadInput(f"{path} holds no configuration: a JSON object of settings")
+    values = without_comments(values)
     for key in values:
         if key not in KEYS:
             raise BadInput(f"{path}: {unknown('an earlier configuration', 'key', key, KEYS)}")

@@ -9,7 +9,17 @@ from snac_train.recipe.settings import unknown
 from snac_train.recipe.tables import Curriculum
 
 KEYS = ("epochs", "length", "batch_multiplier")
+COMMENTS = ("comment", "description")
 LONGEST_S = 60.0  # what is longer was meant as samples
+
+
+def without_comments(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a JSON object, which has no other place for comments than its keys."""
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in COMMENTS and not key.startswith("_")
+    }
 
 
 def read_entries(entries: Any, total: int) -> dict[str, list[Any]]:
@@ -20,6 +30,7 @@ def read_entries(entries: Any, total: int) -> dict[str, list[Any]]:
     """
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadInput("the curriculum is not a list of entries with epochs and length")
+    entries = [without_comments(entry) for entry in entries]
     for number, entry in enumerate(entries, start=1):
         for key in entry:
             if key not in KEYS:

@@ -1,0 +1,60 @@
+"""Whether a new manifest may take the place of the one that is there."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from snac_cache.manifests.sources import Source
+from snac_cache.parquet import read_table
+from snac_cache.schema import MANIFEST
+from snac_common.artifacts import SPLITS
+from snac_common.errors import BadInput
+
+MOST_NAMES = 100  # ids of the user's own may start with anything
+ADVICE = "Give another folder with -o or --artifacts, or --overwrite to replace them."
+
+
+def check_replaceable(folder: Path, sources: list[Source]) -> None:
+    """Look at the manifests in a folder, of which a scan of the sources is to take the place.
+
+    They may be of the same corpus, with other files or in another place, but not of another one;
+    and they may have no columns of the user's own, which a scan knows nothing of.
+
+    Raises:
+        BadInput: saying what would be lost.
+    """
+    for split in SPLITS:
+        path = folder / f"{split}.parquet"
+        try:
+            names = pq.read_schema(path).names
+            rows = read_table(path, ["utterance_id", "audio_path"])
+        except (OSError, ValueError, pa.ArrowException):
+            continue  # it is not there, or damaged: nothing would be lost
+        if own := [name for name in names if name not in MANIFEST.names]:
+            raise BadInput(f"{path} has columns of your own ({', '.join(own)}). {ADVICE}")
+        for row in _one_of_each_source(rows):
+            if not any(_is_of(row, source) for source in sources):
+                raise BadInput(
+                    f"{path} is the manifest of other audio, such as {row['utterance_id']!r} "
+                    f"({row['audio_path']}). {ADVICE}"
+                )
+
+
+def _one_of_each_source(rows: pa.Table) -> list[dict[str, Any]]:
+    """Return the first row of each name that ids start with."""
+    pieces = pc.split_pattern(rows["utterance_id"], "/", max_splits=1)
+    names = pc.list_element(pieces, 0)
+    first = [pc.index(names, name).as_py() for name in pc.unique(names)[:MOST_NAMES]]
+    return list(rows.take(pa.array(first, pa.int64())).to_pylist())
+
+
+def _is_of(row: dict[str, Any], source: Source) -> bool:
+    """Say whether a row is one of a source's, which may have moved, or may have lost the file."""
+    if not row["utterance_id"].startswith(f"{source.name}/"):
+        return False
+    inside = row["utterance_id"].removeprefix(f"{source.name}/")
+    place = source.folder.absolute() / (inside + Path(row["audio_path"]).suffix)
+    return str(place) == row["audio_path"] or place.exists()
