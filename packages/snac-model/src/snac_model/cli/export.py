@@ -64,8 +64,8 @@ HOW_TO_EXPORT = ("onnx", "page", "noise", "half")
     "--push",
     "repository",
     metavar="USER/NAME",
-    help="Upload the export to this repository on the Hub. An export that is in the folder already is "
-    "uploaded as it is, unless --overwrite is given.",
+    help="Upload the export to this repository on the Hub. An export that is in the folder already "
+    "is uploaded as it is, unless --overwrite is given.",
 )
 @click.option(
     "--private",
