@@ -80,6 +80,7 @@ async function open(file, tell) {
   onnx ??= await loadRuntime(tell);
   if (!sessions.has(file)) {
     const model = await download(new URL(file, page), tell, file.split("/").pop());
+    tell(`Preparing ${file.split("/").pop()}`, 1);
     const options = { executionProviders: ["wasm"], graphOptimizationLevel: "all" };
     sessions.set(file, await onnx.InferenceSession.create(model, options));
   }
