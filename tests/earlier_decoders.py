@@ -20,7 +20,9 @@ class Earlier48kHz(nn.Module):
         super().__init__()
         layers = list(base.decoder.model)
         self.pretrained_decoder_upsamp = nn.Sequential(*layers[:-NEW_LAYERS])
-        channels = layers[-NEW_LAYERS].alpha.shape[1]
+        snake = layers[-NEW_LAYERS]
+        assert isinstance(snake, Snake)
+        channels = snake.alpha.shape[1]
         self.snake1d = Snake(channels)
         self.upsampler2x = DecoderBlock(channels, channels, 2, noise=False, depthwise=False)
         self.final_conv = nn.Conv1d(channels, 1, 7, padding=3)

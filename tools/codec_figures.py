@@ -16,6 +16,7 @@ import click
 import torch
 
 from snac_cache.manifests.find import find_audio
+from snac_cache.manifests.sources import Source
 from snac_common.tool import Tool
 from snac_eval.measure import FFT_SIZES_LOW
 from snac_eval.pairs import NoValue, Pair, rms
@@ -53,7 +54,7 @@ def main(model: str, folders: tuple[Path, ...], limit: int | None) -> None:
 
 def chosen(folder: Path, limit: int | None) -> list[Path]:
     """Return the audio files below a folder, or ``limit`` of them at equal distances."""
-    files = [file.path for file in find_audio([folder], val_ratio=0)]
+    files = [file.path for file in find_audio([Source(folder, "")], val_ratio=0)]
     return files[:: -(-len(files) // limit)] if limit else files
 
 

@@ -18,7 +18,6 @@ from snac_cache.manifests.read import Manifest, read_manifest
 from snac_cache.parquet import write_table
 from snac_cache.schema import SCHEMA_VERSION, SOURCE, TARGET_RATE, TARGETS
 from snac_cache.targets.choice import RESAMPLE
-from snac_cache.targets.prepare import PLANNED
 from snac_cache.targets.results import NATIVE, RECORD_KEY, VERSIONS, PartRecord, results_path
 from snac_cache.work.plan import LARGEST_PART, Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, write_plan
@@ -41,7 +40,7 @@ def main(*, output: Path, part_rows: int) -> None:
     if any(pc.any(pc.not_equal(t["source_sample_rate"], TARGET_RATE)) for t in manifest.values()):
         raise BadInput(f"not all rows of {places.manifests} are at {TARGET_RATE} Hz")
     sized = {
-        split: (table.select(PLANNED), part_sizes(table.num_rows, part_rows))
+        split: (table.select([*SOURCE, "audio_path"]), part_sizes(table.num_rows, part_rows))
         for split, table in manifest.items()
     }
     plan = write_plan(places.audio48k / FOLDER, sized, SOURCE)

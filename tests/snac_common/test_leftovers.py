@@ -86,7 +86,16 @@ def test_an_export_that_was_killed_is_there_again_for_the_next(tmp_path: Path) -
     write(tmp_path / FOLDER / "old" / "pytorch_model.bin")
     os.utime(tmp_path / FOLDER, (0, 0))
     folder = tmp_path / "first"
-    request = ExportRequest(folder, False, False, False, False, licence=None, repository=None)
+    request = ExportRequest(
+        folder,
+        overwrite=False,
+        onnx=False,
+        page=False,
+        noise=False,
+        half=False,
+        licence=None,
+        repository=None,
+    )
     run: Any = None
     with pytest.raises(BadInput, match="is there already"):
         export(run, request)

@@ -67,8 +67,8 @@ def test_a_run_that_w_and_b_kept_offline_reads_as_its_folder(tmp_path: Path) -> 
     kept = WandbRun(
         "offline", tmp_path, "one", config=asdict(recipe), tracking=Tracking(1, "p", ""), run_id="x"
     )
-    for line in many:
-        kept.log(line)
+    for number, line in enumerate(many):
+        kept.log(line, number)
     kept.finish(failed=False)
     settle()
     result = compare(tmp_path, "one", kept.where, "--format", "jsonl")
@@ -96,8 +96,8 @@ def test_runs_kept_offline_on_different_data_are_not_compared(tmp_path: Path) ->
         tracking=Tracking(1, "p", ""),
         run_id=None,
     )
-    for line in ENTRIES:
-        kept.log(line)
+    for number, line in enumerate(ENTRIES):
+        kept.log(line, number)
     kept.finish(failed=False)
     settle()
     result = compare(tmp_path, "one", kept.where)
@@ -108,8 +108,8 @@ def kept_offline(root: Path) -> Path:
     """Return the file of a run that W&B kept offline."""
     tracking = Tracking(1, "p", "")
     kept = WandbRun("offline", root, "one", config={}, tracking=tracking, run_id=None)
-    for line in ENTRIES:
-        kept.log(line)
+    for number, line in enumerate(ENTRIES):
+        kept.log(line, number)
     kept.finish(failed=False)
     settle()
     [file] = Path(kept.where).glob("*.wandb")

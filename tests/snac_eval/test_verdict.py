@@ -34,7 +34,10 @@ def mean(
 
 
 def evaluation(*means: Mean) -> Evaluation:
-    models = [MeasuredModel(ModelSource(name, name), "0" * 64) for name in ("start", "run")]
+    models = [
+        MeasuredModel(ModelSource(name, name), "0" * 64, own_codes=False)
+        for name in ("start", "run")
+    ]
     return Evaluation(
         models, "start", "1" * 64, Path(), Path(), Rates(24_000, 48_000), "val", 16, 60.0, 0, None,
         None, {}, list(means),

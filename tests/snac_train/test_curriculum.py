@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from snac_common.errors import BadInput
 from snac_model.geometry import Geometry
 from snac_train.recipe.curriculum import describe, parse_ranges, plan_epochs, stage_steps
 from snac_train.recipe.load import load_recipe
-from snac_train.recipe.tables import Schedule
+from snac_train.recipe.tables import Curriculum, Schedule
 from snac_train.training.optimization import make_schedule
 
 PHASE_12 = load_recipe(12).curriculum
@@ -83,10 +84,15 @@ def test_lists_of_unequal_length_are_refused_by_the_names_of_their_options() -> 
         plan_epochs(replace(PHASE_12, segment_s=(1.0, 2.0)), GEOMETRY, 10)
 
 
+def changed(curriculum: Curriculum, field: str, values: tuple[float, ...]) -> Curriculum:
+    fields: dict[str, Any] = {field: values}
+    return replace(curriculum, **fields)
+
+
 @given(st.sampled_from(["segment_s", "batch_multiplier"]), st.floats(0.1, 4))
 def test_one_value_holds_for_all_epochs(field: str, value: float) -> None:
     short, whole = (
-        plan_epochs(replace(PHASE_12, **{field: values}), GEOMETRY, 10)
+        plan_epochs(changed(PHASE_12, field, values), GEOMETRY, 10)
         for values in ((value,), (value,) * 4)
     )
     assert short == whole

@@ -22,6 +22,7 @@ from snac_cache.convert.decode import decode_utterances
 from snac_cache.convert.rejects import Rejects
 from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
 from snac_cache.manifests.find import find_audio
+from snac_cache.manifests.sources import Source
 from snac_common.devices import available_cores, prepare_cpu_worker
 from snac_common.tool import Tool
 from snac_model import SNAC, DualHeadSNAC, StreamingDecoder
@@ -43,7 +44,7 @@ Codes = list[torch.Tensor]
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu")
 def main(folder: Path, device: str) -> None:
     """Decode codes as long as the files of FOLDER in all ways and print Markdown tables."""
-    paths = [file.path for file in find_audio([folder], 0.0)]
+    paths = [file.path for file in find_audio([Source(folder, "")], 0.0)]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         torch.manual_seed(0)
@@ -228,7 +229,9 @@ def decode_officially(official: snac.SNAC, codes: list[Codes], folder: Path) -> 
 def decode_ours(model: SNAC, codes: list[Codes], request: DecodeRequest, folder: Path) -> None:
     """Decode and write as snac-decode does."""
     output = AudioOutput(str(folder), ".wav", request.rates)
-    decode_utterances(model, as_rows(codes), request, output, Rejects(), advance=lambda count: None)
+    decode_utterances(
+        model, as_rows(codes), request, output, Rejects(), seconds_done=lambda seconds: None
+    )
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ import click
 import torch
 
 from snac_cache.manifests.find import find_audio
+from snac_cache.manifests.sources import Source
 from snac_common.tool import Tool
 from snac_model import SNAC, StreamingDecoder, load
 from snac_model.audio import read_mono, resample
@@ -26,7 +27,7 @@ Codes = list[torch.Tensor]
 def main(folder: Path, files: int) -> None:
     """Print how far audio is from that of the whole, for each look-ahead, and for windows."""
     torch.set_num_threads(1)
-    paths = [file.path for file in find_audio([folder], 0.0)]
+    paths = [file.path for file in find_audio([Source(folder, "")], 0.0)]
     chosen = paths[:: max(1, len(paths) // files)][:files]
     model = load("builtin:speech-small").fold_weight_norm()
     codes = [encode(model, path) for path in chosen]

@@ -68,8 +68,8 @@ def find_audio(
         rule = SplitRule.of(source, val_ratio, grouping)
         if grouping and rule.folders:
             note(f"{source.path} keeps its own splits: --group-by does not apply to it")
-        for path, problem in _paths(source.path, with_targets):
-            yield _found(source, rule, path, problem)
+        for path, left_out in _paths(source.path, with_targets):
+            yield _found(source, rule, path, left_out)
 
 
 def _found(source: Source, rule: SplitRule, path: Path, problem: Problem | None) -> Found:

@@ -19,13 +19,16 @@ def starting_model(run: Run, model: SNAC) -> SNAC | None:
     try:
         base = load(where)
     except Failure as failure:
-        return _left_out(f"it cannot be loaded ({failure})")
+        _say_without(f"it cannot be loaded ({failure})")
+        return None
     if weights_sha256([base]) != run.state["base_sha256"]:
-        return _left_out(f"{where} holds other weights than those that the run started from")
+        _say_without(f"{where} holds other weights than those that the run started from")
+        return None
     if weights_sha256(base.tokenizer_modules()) != weights_sha256(model.tokenizer_modules()):
-        return _left_out("the run trained encoder or quantizer too, so its tokens are others")
+        _say_without("the run trained encoder or quantizer too, so its tokens are others")
+        return None
     return base
 
 
-def _left_out(why: str) -> None:
+def _say_without(why: str) -> None:
     note(f"the page has no base to compare with: {why}")

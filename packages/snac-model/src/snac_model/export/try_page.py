@@ -110,11 +110,12 @@ def _decoders(run: Run, model: SNAC, base: SNAC | None, report: OnnxReport) -> l
     """Describe the decoders, the base's first."""
     lengths, highest = report.noise_lengths, max(model.geometry.output_rates)
     found = []
-    for rate in base.geometry.output_rates if base else ():
+    starting = [base.geometry] if base else []
+    for geometry, rate in [(one, rate) for one in starting for rate in one.output_rates]:
         same = f"; resampled to {highest / 1000:g} kHz it sounds the same" if rate < highest else ""
         note = f"The model before fine-tuning{same}"
         labels = {"label": _label("base", rate), "note": note}
-        found.append(_decoder(base_decoder_name(rate), rate, base.geometry, lengths) | labels)
+        found.append(_decoder(base_decoder_name(rate), rate, geometry, lengths) | labels)
     for rate in model.geometry.output_rates:
         labels = {"label": _label(run.name, rate), "note": "The model after fine-tuning"}
         found.append(_decoder(decoder_name(rate), rate, model.geometry, lengths) | labels)
