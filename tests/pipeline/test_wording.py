@@ -3,6 +3,7 @@
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workplace import run
@@ -80,7 +81,7 @@ def test_another_codec_over_a_cache_is_told_by_what_differs(tmp_path: Path) -> N
     from snac_cache.store.description import check_same_codes
     from snac_common.errors import Failure
 
-    before = {"tokenizer_sha256": "a" * 64, "config": {"rates": [2, 4], "dim": 48}}
+    before: dict[str, Any] = {"tokenizer_sha256": "a" * 64, "config": {"rates": [2, 4], "dim": 48}}
     before |= {"precision": "fp32", "schema_version": 1}
     now = before | {"config": {"rates": [2, 4], "dim": 64}, "precision": "bf16"}
     with pytest.raises(Failure) as refused:

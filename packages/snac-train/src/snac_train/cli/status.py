@@ -76,7 +76,10 @@ def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: b
         if jobs:
             write_jobs(jobs, terminal_width(), sys.stdout)
     click.echo("".join(f"{visible(line)}\n" for line in lines), nl=False)
-    print_summary(runs=len(found), states=Counter(entry.state for entry in (*found, *jobs)))
+    print_summary(
+        runs=len(found),
+        states=Counter([*(status.state for status in found), *(job.state for job in jobs)]),
+    )
 
 
 if __name__ == "__main__":
