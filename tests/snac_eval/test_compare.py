@@ -227,7 +227,7 @@ def test_a_run_without_metrics_and_one_that_is_not_there(tmp_path: Path) -> None
     result = compare(tmp_path, "empty")
     assert (result.exit_code, "has no metrics.jsonl" in result.stderr) == (1, True)
     result = compare(tmp_path, "wohle")
-    assert (result.exit_code, "which has whole" in result.stderr) == (1, True)
+    assert (result.exit_code, "Runs there: empty, whole." in result.stderr) == (2, True)
     assert compare(tmp_path).exit_code == 2
 
 

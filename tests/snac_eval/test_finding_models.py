@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from snac_common.artifacts import Artifacts
+from snac_common.errors import BadInput
 from snac_eval.models import ModelSource, find_model, find_models, newest_run
 
 
@@ -35,8 +36,10 @@ def test_a_models_folder_in_a_run_is_that_model(artifacts: Artifacts) -> None:
 
 
 def test_any_other_name_is_left_to_the_loader(artifacts: Artifacts) -> None:
-    for name in ("owner/model", "builtin:speech-small", "nothing"):
+    for name in ("owner/model", "builtin:speech-small"):
         assert find_model(name, artifacts) == ModelSource(name, name)
+    with pytest.raises(BadInput, match="there is no run nothing"):
+        find_model("nothing", artifacts)
 
 
 def test_the_run_written_to_last_is_the_newest(artifacts: Artifacts) -> None:
@@ -52,7 +55,7 @@ def test_equal_names_are_told_apart(artifacts: Artifacts) -> None:
 
 def test_names_that_stand_for_something_else_are_numbered(artifacts: Artifacts) -> None:
     """The reference, and the base resampled, are rows of the results too."""
-    for name in ("reference", "old resampled"):
+    for name in ("reference", "old resampled", "reference (2) resampled"):
         (artifacts.run(name) / "best").mkdir(parents=True)
         (artifacts.run(name) / "metrics.jsonl").write_text("")
     found = find_models(["reference", "old resampled"], "old", artifacts)

@@ -49,7 +49,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "valid-dir": _SOURCES,
         "train-data": _SOURCES,
         "val-data": _SOURCES,
-        "audio-48k-dir": "snac-upsample before, which gives each utterance its 48 kHz target",
+        "audio-48k-dir": "snac-upsample --engine files --from DIR before, which takes such files",
         "phase10-checkpoint": "--base MODEL",
         "checkpoint": "--base MODEL to start from it, or --resume CHECKPOINT to go on",
         "resume-from": "--resume CHECKPOINT",

@@ -80,7 +80,7 @@ def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: b
     click.echo("".join(f"{visible(line)}\n" for line in lines), nl=False)
     print_summary(
         runs=len(found),
-        states=Counter([*(one.state for one in found), *(job.state for job in jobs)]),
+        states=Counter([*(status.state for status in found), *(job.state for job in jobs)]),
     )
 
 
