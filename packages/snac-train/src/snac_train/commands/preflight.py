@@ -119,6 +119,8 @@ def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
     without = f"; {left_out} have no 48 kHz target and are left out" if left_out else ""
     if inputs.unlisted:
         without += f"; {inputs.unlisted} cached ones are not in {request.manifest}"
+    if narrow := inputs.narrow_targets():
+        without += f"; warning: {narrow}"
     return f"{len(inputs.train):,} train and {len(inputs.val):,} val utterances{without}"
 
 
