@@ -8,6 +8,7 @@ import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from workplace import run, succeed
 
 from snac_cache.targets.bandwidth import measure_bandwidth
 from snac_model.audio import read_mono
@@ -65,3 +66,24 @@ def test_kerstin_is_band_limited_and_nathalie_is_not(speech: Path) -> None:
 
     assert max(widths("kerstin")) < 10_000
     assert min(widths("nathalie")) > 14_000
+
+
+def scan_and_upsample(tmp_path: Path, low: int, high: int) -> str:
+    """Make targets of noise at 48 kHz, some of it up to 7 kHz only; return what is said."""
+    for number in range(low + high):
+        audio = low_passed_noise(7000 if number < low else 20_000, 48_000)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "in" / f"{number}.wav", audio.numpy(), 48_000)
+    succeed("snac_cache.cli.manifest", tmp_path / "in", "--artifacts", tmp_path, "--val-ratio", 0)
+    result = run("snac_cache.cli.upsample", "--artifacts", tmp_path, "--device", "cpu")
+    assert result.exit_code == 0, result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize(("low", "high", "said"), [(3, 0, "3 of 3"), (2, 1, "2 of 3"), (1, 2, "")])
+def test_48_khz_files_that_hold_less_are_told_of(
+    tmp_path: Path, low: int, high: int, said: str
+) -> None:
+    told = scan_and_upsample(tmp_path, low, high)
+    assert (f"{said} targets hold nothing above 7" in told) == bool(said)
+    assert ("48 kHz cannot be learned" in told) == bool(said)

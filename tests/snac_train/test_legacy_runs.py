@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -16,9 +18,10 @@ from snac_model import DualHeadSNAC
 from snac_model.codec import SNAC
 from snac_model.weights import weights_sha256
 from snac_train.cli.train import main
+from snac_train.data.inputs import open_inputs
 from snac_train.legacy.audio import check_audio
 from snac_train.recipe.files import packaged_tables
-from snac_train.recipe.load import recipe_of
+from snac_train.recipe.load import load_recipe, recipe_of
 
 CONFIG = {
     "num_epochs": 1,
@@ -95,6 +98,22 @@ def test_audio_of_another_folder_is_refused(
     assert f"{key} is {tmp_path / 'other'}" in result.stderr
     assert "Run snac-manifest" in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("phase", "warned"), [(12, True), (10, False)])
+def test_targets_that_hold_no_more_than_24_khz_are_told_of(
+    voices: Path, tmp_path: Path, phase: int, warned: bool
+) -> None:
+    """As far as the manifest knows, and only where a 48 kHz output is trained."""
+    for split in ("train", "val"):
+        table = pq.read_table(voices.parent / "manifests" / f"{split}.parquet")
+        bandwidths = pa.array([7250.0] * table.num_rows)
+        for name, values in (("target_path", table["audio_path"]), ("bandwidth_hz", bandwidths)):
+            table = table.set_column(table.schema.get_field_index(name), name, values)
+        pq.write_table(table, tmp_path / f"{split}.parquet")
+    said = open_inputs(load_recipe(phase), voices, str(tmp_path)).narrow_targets()
+    assert (said is not None) == warned
+    assert not said or "targets hold nothing above 7.5 kHz" in said
 
 
 @pytest.mark.parametrize("given", ["links", "target"])

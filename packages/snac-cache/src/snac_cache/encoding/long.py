@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from snac_cache.encoding.encoder import UtteranceEncoder, as_uint16, lacks_memory
-from snac_cache.encoding.reading import Row, check_length
+from snac_cache.encoding.reading import Row, check_length, check_scale
 from snac_cache.store.records import Encoded
 from snac_model.audio import resampled_blocks
 from snac_model.audio_header import AudioError, read_header
@@ -61,7 +61,9 @@ def _encode(encoder: UtteranceEncoder, row: Row, piece_seconds: float) -> Encode
         return levels
 
     with torch.inference_mode():
-        blocks = resampled_blocks(path, geometry.sample_rate, geometry.sample_rate)
+        blocks = map(
+            check_scale, resampled_blocks(path, geometry.sample_rate, geometry.sample_rate)
+        )
         pieces = encode_by_pieces(plan, blocks, encode)
     num_samples = geometry.samples_from(header.sample_rate, header.num_frames)
     return Encoded(num_samples, [as_uint16(level[0]) for level in pieces])

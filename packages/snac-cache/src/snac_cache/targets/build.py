@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from snac_cache.manifests.bandwidth import COLUMNS, say_if_narrow
 from snac_cache.manifests.read import Manifest
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.choice import FILES
@@ -200,4 +202,7 @@ def remarks(report: TargetReport, request: TargetRequest) -> list[str]:
             f"{count} of the files {'was' if count == 1 else 'were'} cut, padded or corrected into "
             f"targets in {request.folder}; your own files are as they were"
         )
+    if report.filled:
+        rows = [table.select(COLUMNS) for table in report.filled.manifest.values()]
+        said += filter(None, [say_if_narrow(pa.concat_tables(rows))])
     return said

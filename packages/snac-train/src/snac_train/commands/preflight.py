@@ -127,6 +127,8 @@ def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
         without += f"; {inputs.unlisted} cached ones are not in {request.manifest}"
     if advice := too_few_steps(recipe, epochs, len(inputs.train), inputs.train.hours):
         without += f"; warning: {advice}"
+    if narrow := inputs.narrow_targets():
+        without += f"; warning: {narrow}"
     return f"{len(inputs.train):,} train and {len(inputs.val):,} val utterances{without}"
 
 

@@ -38,10 +38,14 @@ class Utterances:
         seconds = self.store.column("duration_s").to_numpy()
         return float(seconds[self.rows].sum()) / 3600
 
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Return columns of the manifest, for these utterances in order."""
+        rows = pa.array(self.rows)
+        return pa.table({name: self.store.column(name).take(rows) for name in names})
+
     def sha256(self) -> str:
         """Return a hash of their ids in order: of what an epoch's order and slices depend on."""
-        ids = self.store.column("utterance_id").take(pa.array(self.rows))
-        return rows_sha256(pa.table({"utterance_id": ids}), ["utterance_id"])
+        return rows_sha256(self.columns(["utterance_id"]), ["utterance_id"])
 
 
 class SegmentDataset(Dataset):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from snac_cache.manifests.bandwidth import COLUMNS, say_if_narrow
 from snac_cache.manifests.limit import chosen
 from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CodeStore
@@ -69,6 +70,13 @@ class Inputs:
         """Return how many utterances are used, and how many have no reference."""
         used = {"train": len(self.train), "val": len(self.val)}
         return used | {f"{split}_without_target": self.left_out[split] for split in SPLITS}
+
+    def narrow_targets(self) -> str | None:
+        """Return what to tell a person if most targets hold nothing that 24 kHz audio lacks."""
+        geometry = self.model.geometry
+        if max(geometry.output_rates) <= geometry.sample_rate:
+            return None
+        return say_if_narrow(self.train.columns(COLUMNS))
 
     def hours(self) -> dict[str, float]:
         """Return how long the utterances of each split are."""

@@ -193,5 +193,7 @@ def _say_counts(folder: RunFolder, inputs: Inputs) -> None:
         left_out = counts[f"{split}_without_target"]
         reason = f"; {left_out} without a 48 kHz target are left out" if left_out else ""
         folder.log(f"{split}: {counts[split]} utterances{reason}")
+    if narrow := inputs.narrow_targets():
+        folder.log(f"warning: {narrow}")
     if inputs.unlisted:
         folder.log(f"{inputs.unlisted} cached utterances are not in {inputs.manifest}: left out")
