@@ -11,6 +11,7 @@ from snac_cache import schema
 from snac_cache.checks.described import first_identity, identity_texts, read_described
 from snac_cache.checks.footers import IDENTITY, read_footer, schema_problem
 from snac_cache.store.description import NAME
+from snac_cache.store.earlier import no_codes
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import part_files
 from snac_cache.work.plan import Part
@@ -103,7 +104,7 @@ def read_cache_files(codes: Path) -> CacheFiles:
     """
     paths = [path for split in SPLITS for path in part_files(codes / split)]
     if not paths:
-        raise Failure(f"no cached codes in {codes}. Run snac-cache, or give --codes DIR.")
+        raise no_codes(codes)
     with ThreadPoolExecutor(READING_THREADS) as pool:
         footers = list(pool.map(read_footer, range(len(paths)), paths))
     parts = [part for part, _ in footers]
