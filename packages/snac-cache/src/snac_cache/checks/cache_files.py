@@ -11,6 +11,7 @@ from snac_cache import schema
 from snac_cache.checks.described import first_identity, identity_texts, read_described
 from snac_cache.checks.footers import IDENTITY, read_footer, schema_problem
 from snac_cache.store.description import NAME
+from snac_cache.store.earlier import no_codes
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import part_files
 from snac_cache.work.plan import Part

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from snac_cache.convert.formats import parse_line
 from snac_cache.convert.rejects import Unusable
 from snac_cache.schema import code_column
+from snac_cache.store.earlier import check_columns
 from snac_cache.store.identity import CacheIdentity
 from snac_common.errors import BadInput, Failure
 from snac_model.token_text import Frame, TokenReader
@@ -86,10 +87,11 @@ def _check_whole(files: list[Path]) -> None:
 
 
 def _check_model(file: Path, tokenizer_sha256: str) -> None:
-    """Raise Failure if a file says that its codes are of another encoder and quantizer."""
+    """Raise Failure if a file holds no codes, or says that they are of another codec."""
     try:
-        metadata = pq.read_metadata(file).metadata or {}
-        identity = CacheIdentity.from_metadata(metadata)
+        footer = pq.read_metadata(file)
+        check_columns(file, footer.schema.to_arrow_schema().names)
+        identity = CacheIdentity.from_metadata(footer.metadata or {})
     except KeyError:
         return  # made by somebody else: the codes' range and number are checked all the same
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from snac_cache.schema import code_column
+from snac_cache.store.earlier import no_codes
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.mapped import open_mapped
 from snac_cache.store.parts import part_files
@@ -74,7 +75,7 @@ class CodeStore:
         self.manifest = Path(manifest) if manifest else codes / plan_file.FOLDER
         self.files = [file for name in SPLITS for file in part_files(codes / name)]
         if not self.files:
-            raise Failure(f"no cached codes in {codes}. Run snac-cache, or give --codes DIR.")
+            raise no_codes(codes)
         self.identity, lengths = _read_footers(self.files)
         self.geometry: Geometry = self.identity.codec_geometry()
         self._ends = list(accumulate(lengths))
