@@ -102,11 +102,6 @@ class CacheFiles:
         return pa.Table.from_pylist([row], CACHE)
 
 
-def no_codes(codes: Path) -> Failure:
-    """Return the error for a folder without codes."""
-    return Failure(f"no cached codes in {codes}. Run snac-cache, or give --codes DIR.")
-
-
 def read_cache_files(codes: Path) -> CacheFiles:
     """Read footers, plan and description.
 
