@@ -8,6 +8,7 @@ set -euo pipefail
 
 model=builtin:speech-small
 run=first
+rejects=(--max-reject-rate 1) # are told, and stop nothing
 taste=(--limit 64 --val-limit 16) # of a large FOLDER, so that it stays quick
 training=(--epochs 6 --warmup-epochs 2 --batch-size 4 --segment-schedule 1.0,1.0,1.0,1.0 --batch-multiplier 1,1,1,1
     --lr 5e-3 --main-lr 2e-3 --lr-24k-final-conv 2e-3)
@@ -32,10 +33,10 @@ if [ -z "$audio" ]; then
     step "$root/tools/make_speech.py" -o "$audio"
 fi
 
-step snac-manifest "$audio"
-step snac-cache --model "$model" "${taste[@]}"
-step snac-train --phase 12 --run "$run" "${training[@]}"
-step snac-eval "$run"
+step snac-manifest "$audio" --min-duration 0.3 --val-ratio 0.1 "${rejects[@]}"
+step snac-cache --model "$model" "${taste[@]}" "${rejects[@]}"
+step snac-train --phase 12 --run "$run" "${training[@]}" "${rejects[@]}"
+step snac-eval "$run" "${rejects[@]}"
 
 say_times
 echo "report: $SNAC_ARTIFACTS/eval/$run/report.html"

@@ -18,6 +18,10 @@ where it was. Results go to \$SNAC_ARTIFACTS, else ./artifacts.
   --limit N, --val-limit N   only N utterances, chosen by a hash of their ids, are encoded and
                        trained on
   --max-reject-rate R  a step fails if more of its input is rejected [0.05]
+  --min-duration S, --max-duration S, --val-ratio R, --group-by REGEX   for snac-manifest
+  --from DIR, --correct, --max-lag MS, --sidon-...   for snac-upsample; with --from, its engine
+                       is files
+  --append             snac-cache adds what is new, such as after --limit, to the codes that are there
   anything else goes to snac-train: --epochs 6, --base MODEL, --set loss.stft_weight=2, ...
 
 example: tools/phase$1.sh ~/speech --gpus 0,1,2,3
@@ -27,13 +31,15 @@ EOF
 
 whole_way() { # whole_way PHASE FOLDER OPTION...
     local phase=$1 audio=${2:-} run=phase$1 engine=sidon
-    local model=() gpus=() device=() limits=() rejects=() training=()
+    local model=() gpus=() device=() limits=() rejects=() scanning=() targets=() append=() training=()
     [ -d "$audio" ] || usage "$phase"
     shift 2
     while [ $# -gt 0 ]; do
         [[ $1 == --*=* ]] && set -- "${1%%=*}" "${1#*=}" "${@:2}"
         case $1 in
-        --run | --artifacts | --engine | --model | --gpus | --device | --limit | --val-limit | --max-reject-rate)
+        --run | --artifacts | --engine | --model | --gpus | --device | --limit | --val-limit | \
+            --max-reject-rate | --min-duration | --max-duration | --val-ratio | --group-by | \
+            --from | --max-lag | --sidon-*)
             [ $# -gt 1 ] || usage "$phase"
             ;;&
         --run) run=$2 && shift ;;
@@ -44,6 +50,11 @@ whole_way() { # whole_way PHASE FOLDER OPTION...
         --device) device=("$1" "$2") && shift ;;
         --limit | --val-limit) limits+=("$1" "$2") && shift ;;
         --max-reject-rate) rejects=("$1" "$2") && shift ;;
+        --min-duration | --max-duration | --val-ratio | --group-by) scanning+=("$1" "$2") && shift ;;
+        --from) engine=files && targets+=("$1" "$2") && shift ;;
+        --max-lag | --sidon-*) targets+=("$1" "$2") && shift ;;
+        --correct) targets+=("$1") ;;
+        --append) append=("$1") ;;
         -h | --help) usage "$phase" ;;
         *) training+=("$1") ;;
         esac
@@ -52,9 +63,10 @@ whole_way() { # whole_way PHASE FOLDER OPTION...
 
     source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
     export SNAC_ARTIFACTS=${SNAC_ARTIFACTS:-artifacts}
-    make_manifest "$audio" "${rejects[@]}"
-    [ "$engine" = none ] || step snac-upsample --engine "$engine" "${gpus[@]}" "${device[@]}" "${rejects[@]}"
-    step snac-cache "${model[@]}" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${rejects[@]}"
+    make_manifest "$audio" "${scanning[@]}" "${rejects[@]}"
+    [ "$engine" = none ] ||
+        step snac-upsample --engine "$engine" "${targets[@]}" "${gpus[@]}" "${device[@]}" "${rejects[@]}"
+    step snac-cache "${model[@]}" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${append[@]}" "${rejects[@]}"
     step snac-check
     train "$phase" "$run" "${gpus[@]}" "${device[@]}" "${limits[@]}" "${rejects[@]}" "${training[@]}"
     step snac-eval "$run" "${gpus[@]}" "${device[@]}" "${rejects[@]}"

@@ -15,7 +15,7 @@ UV = """#!/usr/bin/env bash
 shift 4 # run --no-sync --project ROOT
 echo "$*" >>"$STEPS"
 [ "$1" = snac-manifest ] || exit 0
-touch "$SNAC_ARTIFACTS/manifests/train.parquet"
+mkdir -p "$SNAC_ARTIFACTS/manifests" && touch "$SNAC_ARTIFACTS/manifests/train.parquet"
 exit "$MANIFEST_STATUS"
 """
 
@@ -30,8 +30,10 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def steps(place: Path, *options: str, manifest_status: int = 0) -> tuple[int, list[str]]:
-    """Run phase 12; return its exit code and the commands that it gave."""
+def steps(
+    place: Path, *options: str, manifest_status: int = 0, script: str = "phase12.sh"
+) -> tuple[int, list[str]]:
+    """Run a script, phase 12's by default; return its exit code and the commands that it gave."""
     written = place / "steps"
     written.write_text("")
     variables = {
@@ -41,7 +43,7 @@ def steps(place: Path, *options: str, manifest_status: int = 0) -> tuple[int, li
         "MANIFEST_STATUS": str(manifest_status),
     }
     done = subprocess.run(
-        [ROOT / "tools/phase12.sh", place / "speech", *options],
+        [ROOT / "tools" / script, place / "speech", *options],
         env=os.environ | variables,
         capture_output=True,
         check=False,
@@ -74,3 +76,32 @@ def test_gpus_are_for_every_command_that_computes(place: Path) -> None:
     assert with_gpus == ["snac-upsample", "snac-cache", "snac-train", "snac-eval"]
     limited = [name for name, command in given.items() if " --limit 5" in command]
     assert limited == ["snac-cache", "snac-train"]
+
+
+def test_each_option_goes_to_the_commands_that_know_it(place: Path) -> None:
+    """After --limit, --append; Sidon's files and what exists already; and which audio is taken."""
+    options = {
+        "snac-manifest": ["--min-duration", "0.3", "--val-ratio", "0.1", "--group-by", "^(..)"],
+        "snac-upsample": ["--sidon-decoder", "d.pt", "--from", "train=a", "--from=b", "--correct"],
+        "snac-cache": ["--append"],
+        "snac-train": ["--epochs", "3"],
+    }
+    everywhere = ["--max-reject-rate", "1"]
+    code, commands = steps(place, *(o for given in options.values() for o in given), *everywhere)
+    assert code == 0
+    by_name = {command.split()[0]: command.split()[1:] for command in commands}
+    for name, given in options.items():
+        expected = " ".join(given).replace("--from=b", "--from b").split()
+        assert [word for word in by_name[name] if word in expected] == expected, name
+        others = [o for other in options if other != name for o in options[other] if o[0] == "-"]
+        assert not set(others) & set(by_name[name]), name
+    assert all("--max-reject-rate" in given for n, given in by_name.items() if n != "snac-check")
+
+
+def test_in_the_quick_start_rejects_and_short_clips_are_let_through(place: Path) -> None:
+    code, commands = steps(place, script="quickstart.sh")
+    assert code == 0
+    given = {command.split()[0]: command for command in commands}
+    assert "--min-duration 0.3" in given["snac-manifest"]
+    for name in ("snac-manifest", "snac-cache", "snac-train", "snac-eval"):
+        assert "--max-reject-rate 1" in given[name], name
