@@ -116,7 +116,8 @@ def lose_target(table: pa.Table) -> pa.Table:
 
 def narrow(table: pa.Table) -> pa.Table:
     """A recording that is its own target, and holds nothing above 9 kHz."""
-    paths, bandwidths = table.column("target_path").to_pylist(), [None] * table.num_rows
+    paths = table.column("target_path").to_pylist()
+    bandwidths: list[float | None] = [None] * table.num_rows
     paths[4], bandwidths[4] = table.column("audio_path")[4].as_py(), 9000.0
     return with_values(with_values(table, "target_path", paths), "bandwidth_hz", bandwidths)
 

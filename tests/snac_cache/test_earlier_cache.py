@@ -29,14 +29,15 @@ def test_one_sentence_says_why_it_must_be_made_anew(
 ) -> None:
     old, model = tmp_path / "old", ["--model", model_folder, "--device", "cpu"]
     (file,) = old.rglob("*.parquet")
-    arguments = {
+    calls: dict[str, tuple[str, *tuple[object, ...]]] = {
         "decode file": ("snac_cache.cli.decode", file, "-o", tmp_path / "wav", *model),
         "decode folder": ("snac_cache.cli.decode", old, "-o", tmp_path / "wav", *model),
         "check": ("snac_cache.cli.check", "--codes", old, "--artifacts", tmp_path),
         "train": ("snac_train.cli.train", "--phase", 10, "--codes", old, "--artifacts", tmp_path),
         "eval": ("snac_eval.cli.evaluate", model_folder, "--codes", old, "--artifacts", tmp_path),
-    }[command]
-    result = run(*arguments)
+    }
+    module, *arguments = calls[command]
+    result = run(str(module), *arguments)
     assert result.exit_code in (1, 2), result.output
     assert "is a cache of the earlier scripts" in result.stderr
     assert "snac-cache" in result.stderr

@@ -172,6 +172,19 @@ def test_what_is_too_short_or_too_long_is_rejected(tmp_path: Path) -> None:
     assert "2.100 s, longer than --max-duration 2" in details
 
 
+def test_a_limit_lists_the_utterances_that_other_commands_take(tmp_path: Path) -> None:
+    for number in range(6):
+        write_tone(tmp_path / f"speech/train/{number}.wav", 1.0)
+        write_tone(tmp_path / f"speech/val/{number}.wav", 1.0)
+    places = ["--artifacts", tmp_path / "whole"], ["--artifacts", tmp_path / "few"]
+    succeed(MANIFEST, tmp_path / "speech", *places[0])
+    few = succeed(MANIFEST, tmp_path / "speech", *places[1], "--limit", 2, "--val-limit", 3)
+    assert (few["train"], few["val"], few["rejects"]) == (2, 3, {})
+    whole, listed = (read_manifest(str(tmp_path / name / "manifests")) for name in ("whole", "few"))
+    assert listed["train"].equals(sample(whole["train"], 2))
+    assert listed["val"].equals(sample(whole["val"], 3))
+
+
 def test_the_first_file_of_an_id_is_kept(tmp_path: Path) -> None:
     for name in ("a.flac", "a.wav", "b.wav", "a.ogg", "b.flac"):
         write_tone(tmp_path / "in" / name, 1.1)

@@ -85,6 +85,20 @@ class Pattern(click.ParamType):
 @click.option("--min-duration", default=1.0, help="Reject files that are shorter, in seconds.")
 @click.option("--max-duration", type=float, help="Reject files that are longer, in seconds.")
 @click.option(
+    "--limit",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    help="List only N train utterances, chosen by a hash of their ids; 0 means all.",
+)
+@click.option(
+    "--val-limit",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    help="List only N val utterances, chosen by a hash of their ids; 0 means all.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1),
     default=8,
@@ -103,6 +117,8 @@ def main(
     group_by: re.Pattern[str] | None,
     min_duration: float,
     max_duration: float | None,
+    limit: int,
+    val_limit: int,
     workers: int,
     max_reject_rate: float,
 ) -> None:
@@ -119,6 +135,7 @@ def main(
     from collections import Counter
 
     from snac_cache.manifests.json_lines import write_json_lines
+    from snac_cache.manifests.limit import sample
     from snac_cache.manifests.replaced import check_replaceable
     from snac_cache.manifests.scan import Durations, scan
     from snac_cache.manifests.sources import named_sources
@@ -145,6 +162,10 @@ def main(
             workers=workers,
             advance=advance,
         )
+    found.rows = {
+        "train": sample(found.rows["train"], limit or None),
+        "val": sample(found.rows["val"], val_limit or None),
+    }
     _say_what_was_found(found, grouping)
     reasons = Counter(found.rejects.column("reason").to_pylist())
     with working_in(folder, "snac-manifest"):
