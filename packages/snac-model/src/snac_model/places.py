@@ -113,7 +113,7 @@ def _find_in_folder(folder: Path) -> ModelFiles:
 
 def _find_old_checkpoint(path: Path) -> ModelFiles:
     if not path.is_file():
-        raise Failure(f"no model at {path}: there is no such file. {_choices()}")
+        raise Failure(f"no model {path}: there is no such file. {_choices()}")
     return ModelFiles(None, path)
 
 
