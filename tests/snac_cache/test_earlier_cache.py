@@ -29,7 +29,7 @@ def test_one_sentence_says_why_it_must_be_made_anew(
 ) -> None:
     old, model = tmp_path / "old", ["--model", model_folder, "--device", "cpu"]
     (file,) = old.rglob("*.parquet")
-    calls: dict[str, tuple[str, *tuple[object, ...]]] = {
+    calls: dict[str, tuple[object, ...]] = {
         "decode file": ("snac_cache.cli.decode", file, "-o", tmp_path / "wav", *model),
         "decode folder": ("snac_cache.cli.decode", old, "-o", tmp_path / "wav", *model),
         "check": ("snac_cache.cli.check", "--codes", old, "--artifacts", tmp_path),
