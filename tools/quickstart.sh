@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to a report: tools/quickstart.sh [FOLDER]
-# FOLDER holds speech (wav, flac, ogg, mp3), of which a first part is used; without one,
+# FOLDER holds speech (wav, flac, ogg, mp3), of which some utterances are used; without one,
 # speech-like audio is made.
 # Results go to quickstart/ under $SNAC_ARTIFACTS, else ./artifacts; those of an earlier
 # quick start on the same audio are cleared.
@@ -9,7 +9,6 @@ set -euo pipefail
 model=builtin:speech-small
 run=first
 rejects=(--max-reject-rate 1) # are told, and stop nothing
-taste=(--limit 64 --val-limit 16) # of a large FOLDER, so that it stays quick
 training=(--epochs 6 --warmup-epochs 2 --batch-size 4 --segment-schedule 1.0,1.0,1.0,1.0 --batch-multiplier 1,1,1,1
     --lr 5e-3 --main-lr 2e-3 --lr-24k-final-conv 2e-3)
 
@@ -17,6 +16,12 @@ if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ ! -d "$1" ]; }; then
     echo "usage: tools/quickstart.sh [FOLDER]   (an existing folder of speech, or nothing)" >&2
     exit 2
 fi
+
+# Of a large FOLDER only some utterances, the same each time, so that it stays quick.
+taste() { # taste SPLIT COUNT
+    { grep -F "\"split\": \"$1\"" "$all" || true; } |
+        awk 'BEGIN { srand(1) } { print rand() "\t" $0 }' | sort -g | sed -n "1,$2p" | cut -f 2-
+}
 
 source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
 
@@ -26,15 +31,19 @@ export SNAC_ARTIFACTS=${SNAC_ARTIFACTS:-artifacts}/quickstart/${name:-made}
 
 if [ -d "$SNAC_ARTIFACTS/manifests" ]; then
     echo "clearing the earlier quick start's results in $SNAC_ARTIFACTS" >&2
-    rm -rf -- "$SNAC_ARTIFACTS"/{manifests,codes,runs,eval}
+    rm -rf -- "$SNAC_ARTIFACTS"/{manifests,audio48k,codes,runs,eval}
 fi
 if [ -z "$audio" ]; then
     audio=$SNAC_ARTIFACTS/speech
     step "$root/tools/make_speech.py" -o "$audio"
 fi
 
-step snac-manifest "$audio" --min-duration 0.3 --val-ratio 0.1 "${rejects[@]}"
-step snac-cache --model "$model" "${taste[@]}" "${rejects[@]}"
+mkdir -p -- "$SNAC_ARTIFACTS"
+all=$SNAC_ARTIFACTS/all.jsonl some=$SNAC_ARTIFACTS/some.jsonl
+step snac-manifest "$audio" --min-duration 0.3 --val-ratio 0.1 "${rejects[@]}" -o - >"$all"
+{ taste train 64 && taste val 16; } >"$some"
+step snac-upsample --engine resample --manifest "$some" -o "$SNAC_ARTIFACTS/manifests" "${rejects[@]}"
+step snac-cache --model "$model" "${rejects[@]}"
 step snac-train --phase 12 --run "$run" "${training[@]}" "${rejects[@]}"
 step snac-eval "$run" "${rejects[@]}"
 

@@ -103,5 +103,5 @@ def test_in_the_quick_start_rejects_and_short_clips_are_let_through(place: Path)
     assert code == 0
     given = {command.split()[0]: command for command in commands}
     assert "--min-duration 0.3" in given["snac-manifest"]
-    for name in ("snac-manifest", "snac-cache", "snac-train", "snac-eval"):
+    for name in ("snac-manifest", "snac-upsample", "snac-cache", "snac-train", "snac-eval"):
         assert "--max-reject-rate 1" in given[name], name
