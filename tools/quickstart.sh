@@ -19,10 +19,6 @@ if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ ! -d "$1" ]; }; then
 fi
 
 # Of a large FOLDER only some utterances, the same each time, so that it stays quick.
-taste() { # taste SPLIT COUNT
-    { grep -F "\"split\": \"$1\"" "$all" || true; } |
-        awk 'BEGIN { srand(1) } { print rand() "\t" $0 }' | sort -g | sed -n "1,$2p" | cut -f 2-
-}
 
 source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
 
