@@ -18,8 +18,6 @@ if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ ! -d "$1" ]; }; then
     exit 2
 fi
 
-# Of a large FOLDER only some utterances, the same each time, so that it stays quick.
-
 source "$(dirname -- "${BASH_SOURCE[0]}")/steps.sh"
 
 audio=${1:-}
