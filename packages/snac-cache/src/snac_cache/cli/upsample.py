@@ -13,8 +13,8 @@ from snac_cache.targets.choice import (
     RESAMPLE,
     SIDON,
     EngineChoice,
+    GivenFolder,
 )
-from snac_cache.targets.given import GivenFolder
 from snac_cache.targets.request import TargetRequest
 from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import Rank, check_gpus, this_rank
@@ -182,8 +182,8 @@ def main(
     from snac_cache.manifests.read import read_manifest
     from snac_cache.schema import TARGET_RATE
     from snac_cache.targets.build import make_targets, remarks
-    from snac_cache.targets.given import check_names_targets
     from snac_cache.targets.output import other_rejects, output_folder, write_filled_in
+    from snac_cache.targets.prepare import check_names_targets
 
     where = manifest or str(places.manifests)
     folder = output_folder(where, output, places.manifests)

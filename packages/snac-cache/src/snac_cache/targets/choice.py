@@ -1,12 +1,37 @@
 """Which engine makes 48 kHz audio, as the command was asked; free of torch."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
-from snac_cache.targets.given import GivenFolder
+from snac_common.artifacts import SPLITS
+from snac_common.errors import BadInput
 
 SIDON, RESAMPLE, FILES = "sidon", "resample", "files"
 ENGINES = (SIDON, RESAMPLE, FILES)
 DEFAULT_PREPROCESSOR = "facebook/w2v-bert-2.0"
+
+
+@dataclass(frozen=True)
+class GivenFolder:
+    """A folder of targets that exist already, for the rows of one split or of both."""
+
+    path: Path
+    split: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``DIR``, ``train=DIR`` or ``val=DIR``; raises BadInput if it is not there."""
+        split, equals, rest = text.partition("=")
+        told = bool(equals) and split in SPLITS
+        path = Path(rest if told else text)
+        if not path.is_dir():
+            raise BadInput(f"--from: there is no folder {path}")
+        return cls(path.absolute(), split if told else None)
+
+    def __str__(self) -> str:
+        """Return what ``parse`` reads."""
+        return f"{self.split}={self.path}" if self.split else str(self.path)
 
 
 @dataclass(frozen=True)

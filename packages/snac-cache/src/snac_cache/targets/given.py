@@ -1,53 +1,15 @@
 """Finding targets that exist already: files that mirror the sources; free of torch."""
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any, Self
-
-import pyarrow.compute as pc
+from typing import Any
 
 from snac_cache.manifests.formats import READABLE
-from snac_cache.manifests.read import Manifest
-from snac_common.artifacts import SPLITS
-from snac_common.errors import BadInput
+from snac_cache.targets.choice import GivenFolder
 from snac_model.audio_header import AudioError
 
 ENDINGS = [form for ending in (".flac", *READABLE) for form in (ending, ending.upper())]
-
-
-@dataclass(frozen=True)
-class GivenFolder:
-    """A folder of targets, for the rows of one split or of both."""
-
-    path: Path
-    split: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``DIR``, ``train=DIR`` or ``val=DIR``; raises BadInput if it is not there."""
-        split, equals, rest = text.partition("=")
-        told = bool(equals) and split in SPLITS
-        path = Path(rest if told else text)
-        if not path.is_dir():
-            raise BadInput(f"--from: there is no folder {path}")
-        return cls(path.absolute(), split if told else None)
-
-    def __str__(self) -> str:
-        """Return what ``parse`` reads."""
-        return f"{self.split}={self.path}" if self.split else str(self.path)
-
-
-def check_names_targets(manifest: Manifest) -> None:
-    """Raise BadInput unless a row names a target other than its own audio."""
-    for table in manifest.values():
-        if pc.any(pc.not_equal(table["target_path"], table["audio_path"])).as_py():
-            return
-    raise BadInput(
-        "--engine files: say where they are with --from DIR; or name them in the manifest, in its "
-        "column target_path"
-    )
 
 
 class GivenFiles:
@@ -70,7 +32,7 @@ class GivenFiles:
         if not self.folders:
             return Path(row["target_path"]).absolute() if row["target_path"] else None
         parts = PurePath(row["audio_path"]).with_suffix("").parts[1:]
-        folders = [f.path for f in self.folders if f.split in (None, row["split"])]
+        folders = [given.path for given in self.folders if given.split in (None, row["split"])]
         for start in range(len(parts)):
             inside = parts[start:]
             found = {path for folder in folders if (path := _file_at(folder, inside))}

@@ -12,7 +12,7 @@ from snac_cache.work.plan import Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, Plan, write_plan
 from snac_common.artifacts import SPLITS
 from snac_common.console import note
-from snac_common.errors import Failure
+from snac_common.errors import BadInput, Failure
 
 ID = "utterance_id"
 PlannedRows = dict[str, tuple[pa.Table, list[int]]]
@@ -103,4 +103,15 @@ def _is_the_same(plan: Plan, planned: Manifest, rows: PlannedRows) -> bool:
         sizes == [part.rows for part in plan.parts if part.split == split]
         and table.equals(planned[split])
         for split, (table, sizes) in rows.items()
+    )
+
+
+def check_names_targets(manifest: Manifest) -> None:
+    """Raise BadInput unless a row names a target other than its own audio."""
+    for table in manifest.values():
+        if pc.any(pc.not_equal(table["target_path"], table["audio_path"])).as_py():
+            return
+    raise BadInput(
+        "--engine files: say where they are with --from DIR; or name them in the manifest, in its "
+        "column target_path"
     )
