@@ -50,7 +50,7 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", "--samples", 1, *art)
     assert judged["utterances"] == 3
     assert "<audio" in Path(judged["report"]).read_text(encoding="utf-8")
-    rule = "48k/loss > baseline * 0.95"
+    rule = "48k/loss > start * 0.95"
     assert succeed("snac_eval.cli.compare", "tried", "tried", "--fail-if", rule, *art) == {
         "runs": ["tried", "tried (2)"], "output": None, "wandb": None, "warnings": 0, "broken": []
     }  # fmt: skip

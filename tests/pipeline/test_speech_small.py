@@ -89,7 +89,7 @@ def test_its_codebooks_are_used(cached: Path) -> None:
 def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
     folders = [speech / source / "val" for source in SOURCES]
     words = map(
-        str, [sys.executable, ROOT / "tools/codec_figures.py", NAME, *folders, "--limit", 2]
+        str, [sys.executable, ROOT / "tools/codec_figures.py", NAME, *folders, "--limit", 4]
     )
     table = subprocess.run(list(words), capture_output=True, text=True, check=True).stdout
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]

@@ -56,7 +56,7 @@ def test_a_run_as_model_of_another_command_is_told_by_its_folder(
     (root / "in.jsonl").touch()
     refused = run("snac_cache.cli.decode", root / "in.jsonl", "-o", root / "o", "--model", "first")
     assert refused.exit_code == 1
-    assert f"no model at first: give {root}/runs/first for the run of that name" in refused.stderr
+    assert f"the run {root}/runs/first has no best model yet" in refused.stderr
 
 
 @pytest.mark.parametrize("name", ["none.parquet", "none.jsonl"])

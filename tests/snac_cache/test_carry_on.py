@@ -41,7 +41,7 @@ def test_a_damaged_part_is_made_anew(
     assert snapshot(tmp_path) == whole
 
 
-@pytest.mark.parametrize("changed", ["manifest", "part_rows", "precision"])
+@pytest.mark.parametrize("changed", ["manifest", "--part-rows", "precision"])
 def test_another_plan_over_a_cache_is_refused_and_named(
     tmp_path: Path, model_folder: Path, manifest_folder: Path, changed: str
 ) -> None:
@@ -50,7 +50,7 @@ def test_another_plan_over_a_cache_is_refused_and_named(
     before = snapshot(tmp_path)
     other: dict[str, list[object]] = {
         "manifest": ["--limit", 4],
-        "part_rows": ["--part-rows", 5],
+        "--part-rows": ["--part-rows", 5],
         "precision": ["--precision", "bf16"],
     }
     refused = run(CACHE, *where, *other[changed])

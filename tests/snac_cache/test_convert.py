@@ -564,9 +564,8 @@ def test_a_folder_may_have_a_point_in_its_name(codes: Path, tmp_path: Path) -> N
 def test_audio_that_cannot_be_read_says_how_to_convert_it(tmp_path: Path) -> None:
     (tmp_path / "memo.m4a").write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(100))
     refused = run(ENCODE, tmp_path / "memo.m4a", "-o", tmp_path / "codes.jsonl", *MODEL)
-    assert refused.exit_code == 1
-    assert last_line(refused)["rejects"] == {"unsupported_format": 1}
-    assert "ffmpeg -i 'memo.m4a' 'memo.wav'" in refused.stderr
+    assert refused.exit_code == 2
+    assert "1 file of another format (.m4a): convert with ffmpeg" in refused.stderr
 
 
 def test_a_runs_name_is_a_model(

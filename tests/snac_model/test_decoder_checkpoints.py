@@ -164,7 +164,7 @@ def test_the_published_model_is_the_tokenizer_where_no_other_is_named(
 
 def test_a_tokenizer_that_cannot_be_had_is_named(tmp_path: Path) -> None:
     path = save_earlier(tmp_path / "best.pt", trained(EarlierDualHead))
-    with pytest.raises(Failure, match=r"best\.pt holds a decoder alone.*no model at /no/such"):
+    with pytest.raises(Failure, match=r"best\.pt holds a decoder alone.*no model /no/such"):
         load(path, tokenizer="/no/such")
 
 

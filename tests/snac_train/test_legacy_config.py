@@ -261,6 +261,8 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, content: str |
 
 def test_a_resumed_run_takes_no_configuration(tmp_path: Path) -> None:
     path = write(tmp_path, batch_size=4)
+    (tmp_path / "runs/x").mkdir(parents=True)
+    (tmp_path / "runs/x/recipe.toml").touch()
     result = run("--resume", "--run", "x", "--artifacts", tmp_path, "--config", path)
     assert result.exit_code == 2
     assert "has its own recipe" in result.stderr

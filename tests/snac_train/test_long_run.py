@@ -130,7 +130,7 @@ def test_what_ends_before_it_trains_says_why(voices: Path, tmp_path: Path) -> No
     request = Request(voices, manifest_of(voices), tmp_path / "runs/one", "cpu")
     with pytest.raises(Failure, match="could not be started") as caught:
         check_and_start(["--epochs", "many"], small_recipe(), request, None)
-    assert "give --phase" in str(caught.value)
+    assert "or --resume to go on with a run" in str(caught.value)
     RunLock.take(request.run).release()
 
 

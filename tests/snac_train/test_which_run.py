@@ -64,7 +64,7 @@ def test_a_name_that_is_gone_names_the_nearest_and_those_that_are_there(root: Pa
         said(STATUS, "--artifacts", root, "--run", "frist"),
         said(STOP, "--artifacts", root, "frist"),
     ]
-    expected = f"there is no run 'frist' in {root}/runs; the nearest is 'first'. Runs there: "
+    expected = f"there is no run frist in {root}/runs. Did you mean first? Runs there: "
     for message in messages:
         assert expected in message, message
         assert "first, older" in message
@@ -76,7 +76,7 @@ def test_where_there_are_no_runs_it_says_so(tmp_path: Path) -> None:
         said(STATUS, "--artifacts", tmp_path, "--run", "first"),
         said(STOP, "--artifacts", tmp_path, "first"),
     ):
-        assert f"there is no run 'first' in {tmp_path}/runs; there are none yet" in message
+        assert f"there is no run first in {tmp_path}/runs. Runs there: none yet" in message
 
 
 def test_a_checkpoint_of_another_run_is_refused(root: Path) -> None:

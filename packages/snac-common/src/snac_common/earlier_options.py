@@ -58,7 +58,6 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "learning-rate": "--main-lr, or --warmup-lr for the warm-up",
         "main-learning-rate": "--main-lr",
         "warmup-learning-rate": "--warmup-lr",
-        "warmup-lr": "--lr",
         "segment-length": "--segment-schedule S,...",
         "save-every": "--set checkpoint.every_steps=N",
         "save-every-batches": "--set checkpoint.every_steps=N",

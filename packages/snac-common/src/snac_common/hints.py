@@ -30,5 +30,6 @@ def _program(name: str) -> str:
     found = "UV" not in os.environ and shutil.which(name) is not None
     if found or not beside.exists():
         return name
+    beside = beside.absolute()
     below = beside.is_relative_to(Path.cwd())
     return shlex.quote(str(beside.relative_to(Path.cwd()) if below else beside))

@@ -2,13 +2,16 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import IO, Self
 from weakref import WeakSet
 
 from snac_common.console import note
 from snac_common.errors import Failure
+from snac_common.processes import process_started
 
+LETS_GO_WITHIN_S = 10.0
 INHERITED = "SNAC_TRAIN_LOCK"  # names the open file that a process got from the one that started it
 
 
@@ -43,12 +46,12 @@ class RunLock:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except BlockingIOError:
-            holder = _holder(file)
+            holder = _holder(file) or "unknown"
             file.close()
             raise Failure(
-                f"{run.name} has been started already ({holder}, says {path}); stop it first "
+                f"{run.name} has been started already (process {holder}, says {path}); stop it first "
                 f"(snac-stop {run.name})"
             ) from None
         except OSError as error:  # a file system without locks
@@ -84,9 +87,29 @@ def inherited_lock(path: Path) -> int | None:
     return descriptor if same else None
 
 
+def _lock(file: IO[str]) -> None:
+    """Lock a file; of a process that was killed just now, its threads may hold it a moment longer.
+
+    Raises:
+        BlockingIOError: if a process that lives holds it.
+    """
+    deadline = time.monotonic() + LETS_GO_WITHIN_S
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(file)
+            if not holder.isdecimal() or process_started(int(holder)) is not None:
+                raise
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 def _holder(file: IO[str]) -> str:
+    """Return the number of the process that holds the lock, as it wrote it down."""
     file.seek(0)
-    return f"process {file.read().strip() or 'unknown'}"
+    return file.read().strip()
 
 
 _held: WeakSet[RunLock] = WeakSet()
