@@ -51,8 +51,8 @@ class RunLock:
             holder = _holder(file) or "unknown"
             file.close()
             raise Failure(
-                f"{run.name} has been started already (process {holder}, says {path}); stop it first "
-                f"(snac-stop {run.name})"
+                f"{run.name} has been started already (process {holder}, says {path}); stop it "
+                f"first (snac-stop {run.name})"
             ) from None
         except OSError as error:  # a file system without locks
             note(f"{path} cannot be locked ({error.strerror}): do not start this run twice")
