@@ -124,6 +124,7 @@ def test_a_hint_can_be_pasted_into_the_shell(
     monkeypatch.setenv("PATH", str(beside.parent))
     monkeypatch.delenv("UV", raising=False)
     monkeypatch.setenv("SNAC_ARTIFACTS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     assert command_line("snac-status", "--run", "sp ace") == "snac-status --run 'sp ace'"
     assert command_line("snac-status", root=tmp_path) == "snac-status"
     assert command_line("snac-status", root=tmp_path / "a b").endswith("/a b'")
