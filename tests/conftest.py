@@ -16,6 +16,14 @@ forkserver.set_forkserver_preload(["snac_cache.encoding.encode_parts", *PRELOADE
 forkserver.ensure_running()
 
 ROOT = Path(__file__).resolve().parent.parent
+SLOW = frozenset((ROOT / "tests/slow_modules.txt").read_text().split())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of modules that take more than a few seconds."""
+    for item in items:
+        if os.path.relpath(item.path, ROOT / "tests") in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks everything: lint, format, types, tests. Arguments go to pytest: tools/test.sh -k geometry
-# With --fast first, tests that train or start many processes are left out: about a minute.
+# With --fast first, the modules of tests/slow_modules.txt are left out: a few minutes.
 source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
 

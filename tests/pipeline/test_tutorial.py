@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 from conftest import ROOT
 from training import write_voice
@@ -34,7 +33,6 @@ def blocks(language: str) -> str:
     return "\n".join(re.findall(rf"```{language}\n(.*?)```", TUTORIAL, re.DOTALL))
 
 
-@pytest.mark.slow
 def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY)
     home = tmp_path / "home"
