@@ -52,7 +52,8 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     assert "<audio" in Path(judged["report"]).read_text(encoding="utf-8")
     rule = "48k/loss > start * 0.95"
     assert succeed("snac_eval.cli.compare", "tried", "tried", "--fail-if", rule, *art) == {
-        "runs": ["tried", "tried (2)"], "output": None, "wandb": None, "warnings": 0, "broken": []
+        "kind": "summary", "runs": ["tried", "tried (2)"], "output": None, "wandb": None,
+        "warnings": 0, "broken": [],
     }  # fmt: skip
     known = conditions_of(read_run(find_source("tried", Artifacts(tmp_path))), "48k/loss")
     assert None not in known.values()
