@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from snac_cache.cli.options import detach_option, rank_option
+from snac_cache.cli.options import detach_option, limit_options, rank_option
 from snac_cache.encoding.request import GPU_BATCH_SECONDS, CacheRequest, Precision
 from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import check_gpus, this_rank
@@ -84,20 +84,7 @@ RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again
     help="Number of utterances in a part, which is encoded as a whole. [default: a 16th of the "
     "split, 32 to 4096]",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(0),
-    metavar="N",
-    default=0,
-    help="Encode only N train utterances, chosen by a hash of their ids; 0 means all.",
-)
-@click.option(
-    "--val-limit",
-    type=click.IntRange(0),
-    metavar="N",
-    default=0,
-    help="Encode only N val utterances, chosen by a hash of their ids; 0 means all.",
-)
+@limit_options("Encode")
 @click.option("--overwrite", is_flag=True, help="Delete the cache that is there, and start anew.")
 @click.option(
     "--append",
@@ -160,16 +147,12 @@ def main(
         prepare_workers("snac_cache.encoding.encode_parts")  # takes seconds, like what follows
 
     from snac_cache.encoding.build import build_cache
-    from snac_cache.manifests.limit import sample
+    from snac_cache.manifests.limit import samples
     from snac_cache.manifests.read import read_manifest
     from snac_common.devices import choose_workers, reading_threads
 
     where = manifest or str(places.manifests)
-    rows = read_manifest(where)
-    rows = {
-        "train": sample(rows["train"], limit or None),
-        "val": sample(rows["val"], val_limit or None),
-    }
+    rows = samples(read_manifest(where), limit, val_limit)
     total = sum(table.num_rows for table in rows.values())
     check_not_empty(total, "encode", f"the manifest {where} has no utterance.")
     devices = choose_workers(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from snac_cache.cli.options import limit_options
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
 from snac_common.errors import BadInput
@@ -84,20 +85,7 @@ class Pattern(click.ParamType):
 )
 @click.option("--min-duration", default=1.0, help="Reject files that are shorter, in seconds.")
 @click.option("--max-duration", type=float, help="Reject files that are longer, in seconds.")
-@click.option(
-    "--limit",
-    type=click.IntRange(0),
-    metavar="N",
-    default=0,
-    help="List only N train utterances, chosen by a hash of their ids; 0 means all.",
-)
-@click.option(
-    "--val-limit",
-    type=click.IntRange(0),
-    metavar="N",
-    default=0,
-    help="List only N val utterances, chosen by a hash of their ids; 0 means all.",
-)
+@limit_options("List")
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -135,7 +123,7 @@ def main(
     from collections import Counter
 
     from snac_cache.manifests.json_lines import write_json_lines
-    from snac_cache.manifests.limit import sample
+    from snac_cache.manifests.limit import samples
     from snac_cache.manifests.replaced import check_replaceable
     from snac_cache.manifests.scan import Durations, scan
     from snac_cache.manifests.sources import named_sources
@@ -162,10 +150,7 @@ def main(
             workers=workers,
             advance=advance,
         )
-    found.rows = {
-        "train": sample(found.rows["train"], limit or None),
-        "val": sample(found.rows["val"], val_limit or None),
-    }
+    found.rows = samples(found.rows, limit, val_limit)
     _say_what_was_found(found, grouping)
     reasons = Counter(found.rejects.column("reason").to_pylist())
     with working_in(folder, "snac-manifest"):

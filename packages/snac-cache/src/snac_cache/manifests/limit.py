@@ -3,7 +3,16 @@
 import numpy as np
 import pyarrow as pa
 
+from snac_cache.manifests.read import Manifest
 from snac_cache.manifests.splits import hash_fraction
+
+
+def samples(rows: Manifest, limit: int, val_limit: int) -> Manifest:
+    """Return ``limit`` of the train rows and ``val_limit`` of the val rows; 0 takes all."""
+    return {
+        "train": sample(rows["train"], limit or None),
+        "val": sample(rows["val"], val_limit or None),
+    }
 
 
 def sample(rows: pa.Table, limit: int | None) -> pa.Table:

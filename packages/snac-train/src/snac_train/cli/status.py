@@ -17,7 +17,6 @@ from snac_common.console import (
     visible,
 )
 from snac_common.options import artifacts_option
-from snac_common.run_names import no_such_run
 from snac_common.tool import Tool
 
 EXAMPLE = """snac-status
@@ -51,14 +50,13 @@ def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: b
     from snac_common.jobs import find_jobs
     from snac_train.commands.status import find_runs, log_tail, read_status
     from snac_train.commands.status_table import write_details, write_jobs, write_runs
+    from snac_train.commands.which_run import existing_run
 
     places = Artifacts.at(artifacts)
     runs = find_runs(places)
     one = run is not None or log is not None
     if run is not None:
-        runs = [path for path in runs if path.name == run]
-        if not runs:
-            raise no_such_run(run, places)
+        runs = [existing_run(places, run)]
     elif log:
         runs = runs[:1]
     found = [read_status(path) for path in runs]
