@@ -18,6 +18,25 @@ OFTEN = {
 RECIPE = SMALL_RECIPE | OFTEN
 
 
+# discriminators small enough for tests, in every way in which they take part
+ADVERSARIAL = {
+    "loss.terms": "l1,stft,mel",
+    "loss.mel_windows": "64,128",
+    "optimizer.betas": "0.8,0.99",
+    "optimizer.average": "0.9",
+    "adversarial.weight": "1",
+    "adversarial.periods": "2,3",
+    "adversarial.period_channels": "2,4",
+    "adversarial.window_sizes": "64",
+    "adversarial.band_edges": "0,0.5,1",
+    "adversarial.band_channels": "2",
+    "adversarial.lr": "1e-3",
+    "adversarial.head_start": "3",
+    "adversarial.every": "2",
+    "checkpoint.best": "mel,48k,last",
+}
+
+
 def arguments(root: Path, codes: Path, *more: object) -> list[object]:
     place = ["--artifacts", root, "--codes", codes, "--manifest", manifest_of(codes)]
     place += ["--run", "one", "--device", "cpu"]
@@ -45,7 +64,7 @@ def result(root: Path) -> dict[str, Any]:
     state = json.loads((run / "run.json").read_text())
     files = {
         str(path.relative_to(run)): path.read_bytes()
-        for pattern in ("best*/*", "checkpoints/step-*/model.safetensors")
+        for pattern in ("best*/*", "last/*", "checkpoints/step-*/**/*.safetensors")
         for path in sorted(run.glob(pattern))
     }
     summary = state.get("summary", {})

@@ -9,7 +9,13 @@ SPLITS = ("train", "val")
 
 # In the folder of a run; in each folder of a best model its score lies beside it.
 RECIPE, METRICS, LOG, STATE = "recipe.toml", "metrics.jsonl", "train.log", "run.json"
-BEST_FOLDERS = {"combined": "best", "24k": "best_24k", "48k": "best_48k"}
+BEST_FOLDERS = {
+    "combined": "best",
+    "mel": "best",
+    "24k": "best_24k",
+    "48k": "best_48k",
+    "last": "last",
+}
 SCORE = "score.json"
 
 

@@ -20,7 +20,7 @@ def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 def l1_loss(prediction: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     """Mean absolute difference of ``[B, T]`` over the ``valid`` ``[B]`` samples: ``[B]``."""
-    return masked_mean((prediction - target).abs(), _valid_mask(prediction, valid))
+    return masked_mean((prediction - target).abs(), valid_mask(prediction, valid))
 
 
 def mean_over_sizes(by_size: dict[int, torch.Tensor]) -> torch.Tensor:
@@ -53,7 +53,7 @@ class MultiScaleSTFTLoss(nn.Module):
         self, prediction: torch.Tensor, target: torch.Tensor, valid: torch.Tensor
     ) -> dict[int, torch.Tensor]:
         """Return the loss ``[B]`` at each window size."""
-        mask = _valid_mask(prediction, valid)
+        mask = valid_mask(prediction, valid)
         prediction, target = prediction * mask, target * mask
         return {size: self._one_size(prediction, target, valid, size) for size in self.fft_sizes}
 
@@ -62,7 +62,7 @@ class MultiScaleSTFTLoss(nn.Module):
     ) -> torch.Tensor:
         estimated, reference = self._magnitude(prediction, size), self._magnitude(target, size)
         frames = torch.div(valid, size // 4, rounding_mode="floor") + 1
-        mask = _valid_mask(reference[:, 0], frames)
+        mask = valid_mask(reference[:, 0], frames)
         difference = ((estimated - reference).pow(2).sum(1) * mask).sum(-1)
         energy = (reference.pow(2).sum(1) * mask).sum(-1)
         quiet = mask.sum(-1) * reference.shape[1] * self._quiet_power(size)
@@ -126,7 +126,7 @@ class ReconstructionLoss(nn.Module):
         }
 
 
-def _valid_mask(like: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+def valid_mask(like: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     """Ones up to each item's valid length, ``[B, T]``."""
     position = torch.arange(like.shape[-1], device=like.device)
     return (position < valid[:, None]).to(like.dtype)

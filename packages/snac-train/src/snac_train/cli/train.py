@@ -29,6 +29,7 @@ NEWEST = "newest"
 EXAMPLE = """snac-train --recipe small --run first
 snac-train --phase 12 --run second --gpus 0,1 --detach
 snac-train --run second --resume
+snac-train --phase refine --base first --run refined
 snac-train --phase base --base builtin:speech-small --run small
 """
 
@@ -36,10 +37,10 @@ snac-train --phase base --base builtin:speech-small --run small
 @click.command(cls=Tool, example=EXAMPLE)
 @click.option(
     "--phase",
-    metavar="10|11|12|base",
+    metavar="10|11|12|refine|base",
     help="Train by this packaged recipe: 12 trains a 24 kHz and a 48 kHz output, 11 a "
-    "48 kHz decoder, 10 a 24 kHz one; base trains a whole codec from nothing. [default: with "
-    "--resume, the run's own]",
+    "48 kHz decoder, 10 a 24 kHz one; refine goes on from --base RUN with discriminators; base "
+    "trains a whole codec from nothing. [default: with --resume, the run's own]",
 )
 @click.option(
     "--recipe",
@@ -152,7 +153,12 @@ def main(
     epoch, every 5,000 steps and every 30 minutes. Ctrl-C, SIGTERM and SIGHUP save and stop; SIGUSR1
     saves and goes on. After any stop, --resume goes on from where the run was.
     """
-    from snac_train.commands.resolve import choose_recipe, choose_run, name_by_time
+    from snac_train.commands.resolve import (
+        choose_recipe,
+        choose_run,
+        name_by_time,
+        with_heads_of_base,
+    )
     from snac_train.commands.which_run import find_resumed
     from snac_train.distributed.visible_gpus import number_as_nvidia_smi
     from snac_train.legacy.config import NO_CONFIG, read_config
@@ -186,6 +192,7 @@ def main(
     if recipe.data.codes == "cached":
         manifest = str(manifest_of_codes(codes, manifest, places.manifests))
     manifest = manifest or str(places.manifests)
+    recipe = with_heads_of_base(recipe, codes)
     check_audio(earlier.audio, recipe, codes, manifest)
     request = Request(
         codes=codes,

@@ -18,11 +18,13 @@ from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.unchanged_audio import check_unchanged
 from snac_train.recipe.advice import too_few_steps
 from snac_train.recipe.curriculum import plan_epochs
+from snac_train.recipe.heads import head_start
 from snac_train.recipe.tables import Recipe
 from snac_train.run.run_folder import RunFolder
 from snac_train.session.memory import check_memory
 from snac_train.session.train import Request
 from snac_train.training.alignment import check_alignment
+from snac_train.training.discriminators import bytes_of_discriminators
 from snac_train.training.optimization import parameter_groups
 from snac_train.training.validation import validation_segments
 
@@ -118,7 +120,11 @@ def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
     """Open what training would open, leave it in ``opened``, and plan the epochs."""
     inputs = open_inputs(recipe, request.codes, request.manifest)
     epochs = plan_epochs(
-        recipe.curriculum, inputs.model.geometry, len(inputs.train), recipe.schedule
+        recipe.curriculum,
+        inputs.model.geometry,
+        len(inputs.train),
+        recipe.schedule,
+        head_start(recipe),
     )
     opened.append(inputs)
     left_out = sum(inputs.left_out.values())
@@ -142,15 +148,18 @@ def _check_sound(recipe: Recipe, inputs: Inputs) -> str:
 def bytes_to_write(recipe: Recipe, model: SNAC) -> int:
     """Return how much the checkpoints and best models of a run come to.
 
-    A checkpoint holds the weights and AdamW's two moments of each trained one.
+    A checkpoint holds the weights and AdamW's two moments of each trained one; the average, and
+    the discriminators with their moments.
     """
     weights = sum(value.nbytes for value in model.state_dict().values())
-    trained = chain.from_iterable(parameter_groups(model, recipe.model).values())
-    checkpoint = weights + 2 * sum(value.nbytes for value in trained)
+    groups = parameter_groups(model, recipe.model).values()
+    trained = sum(value.nbytes for value in chain.from_iterable(groups))
+    discriminators = bytes_of_discriminators(recipe)
+    checkpoint = weights + (3 if recipe.optimizer.average else 2) * trained + 3 * discriminators
     best = len(recipe.checkpoint.best)
-    return (recipe.checkpoint.keep + WRITTEN_AT_ONCE) * checkpoint + (
-        best + WRITTEN_AT_ONCE
-    ) * weights
+    return (recipe.checkpoint.keep + WRITTEN_AT_ONCE) * checkpoint + (best + WRITTEN_AT_ONCE) * (
+        weights + discriminators
+    )
 
 
 def check_disk(run: Path, needed: int) -> str:
@@ -171,7 +180,7 @@ def check_disk(run: Path, needed: int) -> str:
 
 
 def _models(run: Path) -> Iterator[Path]:
-    return chain(run.glob("checkpoints/step-*/*"), run.glob("best*/*"))
+    return chain(run.glob("checkpoints/step-*/**/*"), run.glob("best*/*"), run.glob("last/*"))
 
 
 def _size(count: int) -> str:

@@ -2,14 +2,21 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from snac_common.artifacts import RECIPE, Artifacts
 from snac_common.errors import BadInput
+from snac_common.options import DEFAULT_MODEL
+from snac_model.config import CodecConfig
+from snac_model.geometry import Geometry
+from snac_model.places import find_config
 from snac_train.commands.which_run import run_folder
 from snac_train.legacy.config import NO_CONFIG, LegacyConfig
+from snac_train.recipe.consistency import check_consistent
 from snac_train.recipe.files import Phase, Tables, file_tables, named_tables, packaged_tables
+from snac_train.recipe.heads import HEADS
 from snac_train.recipe.load import recipe_of
 from snac_train.recipe.tables import Recipe
 
@@ -56,6 +63,30 @@ def choose_recipe(
             "to an hour of speech; --recipe FILE; or --resume to go on with a run"
         )
     return recipe_of(config.over(packaged_tables(phase)), overrides)
+
+
+def with_heads_of_base(recipe: Recipe, codes: Path) -> Recipe:
+    """Return the recipe with its base's own heads, if it names none.
+
+    Args:
+        codes: folder of the cached codes, which say what made them where no base is named.
+
+    Raises:
+        BadInput, Failure: if there is no such base, or it cannot have what the recipe asks for.
+    """
+    if recipe.model.heads:
+        return recipe
+    base = recipe.model.base
+    if not base and recipe.data.codes == "cached":
+        from snac_cache.store.code_store import CodeStore
+
+        base = CodeStore(codes, "train").identity.model
+    config = CodecConfig.read(find_config(base or DEFAULT_MODEL))
+    rates = Geometry.of(config).output_rates
+    heads = tuple(HEADS[rate] for rate in rates if rate in HEADS)
+    whole = replace(recipe, model=replace(recipe.model, heads=heads))
+    check_consistent(whole)
+    return whole
 
 
 def name_by_time(phase: Phase | None, file: Path | None) -> str:

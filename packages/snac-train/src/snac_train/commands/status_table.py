@@ -21,7 +21,7 @@ COLUMNS: tuple[Column[Status], ...] = (
     Column("val", 2, lambda run: _figure(run.val.get("loss"))),
     Column("val 24k", 6, lambda run: _figure(run.val.get("24k/loss"))),
     Column("val 48k", 6, lambda run: _figure(run.val.get("48k/loss"))),
-    Column("best val", 4, lambda run: _score(run.best.get("combined", {}))),
+    Column("best val", 4, lambda run: _score(run.best.get("combined") or run.best.get("mel", {}))),
     Column("GPU GB", 7, lambda run: _figure(run.gpu_memory_gb, 1)),
     Column("saved", 3, lambda run: _ago(run.checkpoint_seconds_ago)),
 )

@@ -23,10 +23,8 @@ from snac_train.data.dataset import Utterances
 from snac_train.data.manifest_rows import ManifestRows
 from snac_train.data.reading import SegmentSource
 from snac_train.data.references import Reference, Sources, Targets
-from snac_train.recipe.heads import HEADS
+from snac_train.recipe.heads import RATES
 from snac_train.recipe.tables import Data, Recipe
-
-RATES = {head: rate for rate, head in HEADS.items()}
 
 
 @dataclass(frozen=True)

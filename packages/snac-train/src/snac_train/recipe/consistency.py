@@ -1,7 +1,7 @@
 """Settings that each may be, but not together."""
 
 from snac_common.errors import BadInput
-from snac_train.recipe.tables import Recipe
+from snac_train.recipe.tables import Adversarial, Recipe
 
 
 def check_consistent(recipe: Recipe) -> None:
@@ -10,8 +10,12 @@ def check_consistent(recipe: Recipe) -> None:
     _check_augmentation(recipe)
     _check_heads(recipe)
     if not recipe.loss.terms or len(set(recipe.loss.terms)) < len(recipe.loss.terms):
-        raise BadInput("loss.terms must name each term once, and at least one: l1, stft")
+        raise BadInput("loss.terms must name each term once, and at least one: l1, stft, mel")
     _check_warmup(recipe)
+    _check_best(recipe)
+    _check_optimizer(recipe)
+    _check_discriminators(recipe.adversarial)
+    _check_judged(recipe)
 
 
 def _check_tokenizer(recipe: Recipe) -> None:
@@ -48,19 +52,56 @@ def _check_augmentation(recipe: Recipe) -> None:
 def _check_heads(recipe: Recipe) -> None:
     if recipe.data.reference == "source" and "48k" in recipe.model.heads:
         raise BadInput("a 48 kHz head needs 48 kHz audio: set data.reference=target")
-    if not recipe.model.heads:
-        raise BadInput("model.heads is empty; name 24k, 48k, or both")
-    unscored = set(recipe.checkpoint.best) - {"combined", *recipe.model.heads}
-    if unscored:
+
+
+def _check_best(recipe: Recipe) -> None:
+    best, heads = recipe.checkpoint.best, recipe.model.heads
+    unscored = {"24k", "48k"}.intersection(best).difference(heads)
+    if unscored and heads:
         raise BadInput(
             f"checkpoint.best names {unscored.pop()}, which is not among model.heads "
-            f"({', '.join(recipe.model.heads)})"
+            f"({', '.join(heads)})"
+        )
+    if {"combined", "mel"} <= set(best):
+        raise BadInput("checkpoint.best names combined and mel, which are both kept in best/")
+    if "mel" in best and "mel" not in recipe.loss.terms:
+        raise BadInput("checkpoint.best names mel, which is not among loss.terms")
+
+
+def _check_optimizer(recipe: Recipe) -> None:
+    if len(recipe.optimizer.betas) != 2:
+        raise BadInput("optimizer.betas are two numbers, such as 0.9,0.999")
+    if recipe.optimizer.average and not (recipe.model.freeze_encoder and recipe.model.freeze_vq):
+        raise BadInput(
+            "optimizer.average is of the decoder alone: set optimizer.average=0 where encoder or "
+            "quantizer are trained"
+        )
+
+
+def _check_discriminators(settings: Adversarial) -> None:
+    edges = list(settings.band_edges)
+    if edges[:1] != [0] or edges[-1:] != [1] or edges != sorted(set(edges)):
+        raise BadInput(f"adversarial.band_edges must rise from 0 to 1, not {edges}")
+    if not settings.periods and not settings.window_sizes:
+        raise BadInput("adversarial.periods and adversarial.window_sizes are both empty")
+    if settings.periods and not settings.period_channels:
+        raise BadInput("adversarial.period_channels is empty: name at least one layer's channels")
+    if not settings.heads:
+        raise BadInput("adversarial.heads is empty: name 24k, 48k, or both")
+
+
+def _check_judged(recipe: Recipe) -> None:
+    settings, heads = recipe.adversarial, recipe.model.heads
+    if settings.weight and heads and not set(settings.heads) & set(heads):
+        raise BadInput(
+            f"adversarial.heads ({', '.join(settings.heads)}) and model.heads "
+            f"({', '.join(heads)}) have none in common: name one whose output is judged"
         )
 
 
 def _check_warmup(recipe: Recipe) -> None:
     new = recipe.model.weights == "random" or "48k" in recipe.model.heads
-    if recipe.curriculum.warmup_epochs and not new:
+    if recipe.curriculum.warmup_epochs and not new and recipe.model.heads:
         raise BadInput(
             "warm-up trains new layers alone, and this recipe has none: set "
             "curriculum.warmup_epochs=0 (--warmup-epochs 0)"

@@ -36,19 +36,27 @@ def plan_epochs(
     geometry: Geometry,
     utterances: int,
     schedule: Schedule | None = None,
+    head_start: int = 0,
 ) -> list[Epoch]:
     """Return every epoch of a run over ``utterances`` utterances.
 
     Args:
         schedule: that the main stage's steps are to be fit for.
+        head_start: first steps of the main stage in which the decoder stays as it is.
 
     Raises:
         BadInput: if the curriculum's lists do not fit together or do not cover its epochs, or the
-            schedule cannot span its steps.
+            decoder's schedule cannot span its steps.
     """
     epochs = _epochs(curriculum, geometry, utterances)
+    steps = stage_steps(epochs, "main")
+    if 0 < steps <= head_start:
+        raise BadInput(
+            f"adversarial.head_start={head_start}: the discriminators alone would be trained in "
+            f"all {steps} main steps. Give more --epochs, or a shorter head start."
+        )
     if schedule is not None:
-        _check_cycle(schedule, stage_steps(epochs, "main"))
+        _check_cycle(schedule, steps - head_start)
     return epochs
 
 

@@ -9,6 +9,7 @@ Count = Annotated[int, Between(1)]
 CountOrNone = Annotated[int, Between(0)]
 NotNegative = Annotated[float, Between(0)]
 Share = Annotated[float, Between(0, 1)]
+Decay = Annotated[float, Between(0, 0.999999)]
 Divisor = Annotated[float, Between(1)]
 Speed = Annotated[float, Between(0.5, 2)]
 
@@ -88,7 +89,8 @@ class Model:
         base: the model to start from; empty for the one that made the codes.
         weights: the base's own, or ``random`` ones for its architecture; then warm-up trains
             encoder and decoder as if nothing were quantized.
-        heads: rates of the outputs: ``24k`` is the base's own, ``48k`` has one more 2x block.
+        heads: rates of the outputs: ``24k`` is the base's own, ``48k`` has one more 2x block; empty
+            for those that the base has.
         new_layers: what the 48 kHz head's own layers start from: the base's last layers ``copied``,
             or ``random``.
         freeze_encoder: leave the encoder as it is.
@@ -133,6 +135,9 @@ class Optimizer:
         head_24k_lr: peak rate of a dual head's 24 kHz head: the last Snake and convolution.
         weight_decay: decoupled.
         clip: largest norm of the gradient; 0 leaves it as it is.
+        betas: of the moving means of the gradient and of its square, two.
+        average: decay of the moving average of the weights, which is then what is validated and
+            kept as the best model; 0 for none, and the weights themselves.
         accumulate: pieces that a process cuts its share of a batch into, one after another, to save
             memory; the batch stays the same. 0 for as few as fit.
         precision: of the trunk's products on a GPU. ``tf32`` rounds their inputs to 10 bits,
@@ -146,6 +151,8 @@ class Optimizer:
     head_24k_lr: NotNegative
     weight_decay: NotNegative
     clip: NotNegative
+    betas: tuple[Decay, ...]
+    average: Decay
     accumulate: CountOrNone
     precision: Literal["fp32", "tf32", "bf16"]
 
@@ -177,21 +184,60 @@ class Loss:
     """What is minimised.
 
     Attributes:
-        terms: what each head is compared with its reference by: ``l1`` and ``stft``, with the
-            weights and window sizes below.
+        terms: what each head is compared with its reference by: ``l1``, ``stft`` and ``mel``, with
+            the weights and window sizes below.
         weight_24k: of the 24 kHz head's loss, beside ``weight_48k`` of the other's.
         commitment_weight: where encoder or quantizer are trained, as ``codebook_weight``.
     """
 
-    terms: tuple[Literal["l1", "stft"], ...]
+    terms: tuple[Literal["l1", "stft", "mel"], ...]
     weight_24k: NotNegative
     weight_48k: NotNegative
     l1_weight: NotNegative
     stft_weight: NotNegative
     fft_sizes_24k: tuple[Count, ...]
     fft_sizes_48k: tuple[Count, ...]
+    mel_weight: NotNegative
+    mel_windows: tuple[Count, ...]
     commitment_weight: NotNegative
     codebook_weight: NotNegative
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """Discriminators, which learn to tell outputs from references while the decoder learns not to
+    be told apart.
+
+    Attributes:
+        weight: of the decoder's adversarial loss; with 0 there are no discriminators at all.
+        feature_weight: of feature matching, how far the discriminators' layers differ between
+            output and reference, relative to the reference's.
+        heads: whose output is judged, of the heads that the model has; each has its own set.
+        periods: one discriminator each sees every period-th sample side by side.
+        period_channels: of their convolutions.
+        window_sizes: one discriminator each sees the complex spectrogram of that window, in bands.
+        band_edges: of the bands, as shares of the highest frequency, from 0 to 1.
+        band_channels: of the convolutions of each band.
+        lr: peak learning rate of the discriminators; its course is the schedule's.
+        clip: largest norm of their gradient; 0 leaves it as it is.
+        head_start: first steps of the main stage, in which the discriminators alone are trained.
+        every: steps from one update of the discriminators to the next, after that.
+        start: a folder or run whose discriminators to go on with; empty to start from random ones.
+    """
+
+    weight: NotNegative
+    feature_weight: NotNegative
+    heads: tuple[Literal["24k", "48k"], ...]
+    periods: tuple[Count, ...]
+    period_channels: tuple[Count, ...]
+    window_sizes: tuple[Count, ...]
+    band_edges: tuple[Share, ...]
+    band_channels: Count
+    lr: NotNegative
+    clip: NotNegative
+    head_start: CountOrNone
+    every: Count
+    start: str
 
 
 @dataclass(frozen=True)
@@ -219,7 +265,9 @@ class Checkpoint:
     """What is kept.
 
     Attributes:
-        best: validation scores whose best model is kept.
+        best: validation scores whose best model is kept: ``combined``, the whole loss, or ``mel``,
+            its mel term alone, in ``best/``; ``24k`` and ``48k``, of one head; ``last``, the newest
+            model whatever its score.
         every_steps: steps between checkpoints within an epoch; 0 for none. There is always one at
             the end of an epoch.
         every_minutes: the same in minutes.
@@ -227,7 +275,7 @@ class Checkpoint:
         keep_epochs: keep the checkpoint at the end of every epoch too.
     """
 
-    best: tuple[Literal["combined", "24k", "48k"], ...]
+    best: tuple[Literal["combined", "mel", "24k", "48k", "last"], ...]
     every_steps: CountOrNone
     every_minutes: NotNegative
     keep: Count
@@ -261,6 +309,7 @@ class Recipe:
     optimizer: Optimizer
     schedule: Schedule
     loss: Loss
+    adversarial: Adversarial
     validation: Validation
     checkpoint: Checkpoint
     tracking: Tracking

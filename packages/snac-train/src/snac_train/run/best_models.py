@@ -6,10 +6,12 @@ from typing import Any
 from snac_common.artifacts import BEST_FOLDERS, SCORE
 from snac_common.run_files import Score
 from snac_model.codec import SNAC
+from snac_model.discriminators import Discriminators, save_discriminators
 from snac_model.weights import save
 from snac_train.run.run_folder import RunFolder
 
-SCORES = {"combined": "loss", "24k": "24k/loss", "48k": "48k/loss"}
+SCORES = {"combined": "loss", "mel": "mel", "24k": "24k/loss", "48k": "48k/loss"}
+LAST = "last"  # kept whatever its score
 
 
 class BestModels:
@@ -48,22 +50,43 @@ class BestModels:
                         f"{aside.name} now"
                     )
 
-    def consider(self, model: SNAC, scores: dict[str, float], epoch: int, step: int) -> list[str]:
-        """Save the model under each name whose score it lowers; returns those names."""
-        lowered = [
-            name
-            for name in self.kept
-            if name not in self.scores or scores[SCORES[name]] < self.scores[name]["score"]
-        ]
-        for name in lowered:
-            self.scores[name] = {"score": scores[SCORES[name]], "epoch": epoch, "step": step}
-            self._write(name, model, scores)
-        return lowered
+    def consider(
+        self,
+        model: SNAC,
+        discriminators: Discriminators | None,
+        scores: dict[str, float],
+        epoch: int,
+        step: int,
+    ) -> list[str]:
+        """Save the model under each name whose score it lowers; returns those names.
 
-    def _write(self, name: str, model: SNAC, scores: dict[str, float]) -> None:
+        Args:
+            discriminators: what it was trained with, saved beside it.
+        """
+        lowered = [name for name in self.kept if self._lowers(name, scores)]
+        for name in lowered:
+            score = scores[SCORES.get(name, "loss")]
+            self.scores[name] = {"score": score, "epoch": epoch, "step": step}
+            self._write(name, model, discriminators, scores)
+        return [name for name in lowered if name != LAST]
+
+    def _lowers(self, name: str, scores: dict[str, float]) -> bool:
+        if name == LAST or name not in self.scores:
+            return True
+        return scores[SCORES[name]] < float(self.scores[name]["score"])
+
+    def _write(
+        self,
+        name: str,
+        model: SNAC,
+        discriminators: Discriminators | None,
+        scores: dict[str, float],
+    ) -> None:
         """Write the model, then its score: a score that is there is its model's."""
         if self.folder.writes:
             path = self.folder.path / BEST_FOLDERS[name]
             (path / SCORE).unlink(missing_ok=True)
             save(model, path)
+            if discriminators is not None:
+                save_discriminators(discriminators, path)
             Score(**self.scores[name], metrics=scores).write(path / SCORE)

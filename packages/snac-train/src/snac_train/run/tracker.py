@@ -11,7 +11,7 @@ from snac_model.geometry import Geometry
 from snac_train.recipe.curriculum import Epoch
 from snac_train.run.run_folder import RunFolder
 from snac_train.training.metrics import LossMeans
-from snac_train.training.stage import Step
+from snac_train.training.step import Step
 from snac_train.training.validation import Validator
 
 
@@ -101,7 +101,7 @@ class Tracker:
         self._record(kind, tokens, validator.batch_size, **stage, **losses)
 
     def _write_line(self, figures: dict[str, float]) -> None:
-        means = self._means.take() if self._means.count else {}
+        means = self._means.take()
         elapsed = time.monotonic() - self._started
         self._record(
             "train",

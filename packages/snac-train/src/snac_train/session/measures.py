@@ -87,7 +87,7 @@ class Measures:
             return
         if kept := self.recipe.checkpoint.best:
             best = load(self.folder.path / BEST_FOLDERS[kept[0]])
-            self.inputs.model.load_state_dict(best.state_dict())
+            self.trainer.kept_model.load_state_dict(best.state_dict())
         after = self._after_at_each_length()
         if before := self.folder.state.get("before"):
             self.folder.update(

@@ -13,8 +13,9 @@ from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
 from snac_train.recipe.curriculum import Epoch, plan_epochs
 from snac_train.recipe.tables import Recipe
-from snac_train.training.stage import Trained
-from snac_train.training.step_memory import StepMemory, available_bytes, measure_step
+from snac_train.training.discriminators import make_discriminators
+from snac_train.training.step_memory import StepMemory, available_bytes
+from snac_train.training.trained import Trained
 
 
 def check_memory(
@@ -58,8 +59,8 @@ def _largest(recipe: Recipe, inputs: Inputs) -> tuple[Epoch, StepMemory]:
     found: list[tuple[Epoch, StepMemory]] = []
     plan = plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train))
     for name, epochs in groupby(plan, key=lambda epoch: epoch.stage):
-        trained = Trained.of(name, inputs.model, recipe)
-        memory = measure_step(trained.objective, trained.parameters, silence)
+        trained = Trained.of(name, inputs.model, recipe, make_discriminators(recipe))
+        memory = trained.memory(silence)
         found += [(epoch, memory) for epoch in epochs]
     return max(found, key=lambda each: each[1].of(each[0].segment_tokens, each[0].batch_size))
 

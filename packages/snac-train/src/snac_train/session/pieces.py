@@ -9,14 +9,8 @@ from snac_model.memory import is_out_of_memory
 from snac_train.data.segments import Batch
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.curriculum import Epoch
-from snac_train.training.arithmetic import tf32
-from snac_train.training.stage import Trained
-from snac_train.training.step_memory import (
-    StepMemory,
-    available_bytes,
-    measure_step,
-    repeated,
-)
+from snac_train.training.step_memory import StepMemory, available_bytes, repeated
+from snac_train.training.trained import Trained
 
 
 class Pieces:
@@ -62,8 +56,7 @@ class Pieces:
         """
         if not epochs:
             return
-        with tf32(trained.allows_tf32):
-            memory = measure_step(trained.objective, trained.parameters, self._on_device)
+        memory = trained.memory(self._on_device)
         device, local = self.processes.device, self.processes.local_world_size
         available = available_bytes(device, local)
         kinds: dict[str, Epoch] = {}

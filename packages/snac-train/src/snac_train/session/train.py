@@ -18,6 +18,7 @@ from snac_train.data.loading import Readers
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import Requests
 from snac_train.recipe.curriculum import plan_epochs
+from snac_train.recipe.heads import head_start
 from snac_train.recipe.tables import Recipe
 from snac_train.run.best_models import SCORES
 from snac_train.run.checkpoints.saving import Saver
@@ -105,7 +106,11 @@ class _Run:
         self.folder, self.recipe = folder, recipe
         self.inputs = inputs = open_inputs(recipe, request.codes, request.manifest)
         self.epochs = plan_epochs(
-            recipe.curriculum, inputs.model.geometry, len(inputs.train), recipe.schedule
+            recipe.curriculum,
+            inputs.model.geometry,
+            len(inputs.train),
+            recipe.schedule,
+            head_start(recipe),
         )
         facts = {
             "base": {"sha256": weights_sha256([inputs.base_model])},
@@ -190,7 +195,8 @@ class _Run:
         """Say how far each best score lies under what there is without training."""
         position, state = self.trainer.tracker.position, self.folder.state
         start = state.get("baseline") or {}
-        best = {name: entry["score"] for name, entry in self.trainer.best.scores.items()}
+        kept = self.trainer.best.scores
+        best = {name: entry["score"] for name, entry in kept.items() if name in SCORES}
         return {
             "run": str(self.folder.path),
             "epochs": position.epoch,

@@ -32,14 +32,20 @@ from snac_train.run.tracker import Tracker
 from snac_train.session.pieces import Pieces
 from snac_train.session.plan import Remaining, remaining_of
 from snac_train.session.share import Share
+from snac_train.training.adversary import Scores
+from snac_train.training.average import MovingAverage
 from snac_train.training.codebooks import CodebookKeeper
 from snac_train.training.compilation import graphs_compiled
+from snac_train.training.discriminators import make_discriminators
 from snac_train.training.objective import Objective
-from snac_train.training.stage import PendingStep, Stage, Step, Trained
+from snac_train.training.stage import Stage
+from snac_train.training.step import PendingStep, Step
+from snac_train.training.trained import Trained
 from snac_train.training.validation import Validator
 
 # Steps that a device is asked for before the figures of the one before them are read, so that it
 # need not wait for this process.
+AVERAGE, DISCRIMINATORS = "average", "discriminators"  # modules that a checkpoint keeps
 STEPS_AHEAD = {"cpu": 0, "cuda": 1}
 
 
@@ -77,14 +83,22 @@ class Trainer:
         self.requests = requests
         self.may_skip = may_skip
         self.skipped = 0
-        self.objective = Objective(self.model, recipe).to(processes.device)  # outside of DDP
+        self.discriminators = make_discriminators(recipe)
+        self.average: MovingAverage | None = None
+        if recipe.optimizer.average:
+            self.average = MovingAverage(self.model, recipe.optimizer.average)
+        self.kept_model = self.average.model if self.average else self.model
+        scores = None
+        if self.discriminators is not None:
+            scores = Scores(self.discriminators.to(processes.device))
+        self.objective = Objective(self.kept_model, recipe, adversary=scores).to(processes.device)
         self.best = BestModels(folder, recipe.checkpoint.best)
         self.tracker = Tracker(folder, self.model.geometry, recipe.tracking.log_every)
         self.restored: Checkpoint | None = None
         self._stages: list[tuple[StageName, list[Remaining]]] = []
         self.codebooks = CodebookKeeper(
             recipe,
-            self.objective,
+            Objective(self.model, recipe).to(processes.device),  # outside of DDP
             first_epoch=recipe.curriculum.warmup_epochs + 1,
             sample=self._sample,
             processes=processes,
@@ -97,6 +111,10 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
         self.model.load_state_dict(checkpoint.model)
+        if self.average:
+            self.average.restore(checkpoint.modules.get(AVERAGE, checkpoint.model))
+        if self.discriminators is not None and DISCRIMINATORS in checkpoint.modules:
+            self.discriminators.load_state_dict(checkpoint.modules[DISCRIMINATORS])
         self.tracker.restore(checkpoint.state["tracker"])
         self.rejects.restore(checkpoint.state["rejects"])
         self.pieces.restore(checkpoint.state["pieces"])
@@ -118,7 +136,7 @@ class Trainer:
         remaining = remaining_of(epochs, self.tracker.position, state)
         for name, members in groupby(remaining, key=lambda part: part.epoch.stage):
             parts = list(members)
-            trained = Trained.of(name, self.model, self.recipe)
+            trained = Trained.of(name, self.model, self.recipe, self.discriminators)
             trained.objective.to(self.processes.device)
             self.pieces.choose(trained, [part.epoch for part in parts if part.steps])
             self._stages.append((name, parts))
@@ -156,11 +174,14 @@ class Trainer:
             self.model,
             self.recipe,
             self.processes,
+            discriminators=self.discriminators,
+            average=self.average,
             done=done,
             state=checkpoint.players if checkpoint and goes_on else None,
             may_skip=self.may_skip - self.skipped,
         )
-        rates = ", ".join(f"{group} at up to {rate:g}" for group, rate in stage.peaks.items())
+        peaks = stage.trained.peaks.items()
+        rates = ", ".join(f"{group} at up to {rate:g}" for group, rate in peaks)
         self.folder.log(f"{name}: {steps - done} of {steps} steps to do, training {rates}")
         if checkpoint and goes_on and checkpoint.state["stage_steps"] != steps:
             self._say_that_plan_changed(checkpoint.state["stage_steps"], stage)
@@ -299,8 +320,14 @@ class Trainer:
         )
 
     def _save(self) -> None:
+        modules = {}
+        if self.average:
+            modules[AVERAGE] = self.average.state()
+        if self.discriminators is not None:
+            modules[DISCRIMINATORS] = self.discriminators.state_dict()
         self.saver.save(
             self.model,
+            modules,
             self.stage,
             self.tracker,
             {
@@ -315,7 +342,9 @@ class Trainer:
         losses = self.validator.validate(self.objective)
         position = self.tracker.position
         self.tracker.add_validation("val", losses, self.validator)
-        lowered = self.best.consider(self.model, losses, position.epoch, position.step)
+        lowered = self.best.consider(
+            self.kept_model, self.discriminators, losses, position.epoch, position.step
+        )
         self.processes.wait()  # until it can be read by all
         self.folder.update(
             epoch=position.epoch, step=position.step, val=losses, best=self.best.scores

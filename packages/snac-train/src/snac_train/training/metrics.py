@@ -11,20 +11,20 @@ from snac_train.training.objective import Losses
 
 @dataclass
 class LossMeans:
-    """Sums of losses, and how many items they are of."""
+    """Sums of losses, and how many items each is of: not every step has every loss."""
 
     sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, sums: dict[str, float], count: int) -> None:
         """Add the sums over ``count`` items."""
         for name, value in sums.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
-        self.count += count
+            self.counts[name] = self.counts.get(name, 0) + count
 
     def take(self) -> dict[str, float]:
         """Return the means of all that was added."""
-        return {name: value / self.count for name, value in self.sums.items()}
+        return {name: value / self.counts[name] for name, value in self.sums.items()}
 
 
 class LossSums:

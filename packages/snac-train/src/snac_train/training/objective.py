@@ -12,13 +12,13 @@ from snac_model.losses import masked_mean
 from snac_model.noise import SeededNoise
 from snac_model.segments import Segments
 from snac_train.data.segments import Batch
+from snac_train.recipe.heads import HEADS
 from snac_train.recipe.tables import Recipe
+from snac_train.training.adversary import Opponent, Scores
 from snac_train.training.arithmetic import tf32
 from snac_train.training.losses import HeadLoss
 
 Losses = dict[str, torch.Tensor]
-
-HEADS = {24_000: "24k", 48_000: "48k"}
 
 
 class Latents(NamedTuple):
@@ -41,6 +41,7 @@ class Objective(nn.Module):
     A module of its own so that whatever runs models in parallel wraps the whole of a step.
 
     Args:
+        adversary: discriminators, whose judgement of the segments is reported beside the losses.
         quantized: whether a tokenizer that is trained chooses codes; without, its projections
             stand for them.
         precision: of what is trained, ``fp32``, ``tf32`` or ``bf16``: the trunk's and the
@@ -49,12 +50,19 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, model: SNAC, recipe: Recipe, *, quantized: bool = True, precision: str = "fp32"
+        self,
+        model: SNAC,
+        recipe: Recipe,
+        *,
+        adversary: Opponent | Scores | None = None,
+        quantized: bool = True,
+        precision: str = "fp32",
     ) -> None:
         super().__init__()
+        self.adversary = adversary
         self.quantized = quantized
         self.model = model
-        self.heads = {HEADS[rate]: rate for rate in model.geometry.output_rates}
+        self.heads: dict[str, int] = {HEADS[rate]: rate for rate in model.geometry.output_rates}
         self.precision = precision
         self.trains_tokenizer = not (recipe.model.freeze_encoder and recipe.model.freeze_vq)
         loss = recipe.loss
@@ -68,7 +76,9 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> Losses:
         """Return ``loss``, and of each head ``loss`` and its terms, each ``[B]``.
 
-        Where encoder or quantizer are trained, ``commitment`` and ``codebook`` as well.
+        Where encoder or quantizer are trained, ``commitment`` and ``codebook`` as well; with
+        discriminators of each head what they say, and ``adversarial``, what the decoder minimises
+        of it beside ``loss``.
         """
         return self.with_codes(batch)[0]
 
@@ -127,6 +137,12 @@ class Objective(nn.Module):
             outputs = self.model.decode_latents(latents, noise, segments)
         return {head: outputs[rate][:, 0] for head, rate in self.heads.items()}
 
+    def head_loss(self, head: str) -> HeadLoss:
+        """Return what compares a head with its reference."""
+        loss = self.losses[head]
+        assert isinstance(loss, HeadLoss)
+        return loss
+
     def references(self, batch: Batch) -> Losses:
         """Return what each head's segments are compared with, ``[B, T]``."""
         return {head: self._reference(batch, rate) for head, rate in self.heads.items()}
@@ -140,7 +156,26 @@ class Objective(nn.Module):
             parts = self.losses[head](segments[head], references[head], batch.valid[rate])
             losses |= {f"{head}/{name}": value for name, value in parts.items()}
             total = total + self.weights[head] * parts["loss"]
+        losses |= self._judged(segments, references, batch)
+        if f"{head}/mel" in losses:
+            mel = [self.weights[each] * losses[f"{each}/mel"] for each in self.heads]
+            losses["mel"] = torch.stack(mel).sum(0)
         return {"loss": total, **losses}
+
+    def _judged(self, segments: Losses, references: Losses, batch: Batch) -> Losses:
+        """Return what the adversary says of each head, and the sum that is minimised of it."""
+        if self.adversary is None:
+            return {}
+        losses: Losses = {}
+        weighted = []
+        for head in self.adversary.heads:
+            valid = batch.valid[self.heads[head]]
+            said = self.adversary.losses(head, segments[head], references[head], valid)
+            losses |= {f"{head}/{name}": value for name, value in said.items()}
+            for name, weight in self.adversary.weights.items():
+                if name in said:
+                    weighted.append(self.weights[head] * weight * said[name])
+        return losses | ({"adversarial": torch.stack(weighted).sum(0)} if weighted else {})
 
     def _windows(self, batch: Batch) -> torch.Tensor:
         """Return the windows' audio at the codec's rate, ``[B, 1, T]``."""

@@ -61,7 +61,8 @@ def make_optimizer(
 ) -> torch.optim.AdamW:
     """Return fused AdamW with one named group for each entry of ``peaks``."""
     named = [{"params": groups[name], "lr": rate, "name": name} for name, rate in peaks.items()]
-    return torch.optim.AdamW(named, weight_decay=settings.weight_decay, fused=True)
+    betas = (settings.betas[0], settings.betas[1])
+    return torch.optim.AdamW(named, betas=betas, weight_decay=settings.weight_decay, fused=True)
 
 
 def make_schedule(

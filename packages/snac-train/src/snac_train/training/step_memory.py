@@ -26,7 +26,7 @@ class StepMemory:
     """What a step needs, in bytes.
 
     Attributes:
-        fixed: whatever the batch is.
+        fixed: however many segments are decoded at once.
         short: for each segment of ``SHORT`` coarse tokens that is decoded at once.
         per_token: for each further one.
     """
@@ -49,24 +49,44 @@ class StepMemory:
 
 
 def measure_step(
-    objective: nn.Module, parameters: Sequence[nn.Parameter], silence: Callable[[int], Batch]
+    forward: Callable[[Batch], object],
+    parameters: Sequence[nn.Parameter],
+    silence: Callable[[int], Batch],
 ) -> StepMemory:
     """Run short segments forward, and see what is kept for their backward pass.
 
+    One segment and two, as weights that are computed from others are kept once for all.
+
     Args:
+        forward: what is run, returning what is differentiated.
         parameters: those that are trained, and have no gradient yet.
         silence: returns a batch of one segment of so many coarse tokens.
     """
-    short, longer = (_kept(objective, silence(tokens)) for tokens in (SHORT, LONGER))
+    one, two, longer = (
+        _kept(forward, parameters, repeated(silence(tokens), items))
+        for tokens, items in ((SHORT, 1), (SHORT, 2), (LONGER, 2))
+    )
+    item = two - one
     return StepMemory(
-        fixed=MOMENTS * sum(weight.nbytes for weight in parameters),
-        short=round((1 + BESIDE) * short),
-        per_token=(1 + BESIDE) * (longer - short) / (LONGER - SHORT),
+        fixed=MOMENTS * sum(weight.nbytes for weight in parameters) + max(0, one - item),
+        short=round((1 + BESIDE) * item),
+        per_token=(1 + BESIDE) * (longer - two) / 2 / (LONGER - SHORT),
     )
 
 
-def _kept(objective: nn.Module, batch: Batch) -> int:
-    """Return the bytes that autograd keeps of a forward pass, weights apart."""
+def larger(one: StepMemory, other: StepMemory) -> StepMemory:
+    """Return what two turns need that follow each other, each with weights of its own."""
+    return StepMemory(
+        fixed=one.fixed + other.fixed,
+        short=max(one.short, other.short),
+        per_token=max(one.per_token, other.per_token),
+    )
+
+
+def _kept(
+    forward: Callable[[Batch], object], parameters: Sequence[nn.Parameter], batch: Batch
+) -> int:
+    """Return the bytes that autograd keeps of a forward pass, trained weights apart."""
     kept: dict[int, int] = {}
 
     def remember(tensor: torch.Tensor) -> torch.Tensor:
@@ -76,9 +96,9 @@ def _kept(objective: nn.Module, batch: Batch) -> int:
 
     plainly = torch.compiler.set_stance("force_eager")  # not compiled for lengths that never come
     with plainly, torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
-        losses = objective(batch)
-    weights = {value.untyped_storage().data_ptr() for value in objective.parameters()}
-    assert losses  # which hold what was kept until here
+        result = forward(batch)
+    weights = {value.untyped_storage().data_ptr() for value in parameters}
+    assert result is not None  # which holds what was kept until here
     return sum(size for pointer, size in kept.items() if pointer not in weights)
 
 

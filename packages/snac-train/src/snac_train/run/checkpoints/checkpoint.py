@@ -23,7 +23,7 @@ MODEL, CONFIG = "model.safetensors", "config.json"
 RANDOM, STATE = "random.pt", "state.json"
 # the first two are a model folder, which every command takes that takes a model
 FILES = (MODEL, CONFIG, RANDOM, STATE)
-PLAYERS = "players"
+MODULES, PLAYERS = "modules", "players"
 # what the state says at least
 STATED = {"recipe", "facts", "tracker", "epoch", "rejects", "pieces", "metrics_bytes", "skipped"}
 MANIFEST = "manifest.json"
@@ -38,6 +38,7 @@ class Checkpoint:
     Attributes:
         model: the model's state dict.
         config: the model's ``config.json``.
+        modules: weights of what is kept beside the model, by its name.
         players: what each module that is trained goes on from, by its name.
         random: states of the random generators, one entry a process.
         state: the rest, as JSON has it.
@@ -45,6 +46,7 @@ class Checkpoint:
 
     model: Tensors
     config: dict[str, Any]
+    modules: dict[str, Tensors]
     players: dict[str, dict[str, Any]]
     random: list[dict[str, Any]]
     state: dict[str, Any]
@@ -60,7 +62,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with told_when_full(folder):
-            (temporary / PLAYERS).mkdir(parents=True)
+            for name in (MODULES, PLAYERS):
+                (temporary / name).mkdir(parents=True)
             for name, write in _writers(checkpoint).items():
                 write(temporary / name)
                 flush_to_disk(temporary / name)
@@ -77,10 +80,13 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def _writers(checkpoint: Checkpoint) -> dict[str, Callable[[Path], object]]:
-    weights = {name: value.cpu().contiguous() for name, value in checkpoint.model.items()}
     return {
-        MODEL: lambda path: save_file(weights, path),
+        MODEL: partial(_save_weights, checkpoint.model),
         CONFIG: lambda path: path.write_text(json.dumps(checkpoint.config, indent=2) + "\n"),
+        **{
+            f"{MODULES}/{name}.safetensors": partial(_save_weights, weights)
+            for name, weights in checkpoint.modules.items()
+        },
         **{
             f"{PLAYERS}/{name}.pt": partial(torch.save, state)
             for name, state in checkpoint.players.items()
@@ -88,6 +94,10 @@ def _writers(checkpoint: Checkpoint) -> dict[str, Callable[[Path], object]]:
         RANDOM: lambda path: torch.save(checkpoint.random, path),
         STATE: lambda path: path.write_text(json.dumps(checkpoint.state, indent=1) + "\n"),
     }
+
+
+def _save_weights(weights: Tensors, path: Path) -> None:
+    save_file({name: value.cpu().contiguous() for name, value in weights.items()}, path)
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         read = Checkpoint(
             model=load_file(folder / MODEL),
             config=json.loads((folder / CONFIG).read_text()),
+            modules={
+                path.stem: load_file(path)
+                for path in sorted((folder / MODULES).glob("*.safetensors"))
+            },
             players={path.stem: _load(path) for path in sorted((folder / PLAYERS).glob("*.pt"))},
             random=_load(folder / RANDOM),
             state=json.loads((folder / STATE).read_text()),

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import torch
+
 from snac_model.codec import SNAC
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import Requests
@@ -60,6 +62,7 @@ class Saver:
     def save(
         self,
         model: SNAC,
+        modules: Mapping[str, Mapping[str, torch.Tensor]],
         stage: Stage,
         tracker: Tracker,
         beside: Mapping[str, Any],
@@ -67,6 +70,7 @@ class Saver:
         """Write a checkpoint, unless this step has one; return in all ranks when it is there.
 
         Args:
+            modules: weights that are kept beside the model's, by the modules' names.
             beside: what else is kept in the state.
         """
         step = tracker.position.step
@@ -85,6 +89,7 @@ class Saver:
                 checkpoint = Checkpoint(
                     model=model.state_dict(),
                     config=model.config.to_dict(),
+                    modules={name: dict(weights) for name, weights in modules.items()},
                     players=stage.state(),
                     random=random,
                     state=state,
