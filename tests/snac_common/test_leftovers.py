@@ -93,6 +93,7 @@ def test_an_export_that_was_killed_is_there_again_for_the_next(tmp_path: Path) -
         page=False,
         noise=False,
         half=False,
+        discriminators=False,
         licence=None,
         repository=None,
     )

@@ -13,13 +13,21 @@ from snac_common.tool import Tool
 
 EXAMPLE = """snac-export first --license mit
 snac-export first --push USER/NAME
+snac-export refined --discriminators
+snac-export --mix first=0.3,refined=0.7
 """
 
-HOW_TO_EXPORT = ("onnx", "page", "noise", "half")
+HOW_TO_EXPORT = ("onnx", "page", "noise", "half", "discriminators")
 
 
 @click.command(cls=Tool, example=EXAMPLE)
-@click.argument("run")
+@click.argument("run", required=False)
+@click.option(
+    "--mix",
+    metavar="RUN=SHARE,...",
+    help="In place of RUN, export the weighted mean of several runs' decoders, which started from "
+    "one model. The shares add up to 1.",
+)
 @click.option(
     "-o",
     "--output",
@@ -32,8 +40,8 @@ HOW_TO_EXPORT = ("onnx", "page", "noise", "half")
     "--best",
     type=click.Choice(list(BEST_FOLDERS)),
     default="combined",
-    help="Export the model that was best by this validation score: of both outputs together, at "
-    "24 kHz, or at 48 kHz.",
+    help="Export the model that was best by this validation score: of both outputs together, by "
+    "mel spectra, at 24 kHz, or at 48 kHz; or the last one.",
 )
 @click.option(
     "--onnx/--no-onnx",
@@ -53,6 +61,12 @@ HOW_TO_EXPORT = ("onnx", "page", "noise", "half")
 )
 @click.option(
     "--half", is_flag=True, help="Store the decoder's weights as float16, which halves its size."
+)
+@click.option(
+    "--discriminators",
+    is_flag=True,
+    help="Also export the discriminators of a run of --phase refine, so that others can go on "
+    "with them.",
 )
 @click.option(
     "--license",
@@ -78,7 +92,8 @@ HOW_TO_EXPORT = ("onnx", "page", "noise", "half")
 @artifacts_option
 def main(
     *,
-    run: str,
+    run: str | None,
+    mix: str | None,
     output: Path | None,
     overwrite: bool,
     best: str,
@@ -86,6 +101,7 @@ def main(
     page: bool,
     noise: str,
     half: bool,
+    discriminators: bool,
     licence: str | None,
     repository: str | None,
     private: bool,
@@ -100,24 +116,33 @@ def main(
     """
     if (private or dry_run) and not repository:
         raise BadInput("--private and --dry-run go with --push USER/NAME")
+    if (run is None) == (mix is None):
+        raise BadInput("name the RUN to export, or the runs to mix as --mix first=0.3,refined=0.7")
+    if mix and discriminators:
+        raise BadInput("--discriminators are those of one run: leave out --mix")
     from snac_model.export.existing import is_export, take_existing
     from snac_model.export.folder import ExportRequest, export
+    from snac_model.export.mix import parse_mix, read_mix
     from snac_model.export.push import check_repository, files_of, push
     from snac_model.export.run import read_run
 
     if repository:
         check_repository(repository)
     root = Artifacts.at(artifacts)
-    source = read_run(run, root, best)
+    mixed = None
+    if mix:
+        source, mixed = read_mix(parse_mix(mix), root, best)
+    else:
+        source = read_run(str(run), root, best)
     folder = output or root.exported(source.name)
     request = ExportRequest(
-        folder, overwrite, onnx, page, noise == "input", half, licence, repository
+        folder, overwrite, onnx, page, noise == "input", half, discriminators, licence, repository
     )
     report = None
-    if repository and is_export(folder) and not overwrite:
+    if repository and is_export(folder) and not overwrite and not mixed:
         take_existing(source, folder, repository, options_given(HOW_TO_EXPORT))
     else:
-        report = export(source, request)
+        report = export(source, request, mixed)
     files = files_of(folder)
     url = None
     if dry_run:

@@ -7,6 +7,7 @@ from typing import Any
 
 from snac_common.files import write_text
 from snac_model.codec import SNAC
+from snac_model.discriminators import DiscriminatorConfig
 from snac_model.export.markdown import as_block, as_code, as_text
 from snac_model.export.onnx_files import OnnxReport
 from snac_model.export.run import Run
@@ -25,6 +26,16 @@ machine. In this folder, run `python3 -m http.server --bind 127.0.0.1` and open
 <http://127.0.0.1:8000/try.html>."""
 
 
+MIXED_FIGURES = "A mix is not validated by training: measure it with `snac-eval`."
+
+DISCRIMINATORS = """## Discriminators
+
+`discriminators/` holds those that this decoder was trained against, for {rates} ({kinds}). Whoever
+fine-tunes this decoder can go on with them: `snac-train --phase refine --set
+adversarial.start=discriminators`, or in Python
+`snac_model.discriminators.load_discriminators("discriminators")`."""
+
+
 @dataclass(frozen=True)
 class CardFacts:
     """What the card says besides the run."""
@@ -34,6 +45,7 @@ class CardFacts:
     half: bool
     onnx: OnnxReport | None
     page: bool
+    discriminators: DiscriminatorConfig | None = None
 
 
 def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
@@ -44,9 +56,10 @@ def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
         "## Use",
         *usage(model.geometry, facts.repository or PLACEHOLDER, facts.onnx),
         *([TRY] if facts.page else []),
+        *([_discriminators(facts.discriminators)] if facts.discriminators else []),
         "## Training",
         _data(run),
-        _figures(run),
+        MIXED_FIGURES if run.mix else _figures(run),
         f"The recipe:\n\n{as_block(_without_private_paths(run), 'toml')}",
         f"## Licence\n\n{facts.licence or TO_FILL}",
     ]
@@ -86,8 +99,26 @@ def _introduction(run: Run, geometry: Geometry, facts: CardFacts) -> str:
         f"A [SNAC](https://github.com/hubertsiuzdak/snac) codec at {geometry.sample_rate / 1000:g} "
         f"kHz whose decoder gives {rates}, fine-tuned on speech from "
         f"{as_code(_public(run.state['base']))} (SHA-256 of its weights "
-        f"{as_code(run.state['base_sha256'][:16] + '...')}). {tokens}{half}"
+        f"{as_code(run.state['base_sha256'][:16] + '...')}). {tokens}{half}{_mix(run)}"
     )
+
+
+def _mix(run: Run) -> str:
+    """Say what was mixed, if anything."""
+    if not run.mix:
+        return ""
+    shares = " and ".join(f"{share:g} of {as_code(name)}" for name, share in run.mix.items())
+    return f" The decoder's weights are a mean of several runs': {shares}."
+
+
+def _discriminators(config: DiscriminatorConfig) -> str:
+    rates = " and ".join(f"{rate / 1000:g} kHz" for rate in config.rates)
+    kinds = []
+    if config.periods:
+        kinds.append(f"periods {', '.join(map(str, config.periods))}")
+    if config.window_sizes:
+        kinds.append(f"windows of {', '.join(map(str, config.window_sizes))} samples")
+    return DISCRIMINATORS.format(rates=rates, kinds="; ".join(kinds))
 
 
 def _data(run: Run) -> str:

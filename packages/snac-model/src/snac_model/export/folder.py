@@ -10,6 +10,7 @@ from snac_common.console import note
 from snac_common.errors import BadInput, Failure
 from snac_common.files import atomic_folder, clear_leftovers
 from snac_model.codec import SNAC
+from snac_model.discriminators import load_discriminators, save_discriminators
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.export import half as half_weights
 from snac_model.export.card import CardFacts, write_card
@@ -22,7 +23,7 @@ from snac_model.noise import SeededNoise
 from snac_model.places import OFFICIAL_WEIGHTS
 from snac_model.weights import save, save_officially
 
-DUAL_HEAD, ONNX = "dual_head", "onnx"
+DUAL_HEAD, ONNX, DISCRIMINATORS = "dual_head", "onnx", "discriminators"
 COMPARED = ((1, 1), (2, 4))  # batch size and coarse tokens
 
 
@@ -37,6 +38,7 @@ class ExportRequest:
         page: with ONNX, write a page that runs them in a browser.
         noise: whether their decoders take noise as an input; else they have none.
         half: store the decoder's weights as float16.
+        discriminators: add those that the model was trained with.
         licence: the model's, an identifier that the Hub knows; None leaves it to be filled in.
         repository: on the Hub, for the card.
     """
@@ -47,24 +49,32 @@ class ExportRequest:
     page: bool
     noise: bool
     half: bool
+    discriminators: bool
     licence: str | None
     repository: str | None
 
 
-def export(run: Run, request: ExportRequest) -> OnnxReport | None:
+def export(run: Run, request: ExportRequest, mixed: SNAC | None = None) -> OnnxReport | None:
     """Write a run's model into a folder and check what was written; return what ONNX's check saw.
+
+    Args:
+        mixed: the model in place of the run's own, where several are mixed.
 
     Raises:
         BadInput: if the folder may not be written to, or ONNX's packages are not installed.
-        Failure: if a file does not give what the run's model gives; nothing is left then.
+        Failure: if there are no discriminators to export, or a file does not give what the run's
+            model gives; nothing is left then.
     """
     clear_leftovers(request.folder.parent)
     check_target(request)
     if request.onnx:
         check_onnx_installed()
-    model = load(run.model)
+    model = load(run.model) if mixed is None else mixed
+    discriminators = load_discriminators(run.model) if request.discriminators else None
     with atomic_folder(request.folder) as folder:
         write_models(model, folder, half=request.half)
+        if discriminators:
+            save_discriminators(discriminators, folder / DISCRIMINATORS)
         report = _write_onnx(run, model, request, folder) if request.onnx else None
         facts = CardFacts(
             request.repository,
@@ -72,6 +82,7 @@ def export(run: Run, request: ExportRequest) -> OnnxReport | None:
             request.half,
             report,
             page=request.onnx and request.page,
+            discriminators=discriminators.config if discriminators else None,
         )
         write_card(run, model, facts, folder)
     return report

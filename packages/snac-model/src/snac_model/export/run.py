@@ -1,7 +1,7 @@
 """What an export reads of a run."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Run:
         recipe_text: the same as its TOML.
         state: what ``run.json`` says.
         score: where the model comes from: epoch, step, and its metrics.
+        mix: the runs whose models are mixed, with their shares; empty for a run's own.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Run:
     recipe_text: str
     state: dict[str, Any]
     score: dict[str, Any]
+    mix: dict[str, float] = field(default_factory=dict)
 
 
 def read_run(where: str, artifacts: Artifacts, best: str) -> Run:
@@ -71,7 +73,8 @@ def read_run(where: str, artifacts: Artifacts, best: str) -> Run:
 
 
 def _no_model(folder: Path, best: str) -> str:
-    present = [name for name, place in BEST_FOLDERS.items() if (folder / place / CONFIG).is_file()]
+    places = {place: name for name, place in reversed(BEST_FOLDERS.items())}  # mel is in best/ too
+    present = [name for place, name in places.items() if (folder / place / CONFIG).is_file()]
     if not present:
         return f"the run {folder} has no best model yet. Train it to its first validation."
     return f"the run {folder} keeps no best model by --best {best}, only by {', '.join(present)}"
