@@ -21,6 +21,7 @@ from snac_train.run.checkpoints.rotation import Checkpoints
 FILES = (
     "model.safetensors",
     "config.json",
+    "modules/average.safetensors",
     "players/decoder.pt",
     "random.pt",
     "state.json",
@@ -37,7 +38,7 @@ def checkpoint(step: int) -> Checkpoint:
     model = {"weight": weight.detach()}
     state = dict.fromkeys(STATED) | {"step": step}
     players = {"decoder": optimizer.state_dict(), "other": {"weights": {}}}
-    return Checkpoint(model, {}, players, [random_state()], state)
+    return Checkpoint(model, {}, {"average": model}, players, [random_state()], state)
 
 
 def test_what_was_written_comes_back(tmp_path: Path) -> None:
@@ -47,6 +48,7 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
     read = read_checkpoint(tmp_path / "step-1")
     assert read.state == written.state
     assert read.model["weight"].equal(written.model["weight"])
+    assert read.modules["average"]["weight"].equal(written.modules["average"]["weight"])
     assert read.players.keys() == written.players.keys()
     groups = [players["decoder"]["param_groups"] for players in (read.players, written.players)]
     assert groups[0] == groups[1]

@@ -12,13 +12,17 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the curve is that of x86-64")
-def test_the_curve_is_the_one_in_the_repository() -> None:
+@pytest.mark.parametrize("name", ["curve", "adversarial"])
+def test_the_curve_is_the_one_in_the_repository(name: str) -> None:
     printed = subprocess.run(
-        [sys.executable, str(GOLDEN / "curve.py")], capture_output=True, text=True, check=False
+        [sys.executable, str(GOLDEN / "curve.py"), name],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert printed.returncode == 0, printed.stderr
     measured = [json.loads(line) for line in printed.stdout.splitlines() if line[:1] == "{"]
-    expected = [json.loads(line) for line in (GOLDEN / "curve.jsonl").read_text().splitlines()]
+    expected = [json.loads(line) for line in (GOLDEN / f"{name}.jsonl").read_text().splitlines()]
     nearly = [
         {
             name: pytest.approx(value, rel=2e-5) if isinstance(value, float) else value

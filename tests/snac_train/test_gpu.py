@@ -17,8 +17,9 @@ from snac_train.data.slices import Draws
 from snac_train.distributed.processes import Processes
 from snac_train.session.run_setup import Start
 from snac_train.session.train import Request, train
-from snac_train.training.stage import Stage, Trained
-from snac_train.training.step_memory import measure_step, repeated
+from snac_train.training.stage import Stage
+from snac_train.training.step_memory import repeated
+from snac_train.training.trained import Trained
 
 pytestmark = [
     pytest.mark.gpu,
@@ -82,7 +83,7 @@ def test_a_step_takes_the_memory_that_was_foreseen(voices: Path) -> None:
 
     trained = Trained.of("main", inputs.model, recipe)
     trained.objective.to(processes.device)
-    memory = measure_step(trained.objective, trained.parameters, silence)
+    memory = trained.memory(silence)
     stage = Stage("main", 4, inputs.model, recipe, processes)
     for tokens, items in ((38, 8), (76, 8), (38, 64)):
         torch.cuda.reset_peak_memory_stats()

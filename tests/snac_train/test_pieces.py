@@ -8,18 +8,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from training import manifest_of, small_recipe
-from whole_runs import metrics, run
+from whole_runs import ADVERSARIAL, metrics, run
 
 from snac_common.errors import Failure
 from snac_train.data.inputs import open_inputs
 from snac_train.data.reading import Segments
+from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws
 from snac_train.distributed.processes import Processes
 from snac_train.session import pieces
 from snac_train.session.run_setup import Start
 from snac_train.training import step_memory
-from snac_train.training.stage import Stage, Trained
+from snac_train.training.discriminators import make_discriminators
+from snac_train.training.stage import Stage
 from snac_train.training.step_memory import StepMemory, measure_step, repeated
+from snac_train.training.trained import Trained
 
 PLENTY = 10**12
 
@@ -42,31 +45,53 @@ def test_pieces_fit_and_fewer_would_not(
 
 
 def test_what_is_measured_is_what_autograd_keeps(voices: Path) -> None:
-    """A step twice as long, or on twice as many segments, keeps twice as much."""
+    """A step twice as long, or on twice as many segments, keeps twice as much beside weights."""
     recipe = small_recipe()
     inputs = open_inputs(recipe, voices, manifest_of(voices))
     source, draws = inputs.source(recipe), Draws.for_epoch(0, 0)
     trained = Trained.of("main", inputs.model, recipe)
 
-    def silence(tokens: int) -> object:
+    def silence(tokens: int) -> Batch:
         return source.dataset(Segments("train", tokens, draws)).silence()
 
-    memory = measure_step(trained.objective, trained.parameters, silence)  # type: ignore[arg-type]
+    weights = sum(weight.nbytes for weight in trained.parameters)
+    memory = measure_step(trained.objective, trained.parameters, silence)
     for tokens in (24, 64):
         one = source.dataset(Segments("train", tokens, draws)).silence()
-        kept = step_memory._kept(trained.objective, one)
-        two = step_memory._kept(trained.objective, repeated(one, 2))
-        assert two == pytest.approx(2 * kept, rel=0.05)
-        assert memory.of(tokens, 1) - memory.fixed == pytest.approx(1.35 * kept, rel=0.1)
-    weights = sum(weight.nbytes for weight in trained.parameters)
-    assert memory.fixed == 3 * weights
+        first, second, third = (
+            step_memory._kept(trained.objective, trained.parameters, repeated(one, items))
+            for items in (1, 2, 3)
+        )
+        item = second - first
+        assert third - second == pytest.approx(item, rel=0.01)
+        assert memory.of(tokens, 1) - memory.fixed == pytest.approx(1.35 * item, rel=0.1)
+        assert memory.fixed == pytest.approx(3 * weights + first - item, rel=0.05)
+
+
+def test_discriminators_need_memory_too(voices: Path) -> None:
+    """In their own turn more than in the decoder's, as they learn from two signals there."""
+    recipe = small_recipe(**{name.replace(".", "__"): text for name, text in ADVERSARIAL.items()})
+    inputs = open_inputs(recipe, voices, manifest_of(voices))
+    source, draws = inputs.source(recipe), Draws.for_epoch(0, 0)
+
+    def silence(tokens: int) -> Batch:
+        return source.dataset(Segments("train", tokens, draws)).silence()
+
+    discriminators = make_discriminators(recipe)
+    assert discriminators is not None
+    memory = Trained.of("main", inputs.model, recipe, discriminators).memory(silence)
+    alone = Trained.of("main", inputs.model, recipe).memory(silence)
+    moments = 3 * sum(weight.nbytes for weight in discriminators.parameters())
+    assert memory.fixed > alone.fixed + moments
+    assert memory.short > 1.2 * alone.short
+    assert memory.per_token > 1.2 * alone.per_token
 
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have memory for one segment of the longest kind, or two of the shortest."""
     memory = StepMemory(0, 8, 1)
-    monkeypatch.setattr(pieces, "measure_step", lambda *_: memory)
+    monkeypatch.setattr(Trained, "memory", lambda *_: memory)
     monkeypatch.setattr(pieces, "available_bytes", lambda *_: memory.of(38, 1))
 
 
@@ -91,7 +116,7 @@ def test_pieces_come_to_what_the_whole_comes_to(
     recipe = small_recipe(**lower)  # at larger rates the last bits become much
     run(recipe, voices, tmp_path / "whole")
     memory = StepMemory(0, 8, 1)
-    monkeypatch.setattr(pieces, "measure_step", lambda *_: memory)
+    monkeypatch.setattr(Trained, "memory", lambda *_: memory)
     monkeypatch.setattr(pieces, "available_bytes", lambda *_: memory.of(38, 1))
     run(recipe, voices, tmp_path / "pieces")
     losses = [

@@ -1,4 +1,7 @@
-"""Print the metrics of a small fixed run: ``python curve.py > curve.jsonl`` after a meant change.
+"""Print the metrics of a small fixed run.
+
+After a meant change, ``python curve.py NAME > NAME.jsonl``; NAME is ``curve``, of phase 12, or
+``adversarial``, of the same with discriminators.
 
 Nearly the same on every x86-64 processor: the audio is made of whole numbers, and ``PORTABLE``
 keeps torch, oneDNN and MKL to the instructions that all of them have, on one thread. Two processors
@@ -34,21 +37,24 @@ def write_saws(path: Path, frames: int, seed: int) -> None:
     soundfile.write(path, ((saws - 98_304) // 8).astype(np.int16), 48_000, subtype="PCM_16")
 
 
-def main() -> None:
+def main(name: str) -> None:
     """Make a codec, audio and a cache, train, and print what was measured."""
     from training import SMALL_CODEC, make_cache, manifest_of, small_recipe
+    from whole_runs import ADVERSARIAL
 
     from snac_model import save
     from snac_train.session.train import Request, train
 
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
         save(SMALL_CODEC(), root / "model")
         for seed, frames in enumerate((9_000, 14_001, 21_500, 30_000)):
             write_saws(root / f"in/train/{seed}.wav", frames, seed)
             write_saws(root / f"in/val/{seed}.wav", frames, seed + 10)
         codes = make_cache(root / "in", root / "artifacts", root / "model")
-        train(small_recipe(), Request(codes, manifest_of(codes), root / "run", "cpu"))
+        added = {"curve": {}, "adversarial": ADVERSARIAL}[name]
+        recipe = small_recipe(**{field.replace(".", "__"): text for field, text in added.items()})
+        train(recipe, Request(codes, manifest_of(codes), root / "run", "cpu"))
         for line in (root / "run/metrics.jsonl").read_text().splitlines():
             entry = json.loads(line)
             for speed in ("samples_per_s", "waited_for_data"):
@@ -59,4 +65,4 @@ def main() -> None:
 if __name__ == "__main__":
     if any(os.environ.get(variable) != value for variable, value in PORTABLE.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **PORTABLE})
-    main()
+    main(sys.argv[1])

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from snac_train.recipe.curriculum import Epoch, stage_steps
+from snac_train.recipe.heads import head_start, judged_heads
 from snac_train.recipe.tables import Recipe
 
 USUAL_STEPS = 1000  # of the main stage, from which on nothing is said
@@ -22,9 +23,9 @@ def too_few_steps(
         utterances: that are trained on.
         hours: how long they are together.
     """
-    steps = stage_steps(epochs, "main")
+    steps = stage_steps(epochs, "main") - head_start(recipe)
     rate = recipe.optimizer.main_lr * recipe.schedule.peak_factor
-    if not steps or steps >= USUAL_STEPS or steps * rate >= FURTHEST:
+    if steps <= 0 or steps >= USUAL_STEPS or steps * rate >= FURTHEST:
         return None
     return (
         f"{steps} main steps at a learning rate of at most {rate:g} are too few to learn from: "
@@ -35,12 +36,14 @@ def too_few_steps(
 
 def _enough(recipe: Recipe, epochs: Sequence[Epoch], utterances: int, hours: float) -> str:
     """Return the options of a plan that is long enough."""
-    if hours <= SMALL_HOURS and set(recipe.model.heads) == {"24k", "48k"}:
+    both = set(recipe.model.heads) == {"24k", "48k"}
+    if hours <= SMALL_HOURS and both and not judged_heads(recipe):
         return f"--recipe {SMALL} in place of --phase 12"
+    wanted = USUAL_STEPS + head_start(recipe)
     steps = stage_steps(epochs, "main")
-    batch = max(SMALL_BATCH, int(recipe.curriculum.batch_size * steps / USUAL_STEPS))
+    batch = max(SMALL_BATCH, int(recipe.curriculum.batch_size * steps / wanted))
     main = recipe.curriculum.epochs - recipe.curriculum.warmup_epochs
-    needed = math.ceil(USUAL_STEPS / max(1, main * math.ceil(utterances / batch)))
+    needed = math.ceil(wanted / max(1, main * math.ceil(utterances / batch)))
     if needed == 1:
         return f"--batch-size {batch}"
     count = recipe.curriculum.warmup_epochs + needed * main
