@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from snac_cache.convert.other_audio import OTHER_AUDIO
 from snac_cache.convert.output_folder import OutputFolder, path_of
+from snac_cache.manifests.formats import UNREADABLE
 from snac_common.errors import BadInput
 from snac_common.files import atomic_path, clear_leftovers
 
 AUDIO_FORMATS = {".wav": "WAV", ".flac": "FLAC"}
-UNWRITTEN = frozenset({".mp3", ".ogg", ".oga", ".opus", ".raw", ".pcm", *OTHER_AUDIO})
+UNWRITTEN = frozenset({".mp3", ".ogg", ".oga", ".opus", ".raw", ".pcm", *UNREADABLE})
 LOUDEST = 32767  # of a 16-bit sample
 
 WriteSamples = Callable[[np.ndarray], object]

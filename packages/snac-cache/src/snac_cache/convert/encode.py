@@ -13,7 +13,6 @@ import torch
 
 from snac_cache.convert.ahead import map_ahead
 from snac_cache.convert.converted import Converted
-from snac_cache.convert.other_audio import with_plain_reason
 from snac_cache.convert.rejects import Rejects
 from snac_cache.convert.seconds import SecondsDone
 from snac_cache.convert.write import Write
@@ -129,7 +128,7 @@ def _scan(files: list[Path], rejects: Rejects) -> list[pa.Table]:
         advance=lambda count: None,
     )
     for row in found.rejects.to_pylist():
-        rejects.add(with_plain_reason(row))
+        rejects.add(row)
     return list(found.rows.values())
 
 

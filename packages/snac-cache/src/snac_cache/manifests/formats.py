@@ -7,7 +7,8 @@ OTHERS = (".aif", ".aifc", ".aiff", ".au", ".caf", ".rf64", ".snd", ".sph", ".w6
 READABLE = (*COMMON, *OTHERS)  # what libsndfile reads and people have
 PHONES = (".3ga", ".aac", ".amr", ".m4a", ".m4b", ".m4r", ".weba", ".wma")
 RARE = (".ac3", ".ape", ".mka", ".mpc", ".ra", ".tta", ".wv")
-UNREADABLE = (*PHONES, *RARE)
+VIDEO = (".mov", ".mp4", ".webm")  # which recordings of calls and lectures come in
+UNREADABLE = (*PHONES, *RARE, *VIDEO)
 UNSUPPORTED = "unsupported_format"
 
 
@@ -40,6 +41,6 @@ def how_to_convert(name: str) -> str:
     """Say that a file cannot be read, and with which command it can be converted."""
     converted = PurePath(name).with_suffix(".flac").name
     return (
-        f"audio in the format {ending(name)} cannot be read. Convert it, and scan again: "
+        f"audio in the format {ending(name)} cannot be read. Convert it: "
         f"ffmpeg -i {name} {converted}"
     )
