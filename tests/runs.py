@@ -11,6 +11,7 @@ RECIPE: dict[str, dict[str, Any]] = {
     "model": {"heads": ["24k", "48k"]},
     "optimizer": {"main_lr": 5e-5, "precision": "fp32"},
     "loss": {
+        "terms": ["l1", "stft"],
         "weight_24k": 0.3,
         "weight_48k": 1.0,
         "l1_weight": 1.0,

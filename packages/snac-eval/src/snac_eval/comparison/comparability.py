@@ -6,6 +6,7 @@ from typing import Any
 from snac_eval.comparison.run import Run
 
 SAME_START = 1e-3
+TERMS = ("l1", "stft", "mel")
 ALWAYS = ("validation.seed", "data.context", "data.codes", "data.reference")
 
 Conditions = dict[str, Any]
@@ -89,11 +90,15 @@ def _loss_fields(recipe: dict[str, dict[str, Any]], metric: str) -> list[str]:
         if _field(recipe, "data.codes") == "encoded":
             fields += ["loss.commitment_weight", "loss.codebook_weight"]
         return ["model.heads", *dict.fromkeys(fields)]
-    if part == "stft":
-        return [f"loss.fft_sizes_{head}"]
+    if metric == "mel":
+        return ["model.heads", "loss.weight_24k", "loss.weight_48k", "loss.mel_windows"]
+    of_part = {"l1": [], "stft": [f"loss.fft_sizes_{head}"], "mel": ["loss.mel_windows"]}
     if part == "loss":
-        return ["loss.terms", f"loss.fft_sizes_{head}", "loss.l1_weight", "loss.stft_weight"]
-    return []
+        named = _field(recipe, "loss.terms")
+        terms = [term for term in TERMS if isinstance(named, list) and term in named]
+        fields = [f"loss.{term}_weight" for term in terms]
+        return ["loss.terms", *fields, *(field for term in terms for field in of_part[term])]
+    return of_part.get(part, [])
 
 
 def _field(recipe: dict[str, dict[str, Any]], name: str) -> Any:
