@@ -11,6 +11,7 @@ from snac_eval import perceptual, waveform
 from snac_eval.decoding import Output
 from snac_eval.pairs import Measure, NoValue, Pair
 from snac_eval.references import Rates, Reference
+from snac_eval.sharpness import sharpness, sharpness_names
 from snac_eval.spectral import log_spectral_distance, mel_distance, split_log_spectral_distance
 from snac_model.losses import ReconstructionLoss
 
@@ -53,6 +54,7 @@ class Measures:
             rates.low: [
                 _losses(FFT_SIZES_LOW, device),
                 Measure(("lsd",), log_spectral_distance),
+                Measure(sharpness_names(rates.low), sharpness),
                 *common,
             ],
             rates.high: [
@@ -61,6 +63,7 @@ class Measures:
                     ("lsd", "lsd_below", "lsd_above"),
                     partial(split_log_spectral_distance, split_hz=rates.low // 2),
                 ),
+                Measure(sharpness_names(rates.high), sharpness),
                 *common,
             ],
         }
@@ -127,6 +130,8 @@ def _one(name: str, compute: Callable[[Pair], float], pair: Pair) -> dict[str, f
     return {name: compute(pair)}
 
 
-def _finite(value: float) -> tuple[float | None, str | None]:
+def _finite(value: float | str) -> tuple[float | None, str | None]:
     """Return a value and the reason why it is missing, one of them None."""
+    if isinstance(value, str):
+        return None, value
     return (value, None) if math.isfinite(value) else (None, "the result is not finite")
