@@ -38,9 +38,7 @@ def measured(output: torch.Tensor, reference: torch.Tensor, rate: int) -> dict[s
 @pytest.mark.parametrize(("output_db", "reference_db"), [(0, 8), (4, 8), (8, 8), (10, 5)])
 def test_noise_of_known_depths(rate: int, output_db: float, reference_db: float) -> None:
     found = measured(modulated(rate, output_db, 1), modulated(rate, reference_db, 2), rate)
-    ratio = math.sqrt(
-        (RAYLEIGH_VARIANCE + output_db**2) / (RAYLEIGH_VARIANCE + reference_db**2)
-    )
+    ratio = math.sqrt((RAYLEIGH_VARIANCE + output_db**2) / (RAYLEIGH_VARIANCE + reference_db**2))
     assert tuple(found) == sharpness_names(rate)
     for name, value in found.items():
         expected = abs(math.log(ratio)) if name == "sharpness_error" else ratio
@@ -86,7 +84,8 @@ def must_see(reference: torch.Tensor, rate: int) -> None:
     for name, spoil in WAYS.items():
         found = measured(spoil(reference, rate), reference, rate)
         error, ratio = found["sharpness_error"], found["sharpness"]
-        assert isinstance(error, float) and isinstance(ratio, float)
+        assert isinstance(error, float)
+        assert isinstance(ratio, float)
         assert error > 0.05, name
         assert ratio < 0.95, name
 
@@ -109,9 +108,13 @@ def test_a_dull_band_is_not_made_up_for_by_a_sharp_one() -> None:
 
     found = measured(of_bands(3, 10), of_bands(6, 6), 24000)
     low, high = found["sharpness_1000_2000"], found["sharpness_8000_12000"]
-    assert isinstance(low, float) and isinstance(high, float) and low < 0.85 and high > 1.25
     error, ratio = found["sharpness_error"], found["sharpness"]
-    assert isinstance(error, float) and isinstance(ratio, float)
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    assert isinstance(error, float)
+    assert isinstance(ratio, float)
+    assert low < 0.85
+    assert high > 1.25
     assert error > abs(math.log(ratio)) + 0.05
 
 

@@ -143,9 +143,32 @@ KINDS = {
         "levels 50 dB under the recording's mean count as that. Global variance: Toda and Tokuda "
         "2007.",
     ),
+    "frechet_mel": Kind(
+        "Fréchet mel distance",
+        -1,
+        REALISM,
+        "How far the outputs as a set are from the recordings as a set: the Fréchet distance of "
+        "their log-mel frames with deltas, taken as normally distributed, in squared bel. An "
+        "utterance's value is its jackknife pseudo-value; only the mean has a meaning.",
+    ),
+    "two_sample": Kind(
+        "two-sample accuracy",
+        -1,
+        REALISM,
+        "How often a small classifier, trained anew on half of the utterances, tells output from "
+        "recording in a third of a second of the other half: 0.5 is chance, they cannot be told "
+        "apart; 1 is always. Lopez-Paz and Oquab 2017.",
+    ),
     "dnsmos": Kind("DNSMOS", 1, REALISM, _dnsmos("the whole")),
     "dnsmos_speech": Kind("DNSMOS speech", 1, REALISM, _dnsmos("the speech")),
     "dnsmos_background": Kind("DNSMOS background", 1, REALISM, _dnsmos("the background")),
+    "plcmos": Kind(
+        "PLCMOS",
+        1,
+        REALISM,
+        "A neural network's guess of how people would rate the speech, from 1 to 5, made for gaps "
+        "that were filled in. It hears the output alone, at 16 kHz. PLCMOS v2, Diener et al. 2023.",
+    ),
 }
 
 
