@@ -56,14 +56,15 @@ def test_the_recording_itself_is_at_chance_exactly() -> None:
 
 
 def test_no_network_meets_the_utterances_that_it_judges() -> None:
-    """Outputs differ by a mark of each utterance's own, which only a network that met it knows."""
+    """Each utterance is marked in a way of its own, which only a network that met it knows."""
     frames = frames_with(lambda audio, number: breathy(1, RATE, 100 + number))
     random = np.random.default_rng(0)
     marked = []
     for one in frames:
         assert one.patches is not None
         patches = one.patches.copy()
-        patches[0] += random.normal(size=(1, 40, 1)).astype(np.float16)
+        mark = random.normal(size=(1, 40, 1)).astype(np.float16)
+        patches += np.stack([mark, -mark])
         marked.append(Frames(one.utterance_id, "model", RATE, one.moments, patches))
     found = trained(marked)
     assert sorted(found.folds.values()) == [0] * 6 + [1] * 6
@@ -72,7 +73,7 @@ def test_no_network_meets_the_utterances_that_it_judges() -> None:
         told["other"] += found.value(one) / COUNT
         swapped = TwoSample(found.folds, found.classifiers[::-1])
         told["own"] += swapped.value(one) / COUNT
-    assert told["own"] > told["other"] + 0.1
+    assert told["own"] > told["other"] + 0.2
 
 
 def test_it_depends_on_the_seed_alone() -> None:
