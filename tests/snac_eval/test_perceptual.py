@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from evaluation import Workplace, read_rows
@@ -63,6 +64,20 @@ def test_dnsmos_is_what_speechmos_says(sentence: torch.Tensor) -> None:
     expected = {"dnsmos_speech": 3.462092, "dnsmos_background": 3.747329, "dnsmos": 3.049970}
     found = perceptual.dnsmos(Pair.of(sentence, sentence, 48000))
     assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.speech
+def test_plcmos_is_what_speechmos_says_of_the_same_listeners(
+    sentence: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from speechmos.plcmos import PLCMOS
+
+    listeners = iter(np.random.default_rng(0).standard_normal((15, 1, 64)))
+    monkeypatch.setattr("numpy.random.normal", lambda size: next(listeners))
+    pair = Pair.of(sentence, sentence, 48000).at(16000)
+    expected = PLCMOS().get_mos(pair.output.numpy())
+    found = perceptual.plcmos(Pair.of(sentence, sentence, 48000))
+    assert found["plcmos"] == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", perceptual.METRICS)
