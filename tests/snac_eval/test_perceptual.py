@@ -1,5 +1,6 @@
 """The metrics of snac-eval's extras, on real speech."""
 
+import importlib
 import importlib.util
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def sentence(speech: Path) -> torch.Tensor:
 def score(name: str, output: torch.Tensor, reference: torch.Tensor) -> float:
     values = perceptual.METRICS[name].compute(Pair.of(output, reference, 48000))
     assert tuple(values) == perceptual.METRICS[name].names
-    return values[name]
+    value = values[name]
+    assert isinstance(value, float)
+    return value
 
 
 def with_noise(audio: torch.Tensor, level_db: float) -> torch.Tensor:
@@ -70,12 +73,11 @@ def test_dnsmos_is_what_speechmos_says(sentence: torch.Tensor) -> None:
 def test_plcmos_is_what_speechmos_says_of_the_same_listeners(
     sentence: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from speechmos.plcmos import PLCMOS
-
+    plcmos = importlib.import_module("speechmos.plcmos")
     listeners = iter(np.random.default_rng(0).standard_normal((15, 1, 64)))
     monkeypatch.setattr("numpy.random.normal", lambda size: next(listeners))
     pair = Pair.of(sentence, sentence, 48000).at(16000)
-    expected = PLCMOS().get_mos(pair.output.numpy())
+    expected = plcmos.PLCMOS().get_mos(pair.output.numpy())
     found = perceptual.plcmos(Pair.of(sentence, sentence, 48000))
     assert found["plcmos"] == pytest.approx(expected, abs=1e-3)
 

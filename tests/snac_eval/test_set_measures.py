@@ -54,7 +54,10 @@ def test_the_mean_is_the_distance_of_the_set(
     assert not any(row["reason"] == PENDING for row in read_rows(folder))
 
 
-def test_two_sample_is_there_when_asked_for(workplace: Workplace, model: Path) -> None:
+def test_two_sample_is_there_when_asked_for(
+    workplace: Workplace, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snac_eval.two_sample.STEPS", 5)
     plain = workplace.evaluate(model, "--name", "set-plain")
     asked = workplace.evaluate(model, "--name", "set-asked", "--two-sample")
     rows = [row for row in read_rows(asked) if row["metric"] != "two_sample"]
