@@ -82,12 +82,12 @@ def test_what_was_not_damaged_is_as_good_as_before(differences: Lines) -> None:
 def test_a_model_that_is_a_sample_late_is_worse(spoken: Workplace) -> None:
     places = [ModelSource("whole", str(spoken.base)), ModelSource("late", str(spoken.base))]
     codes = spoken.root / "codes"
-    job = Job(places, codes, "val", codes / "plan", 0, None, (), ceiling=False)
+    job = Job(places, codes, "val", codes / "plan", 0, None, (), two_sample=False, ceiling=False)
     judge, summary = UtteranceMeasurer(job, "cpu"), Summary("whole", 0)
     layers = judge.decoder.models["late"].decoder.model
     layers[-1] = torch.nn.Sequential(layers[-1], OneSampleLate())
     for index in range(12):
-        summary.add(judge.rows(index))
+        summary.add(judge.measure(index).rows)
     means = {mean.key: mean for mean in summary.means()}
     late = means[Key("late", 24000, "si_sdr")].difference
     assert late.ci_low is not None

@@ -38,15 +38,15 @@ def unfinished(workplace: Workplace, name: str) -> Path:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Stop the measuring before its fourth utterance; return which were measured since."""
     measured: list[int] = []
-    rows = UtteranceMeasurer.rows
+    measure = UtteranceMeasurer.measure
 
     def stopping(self: UtteranceMeasurer, index: int) -> Any:
         measured.append(index)
         if len(measured) == 4:
             raise KeyboardInterrupt
-        return rows(self, index)
+        return measure(self, index)
 
-    monkeypatch.setattr(UtteranceMeasurer, "rows", stopping)
+    monkeypatch.setattr(UtteranceMeasurer, "measure", stopping)
     return measured
 
 

@@ -1,8 +1,10 @@
 """The metrics of snac-eval's extras, on real speech."""
 
+import importlib
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from evaluation import Workplace, read_rows
@@ -33,7 +35,9 @@ def sentence(speech: Path) -> torch.Tensor:
 def score(name: str, output: torch.Tensor, reference: torch.Tensor) -> float:
     values = perceptual.METRICS[name].compute(Pair.of(output, reference, 48000))
     assert tuple(values) == perceptual.METRICS[name].names
-    return values[name]
+    value = values[name]
+    assert isinstance(value, float)
+    return value
 
 
 def with_noise(audio: torch.Tensor, level_db: float) -> torch.Tensor:
@@ -63,6 +67,19 @@ def test_dnsmos_is_what_speechmos_says(sentence: torch.Tensor) -> None:
     expected = {"dnsmos_speech": 3.462092, "dnsmos_background": 3.747329, "dnsmos": 3.049970}
     found = perceptual.dnsmos(Pair.of(sentence, sentence, 48000))
     assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.speech
+def test_plcmos_is_what_speechmos_says_of_the_same_listeners(
+    sentence: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plcmos = importlib.import_module("speechmos.plcmos")
+    listeners = iter(np.random.default_rng(0).standard_normal((15, 1, 64)))
+    monkeypatch.setattr("numpy.random.normal", lambda size: next(listeners))
+    pair = Pair.of(sentence, sentence, 48000).at(16000)
+    expected = plcmos.PLCMOS().get_mos(pair.output.numpy())
+    found = perceptual.plcmos(Pair.of(sentence, sentence, 48000))
+    assert found["plcmos"] == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", perceptual.METRICS)

@@ -30,7 +30,7 @@ def test_the_same_options_give_the_same_files(
     before = snapshot(evaluated)
     (evaluated / "report.html").unlink()
     shutil.rmtree(evaluated / "audio")
-    monkeypatch.delattr(UtteranceMeasurer, "rows")
+    monkeypatch.delattr(UtteranceMeasurer, "measure")
     folder = workplace.evaluate("--report-only", "--name", "reported", "--samples", 1)
     assert folder == evaluated
     assert snapshot(folder) == before

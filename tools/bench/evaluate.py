@@ -58,7 +58,7 @@ def speeds(work: Path, device: str, limit: int) -> tuple[float, float]:
     places = [ModelSource("base", str(work / "base")), ModelSource("dual", str(work / "dual"))]
     codes = work / "full-size"
     manifest = work / "manifests"
-    job = Job(places, codes, "train", manifest, 0, None, (), ceiling=False)
+    job = Job(places, codes, "train", manifest, 0, None, (), two_sample=False, ceiling=False)
     judge = UtteranceMeasurer(job, device)
     clock = time.monotonic if device == "cuda" else time.process_time
     return per_second(judge.decoder.decode, limit, clock), per_second(judge.rows, limit, clock)

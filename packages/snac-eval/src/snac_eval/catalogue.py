@@ -15,15 +15,15 @@ TOO_FEW = "too few"
 FIDELITY, REALISM, OTHER = "fidelity", "realism", "other"
 GROUPS = {
     FIDELITY: "How close is the output to the recording?",
-    REALISM: "Does the output sound like speech? These measures do not look at the recording.",
+    REALISM: "Does the output sound like speech? It need not have the recording's own sounds.",
 }
 
 
 class Kind(NamedTuple):
     """A metric's title, which way is better, what it says of, and what it is.
 
-    ``better`` is -1 if lower is better, 1 if higher; 0 where neither is: SI-SDR among them, which
-    says little of codecs that do not keep phase.
+    ``better`` is -1 if lower is better, 1 if higher; 0 where neither is, as of ratios, which are
+    best at 1, and of SI-SDR, which says little of codecs that do not keep phase.
     """
 
     title: str
@@ -88,7 +88,7 @@ KINDS = {
     "si_sdr": Kind(
         "SI-SDR (dB)",
         0,
-        FIDELITY,
+        OTHER,
         "Scale-invariant signal-to-distortion ratio. It is near zero for codecs that do not keep "
         "phase, SNAC among them, however they sound: do not judge by it.",
     ),
@@ -127,23 +127,67 @@ KINDS = {
         "Similarity to the recording as listeners would rate it, from 1 to 4.73, at 48 kHz. Chinen "
         "et al. 2020.",
     ),
+    "sharpness_error": Kind(
+        "sharpness error",
+        -1,
+        REALISM,
+        "How far sharpness is from 1: the mean over bands of its absolute natural logarithm. 0 is "
+        "best, 0.1 is about a tenth too smooth or too sharp.",
+    ),
+    "sharpness": Kind(
+        "sharpness",
+        0,
+        REALISM,
+        "Standard deviation over time of the log spectrum in bands, output over recording, as a "
+        "geometric mean: 1 is right, below 1 is over-smoothed, and dull. Silence is left out, and "
+        "levels 50 dB under the recording's mean count as that. Global variance: Toda and Tokuda "
+        "2007.",
+    ),
+    "frechet_mel": Kind(
+        "Fréchet mel distance",
+        -1,
+        REALISM,
+        "How far the outputs as a set are from the recordings as a set: the Fréchet distance of "
+        "their log-mel frames with deltas, taken as normally distributed, in squared bel. An "
+        "utterance's value is its jackknife pseudo-value; only the mean has a meaning.",
+    ),
+    "two_sample": Kind(
+        "two-sample accuracy",
+        -1,
+        REALISM,
+        "How often a small classifier, trained anew on half of the utterances, tells output from "
+        "recording in a third of a second of the other half: 0.5 is chance, they cannot be told "
+        "apart; 1 is always. Lopez-Paz and Oquab 2017.",
+    ),
     "dnsmos": Kind("DNSMOS", 1, REALISM, _dnsmos("the whole")),
     "dnsmos_speech": Kind("DNSMOS speech", 1, REALISM, _dnsmos("the speech")),
     "dnsmos_background": Kind("DNSMOS background", 1, REALISM, _dnsmos("the background")),
+    "plcmos": Kind(
+        "PLCMOS",
+        1,
+        REALISM,
+        "A neural network's guess of how people would rate the speech, from 1 to 5, made for gaps "
+        "that were filled in. It hears the output alone, at 16 kHz. PLCMOS v2, Diener et al. 2023.",
+    ),
 }
 
 
 def kind(metric: str) -> Kind:
-    """Return what a metric is; the STFT losses of single window sizes go by their size."""
+    """Return what a metric is; those of single window sizes and bands go by these."""
     size = re.fullmatch(r"stft_(\d+)", metric)
     if size:
         return Kind(f"STFT {size[1]}", -1, OTHER, f"STFT with windows of {size[1]} samples alone.")
+    band = re.fullmatch(r"sharpness_(\d+)_(\d+)", metric)
+    if band:
+        low, high = (f"{int(edge) / 1000:g}" for edge in band.groups())
+        return Kind(f"sharpness {low} to {high} kHz", 0, OTHER, "Sharpness of one band.")
     return KINDS[metric]
 
 
 def definition(metric: str) -> str:
     """Return the metric whose definition is this one's, too."""
-    return "stft" if metric.startswith("stft_") else metric
+    of_one = re.fullmatch(r"(stft|sharpness)(_\d+)+", metric)
+    return of_one[1] if of_one else metric
 
 
 def verdict(mean: Mean) -> str:

@@ -18,10 +18,10 @@ from snac_common.errors import Failure
 from snac_common.files import clear_leftovers
 from snac_eval.choose import require_judged
 from snac_eval.groups import groups_of
+from snac_eval.join_parts import join_parts
 from snac_eval.measure_parts import Measuring, measure_missing
 from snac_eval.measure_utterance import Job, UtteranceMeasurer
 from snac_eval.metrics_database import check_condition
-from snac_eval.metrics_file import metrics_writer
 from snac_eval.models import LoadedModel, default_base, find_models, load_model
 from snac_eval.names import rate_name, results_name
 from snac_eval.parts import Parts
@@ -66,7 +66,7 @@ def evaluate(request: EvaluationRequest) -> EvaluationReport:
         devices = devices_for(request, len(prepared.indices))
         measure_missing(Measuring(prepared.job, parts, devices), prepared.measurer)
         with results_folder(folder) as new:
-            join(parts, new / METRICS)
+            join_parts(parts, request.seed, new / METRICS)
             report = publish(describe(prepared), materials(prepared), new)
         if not report.rejects:  # else the same command measures what it could not measure now
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -121,6 +121,7 @@ def make_job(request: EvaluationRequest, store: CodeStore) -> Job:
         seed=request.seed,
         segment_s=request.segment_s,
         perceptual=request.perceptual,
+        two_sample=request.two_sample,
         ceiling=request.ceiling,
     )
 
@@ -150,7 +151,7 @@ def asked(prepared: Prepared) -> str:
             "cache": asdict(prepared.measurer.store.identity),
             "seed": job.seed,
             "segment_s": job.segment_s,
-            "perceptual": job.perceptual,
+            "metrics": list(map(prepared.measurer.measures.names, prepared.measurer.decoder.rates)),
             "ceiling": job.ceiling,
             "device": torch.device(prepared.request.devices[0]).type,
             "torch": str(torch.__version__),
@@ -164,13 +165,6 @@ def devices_for(request: EvaluationRequest, count: int) -> list[str]:
     """Return the devices of as many processes as ``count`` utterances are worth."""
     worth = max(1, count // UTTERANCES_A_WORKER)
     return request.devices if request.all_devices else request.devices[:worth]
-
-
-def join(parts: Parts, metrics: Path) -> None:
-    """Write all parts as one file, in order."""
-    with metrics_writer(metrics) as writer:
-        for number in range(parts.count):
-            writer.add(parts.read(number))
 
 
 def describe(prepared: Prepared) -> Evaluation:

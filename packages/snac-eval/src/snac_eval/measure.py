@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -9,8 +10,10 @@ import torch
 
 from snac_eval import perceptual, waveform
 from snac_eval.decoding import Output
+from snac_eval.frames import Frames, frames_of
 from snac_eval.pairs import Measure, NoValue, Pair
 from snac_eval.references import Rates, Reference
+from snac_eval.sharpness import sharpness, sharpness_names
 from snac_eval.spectral import log_spectral_distance, mel_distance, split_log_spectral_distance
 from snac_model.losses import ReconstructionLoss
 
@@ -18,6 +21,8 @@ L1_WEIGHT = 1.0
 STFT_WEIGHT = 1.0
 FFT_SIZES_LOW = (1024, 2048, 4096)
 FFT_SIZES_HIGH = (*FFT_SIZES_LOW, 8192)
+FRECHET, TWO_SAMPLE = "frechet_mel", "two_sample"  # measures of the set
+PENDING = "computed once all utterances are measured"
 
 
 class Row(NamedTuple):
@@ -35,6 +40,19 @@ class Row(NamedTuple):
     detail: str | None = None
 
 
+@dataclass
+class Measured:
+    """What was measured of one or more utterances; measures of the whole set are still to come."""
+
+    rows: list[Row] = field(default_factory=list)
+    frames: list[Frames] = field(default_factory=list)
+
+    def add(self, more: "Measured") -> None:
+        """Add what was measured of others."""
+        self.rows += more.rows
+        self.frames += more.frames
+
+
 class Measures:
     """All metrics at both rates.
 
@@ -42,17 +60,26 @@ class Measures:
         rates: of the heads.
         device: where the outputs are.
         perceptual_names: which of ``perceptual.METRICS`` to compute too.
+        two_sample: whether classifiers are to tell outputs from references.
     """
 
     def __init__(
-        self, rates: Rates, device: torch.device, perceptual_names: Sequence[str] = ()
+        self,
+        rates: Rates,
+        device: torch.device,
+        perceptual_names: Sequence[str] = (),
+        *,
+        two_sample: bool = False,
     ) -> None:
         self.device = device
+        self.two_sample = two_sample
+        self.of_set = (FRECHET, TWO_SAMPLE) if two_sample else (FRECHET,)
         common = [*_simple(), *(perceptual.METRICS[name] for name in perceptual_names)]
         self.by_rate = {
             rates.low: [
                 _losses(FFT_SIZES_LOW, device),
                 Measure(("lsd",), log_spectral_distance),
+                Measure(sharpness_names(rates.low), sharpness),
                 *common,
             ],
             rates.high: [
@@ -61,37 +88,47 @@ class Measures:
                     ("lsd", "lsd_below", "lsd_above"),
                     partial(split_log_spectral_distance, split_hz=rates.low // 2),
                 ),
+                Measure(sharpness_names(rates.high), sharpness),
                 *common,
             ],
         }
 
     def names(self, rate: int) -> list[str]:
         """Return the names of the metrics at a rate."""
-        return [name for measure in self.by_rate[rate] for name in measure.names]
+        own = [name for measure in self.by_rate[rate] for name in measure.names]
+        return [*own, *self.of_set]
 
     @torch.inference_mode()
-    def rows(self, utterance_id: str, outputs: Sequence[Output], reference: Reference) -> list[Row]:
+    def measure(
+        self, utterance_id: str, outputs: Sequence[Output], reference: Reference
+    ) -> Measured:
         """Measure all outputs of an utterance."""
-        return [
-            Row(utterance_id, output.model, output.rate, metric, value, reason)
-            for output in outputs
-            for metric, value, reason in self._values(output, reference)
-        ]
+        measured = Measured()
+        for output in outputs:
+            measured.add(self._measured(utterance_id, output, reference))
+        return measured
 
-    def _values(
-        self, output: Output, reference: Reference
-    ) -> Iterator[tuple[str, float | None, str | None]]:
-        """Yield each metric with its value, or the reason why it has none."""
-        measures = self.by_rate[output.rate]
+    def _measured(self, utterance_id: str, output: Output, reference: Reference) -> Measured:
+        key = (utterance_id, output.model, output.rate)
         try:
             if output.rate in reference.missing:
                 raise NoValue(reference.missing[output.rate])
             target = reference.audio[output.rate].to(self.device)
             pair = Pair.of(output.audio, target, output.rate)
         except NoValue as reason:
-            yield from ((name, None, str(reason)) for one in measures for name in one.names)
-            return
-        for measure in measures:
+            names = self.names(output.rate)
+            return Measured([Row(*key, name, None, str(reason)) for name in names])
+        rows = [Row(*key, *found) for found in self._values(pair)]
+        try:
+            frames = [frames_of(utterance_id, output.model, pair, patches=self.two_sample)]
+            why = PENDING
+        except NoValue as reason:
+            frames, why = [], str(reason)
+        return Measured(rows + [Row(*key, name, None, why) for name in self.of_set], frames)
+
+    def _values(self, pair: Pair) -> Iterator[tuple[str, float | None, str | None]]:
+        """Yield each metric with its value, or the reason why it has none."""
+        for measure in self.by_rate[pair.rate]:
             try:
                 values = measure.compute(pair)
                 yield from ((name, *_finite(values[name])) for name in measure.names)
@@ -127,6 +164,8 @@ def _one(name: str, compute: Callable[[Pair], float], pair: Pair) -> dict[str, f
     return {name: compute(pair)}
 
 
-def _finite(value: float) -> tuple[float | None, str | None]:
+def _finite(value: float | str) -> tuple[float | None, str | None]:
     """Return a value and the reason why it is missing, one of them None."""
+    if isinstance(value, str):
+        return None, value
     return (value, None) if math.isfinite(value) else (None, "the result is not finite")

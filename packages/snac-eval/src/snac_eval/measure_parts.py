@@ -7,6 +7,7 @@ from typing import Any
 from snac_cache.work.workers import prepare_workers, run_workers
 from snac_common.console import note
 from snac_common.progress import progress
+from snac_eval.measure import Measured
 from snac_eval.measure_utterance import Job, UtteranceMeasurer
 from snac_eval.parts import Parts
 
@@ -33,11 +34,11 @@ class Measuring:
         """Measure parts with models that are loaded."""
         for part in parts:
             key = self.parts.key(part, measurer.store)
-            rows = []
+            measured = Measured()
             for index in self.parts.utterances(part):
-                rows += measurer.rows(index)
+                measured.add(measurer.measure(index))
                 send(1)
-            self.parts.write(part, key, rows)
+            self.parts.write(part, key, measured)
 
 
 def measure_missing(measuring: Measuring, measurer: UtteranceMeasurer) -> None:

@@ -10,7 +10,7 @@ import torch
 from snac_cache.store.code_store import CachedUtterance, CodeStore
 from snac_common.devices import prepare_cpu_worker
 from snac_eval.decoding import Decoder, Output
-from snac_eval.measure import Measures, Row
+from snac_eval.measure import Measured, Measures, Row
 from snac_eval.models import LoadedModel, ModelSource, load_model
 from snac_eval.names import REFERENCE
 from snac_eval.references import NoReference, Reference, read_reference
@@ -29,6 +29,7 @@ class Job:
         seed: of the decoder's noise.
         segment_s: seconds of each utterance that are measured; None for all.
         perceptual: which of ``perceptual.METRICS`` to compute.
+        two_sample: whether classifiers are to tell outputs from references.
         ceiling: whether the reference is measured too, as the best that is possible.
     """
 
@@ -39,6 +40,7 @@ class Job:
     seed: int
     segment_s: float | None
     perceptual: tuple[str, ...]
+    two_sample: bool
     ceiling: bool
 
 
@@ -61,17 +63,19 @@ class UtteranceMeasurer:
         self.store = CodeStore(job.codes, job.split, job.manifest)
         self.models = models or [load_model(model, self.store.identity) for model in job.models]
         self.decoder = Decoder(self.models, self.store, job.seed, place, job.segment_s)
-        self.measures = Measures(self.decoder.rates, place, job.perceptual)
+        self.measures = Measures(
+            self.decoder.rates, place, job.perceptual, two_sample=job.two_sample
+        )
 
-    def rows(self, index: int) -> list[Row]:
+    def measure(self, index: int) -> Measured:
         """Measure an utterance with all metrics; without a reference, say why in each row."""
         utterance = self.store[index]
         with _exact_arithmetic():
             try:
                 reference, outputs = self._listen(index)
             except NoReference as missing:
-                return list(self._without_reference(utterance, missing))
-            return self.measures.rows(utterance.utterance_id, outputs, reference)
+                return Measured(list(self._without_reference(utterance, missing)))
+            return self.measures.measure(utterance.utterance_id, outputs, reference)
 
     def sample(self, index: int, losses: dict[tuple[str, int], float | None], why: str) -> Sample:
         """Keep an utterance's audio, with the ``losses`` by model and rate.

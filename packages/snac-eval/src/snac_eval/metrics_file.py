@@ -31,6 +31,11 @@ def as_table(rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist([row._asdict() for row in rows], schema=SCHEMA)
 
 
+def as_rows(table: pa.Table | pa.RecordBatch) -> Iterator[Row]:
+    """Yield the rows of what has the columns of ``metrics.parquet``."""
+    return (Row(**row) for row in table.to_pylist())
+
+
 class MetricsWriter:
     """Writes rows in groups, so that memory does not grow with their number."""
 
@@ -80,7 +85,7 @@ def _rows(path: Path) -> Iterator[Row]:
             left = file.metadata.num_rows
             for batch in file.iter_batches(ROWS_IN_MEMORY):
                 left -= len(batch)
-                yield from (Row(**row) for row in batch.to_pylist())
+                yield from as_rows(batch)
             if left:  # a page's header has no checksum
                 raise OSError(f"{left} rows are missing")
     except (OSError, pa.ArrowException) as error:

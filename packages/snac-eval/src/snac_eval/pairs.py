@@ -59,10 +59,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Measure:
-    """Metrics that are computed together: those of ``names``, or NoValue for all of them."""
+    """Metrics that are computed together: those of ``names``, or NoValue for all of them.
+
+    A single one that has no value has the reason in its place, as text.
+    """
 
     names: tuple[str, ...]
-    compute: Callable[[Pair], Mapping[str, float]]
+    compute: Callable[[Pair], Mapping[str, float | str]]
 
 
 def rms(audio: torch.Tensor) -> float:

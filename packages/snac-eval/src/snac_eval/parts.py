@@ -1,7 +1,8 @@
 """What an evaluation has measured so far: a part for every few utterances.
 
-Each says what it was measured of and with. A part that says otherwise than what is asked for now,
-or that is damaged, is measured again.
+A part is two files: the rows of its utterances, and the frames that measures of the whole set are
+computed of in the end. Each says what it was measured of and with. A part that says otherwise than
+what is asked for now, or that is damaged, is measured again.
 """
 
 import hashlib
@@ -16,7 +17,9 @@ import pyarrow.parquet as pq
 
 from snac_cache.store.code_store import CachedUtterance, CodeStore
 from snac_common.files import atomic_path
-from snac_eval.measure import Row
+from snac_eval.frames import SCHEMA as FRAMES
+from snac_eval.frames import Frames, frames_table, read_frames
+from snac_eval.measure import Measured
 from snac_eval.metrics_file import SCHEMA, as_table
 
 KEY = b"snac.measured"
@@ -64,30 +67,53 @@ class Parts:
             digest.update(json.dumps([codes, _state(utterance)]).encode())
         return digest.hexdigest()
 
-    def write(self, number: int, key: str, rows: list[Row]) -> None:
-        """Write a part, atomically; ``key`` is what it was when measuring began."""
-        table = as_table(rows).replace_schema_metadata({KEY: key})
-        with atomic_path(self.path(number)) as temporary:
-            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    def frames_path(self, number: int) -> Path:
+        """Return the file of a part's frames."""
+        return self.folder / f"frames-{number:05}.parquet"
+
+    def write(self, number: int, key: str, measured: Measured) -> None:
+        """Write a part, each file atomically; ``key`` is what it was when measuring began."""
+        _write(frames_table(measured.frames), key, self.frames_path(number))
+        _write(as_table(measured.rows), key, self.path(number))
 
     def read(self, number: int) -> pa.Table:
-        """Read a part, its checksums verified; raises OSError or pa.ArrowException."""
-        with pq.ParquetFile(self.path(number), page_checksum_verification=True) as file:
-            table = file.read().replace_schema_metadata(None).cast(SCHEMA)
-            if len(table) != file.metadata.num_rows:  # a page's header has no checksum
-                raise OSError("rows are missing")
-            return table
+        """Read a part's rows, checksums verified; raises OSError or pa.ArrowException."""
+        return _read(self.path(number), SCHEMA)
+
+    def read_frames(self, number: int) -> list[Frames]:
+        """Read a part's frames, checksums verified; raises OSError or pa.ArrowException."""
+        return read_frames(_read(self.frames_path(number), FRAMES))
 
     def is_finished(self, number: int, store: CodeStore) -> bool:
         """Say whether a part is there, whole, and what is asked for now."""
         try:
-            said = (pq.read_schema(self.path(number)).metadata or {}).get(KEY, b"").decode()
-            if said != self.key(number, store):
+            key = self.key(number, store)
+            if {_said(self.path(number)), _said(self.frames_path(number))} != {key}:
                 return False
             self.read(number)
+            self.read_frames(number)
         except (OSError, ValueError, pa.ArrowException):
             return False
         return True
+
+
+def _write(table: pa.Table, key: str, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        table = table.replace_schema_metadata({KEY: key})
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def _read(path: Path, schema: pa.Schema) -> pa.Table:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        table = file.read().replace_schema_metadata(None).cast(schema)
+        if len(table) != file.metadata.num_rows:  # a page's header has no checksum
+            raise OSError("rows are missing")
+        return table
+
+
+def _said(path: Path) -> str:
+    """Return what a file says that it was measured of and with."""
+    return (pq.read_schema(path).metadata or {}).get(KEY, b"").decode()
 
 
 def _state(utterance: CachedUtterance) -> tuple[str, int | None, int | None]:

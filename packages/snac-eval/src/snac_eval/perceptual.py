@@ -6,6 +6,7 @@ it has no value.
 
 import importlib.resources
 import importlib.util
+import math
 import warnings
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +18,7 @@ from snac_common.errors import Failure
 from snac_eval.pairs import Measure, NoValue, Pair
 
 SPEECH_RATE = 16000
+PLCMOS_HOP = 256
 DNSMOS_SAMPLES = 144160  # what its network takes: 9.01 s
 # From the network's outputs to opinion scores, in the order of the outputs: speech, background,
 # overall. Reddy et al., "DNSMOS P.835" (2022).
@@ -74,7 +76,7 @@ def dnsmos(pair: Pair) -> dict[str, float]:
     whole_seconds = len(output) // SPEECH_RATE
     steps = int(whole_seconds - DNSMOS_SAMPLES / SPEECH_RATE) + 1
     starts = range(0, steps * SPEECH_RATE, SPEECH_RATE)
-    network = _dnsmos_network()
+    network = _network("dnsmos_models/sig_bak_ovr.onnx")
     pieces = [output[None, start : start + DNSMOS_SAMPLES] for start in starts]
     raw = np.array([network.run(None, {"input_1": piece})[0][0] for piece in pieces])
     return {
@@ -83,12 +85,46 @@ def dnsmos(pair: Pair) -> dict[str, float]:
     }
 
 
+def plcmos(pair: Pair) -> dict[str, float]:
+    """Opinion score of the output alone, for packet loss concealment: PLCMOS v2, 1 to 5.
+
+    Diener et al., "PLCMOS - a data-driven non-intrusive metric for the evaluation of packet loss
+    concealment algorithms" (2023). Features as in speechmos: log power of windows of 512 samples,
+    half overlapping, that begin before the audio. Each listener of its 15 is a normally distributed
+    vector; speechmos draws them anew for every call, here they are always the same.
+    """
+    _, output = _arrays(pair, SPEECH_RATE)
+    output = output / max(np.abs(output).max(), 1.0)
+    frames = math.ceil((len(output) + PLCMOS_HOP) / PLCMOS_HOP)
+    padded = np.zeros((frames + 1) * PLCMOS_HOP)
+    padded[PLCMOS_HOP : PLCMOS_HOP + len(output)] = output
+    window = np.hamming(2 * PLCMOS_HOP + 1)[:-1]
+    framed = np.lib.stride_tricks.sliding_window_view(padded, 2 * PLCMOS_HOP)[::PLCMOS_HOP]
+    features = _log_power(np.abs(np.fft.rfft(framed * window))).astype(np.float32) / 20
+    listeners = np.random.default_rng(0).standard_normal((15, 1, 64)).astype(np.float32)
+    network = _network("plcmos_models/plcmos_v2.onnx")
+    scores = [
+        network.run(None, {"degraded_audio": features[None, None], "rater_embed": listener})[0]
+        for listener in listeners
+    ]
+    return {"plcmos": float(np.mean(scores))}
+
+
+def _log_power(amplitude: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the squares, with nothing 120 dB under the least that there is."""
+    power = np.square(amplitude)
+    least = power[power > 0].min()
+    levels: np.ndarray = np.log(np.where(power > 0, power, least * 1e-12))
+    return levels
+
+
 METRICS = {
     "pesq": Measure(("pesq",), pesq),
     "stoi": Measure(("stoi",), stoi),
     "visqol_speech": Measure(("visqol_speech",), visqol_speech),
     "visqol_audio": Measure(("visqol_audio",), visqol_audio),
     "dnsmos": Measure(tuple(DNSMOS_SCALES), dnsmos),
+    "plcmos": Measure(("plcmos",), plcmos),
 }
 LIBRARIES = {
     "pesq": ("pesq",),
@@ -96,6 +132,7 @@ LIBRARIES = {
     "visqol_speech": ("visqol",),
     "visqol_audio": ("visqol",),
     "dnsmos": ("onnxruntime", "speechmos"),
+    "plcmos": ("onnxruntime", "speechmos"),
 }
 COMPILED = ("pesq", "visqol")  # libraries with an extra of their own, as they need a compiler
 
@@ -140,12 +177,13 @@ def _visqol_api(mode: str) -> Any:
 
 
 @cache
-def _dnsmos_network() -> Any:
+def _network(name: str) -> Any:
+    """Load a network that speechmos brings, to run in one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    model = importlib.resources.files("speechmos") / "dnsmos_models" / "sig_bak_ovr.onnx"
+    model = importlib.resources.files("speechmos") / name
     return onnxruntime.InferenceSession(model.read_bytes(), options)
 
 

@@ -97,6 +97,14 @@ class _Sampler:
                 )
         sources = [model.source for model in said.models]
         job = Job(
-            sources, said.codes, said.split, said.manifest, said.seed, said.segment_s, (), False
+            models=sources,
+            codes=said.codes,
+            split=said.split,
+            manifest=said.manifest,
+            seed=said.seed,
+            segment_s=said.segment_s,
+            perceptual=(),
+            two_sample=False,
+            ceiling=False,
         )
         return UtteranceMeasurer(job, self.device, models)

@@ -39,7 +39,18 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "definition": definition,
     "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
 }
-SPREADS = ("loss", "lsd", "mel", "pesq", "stoi", "visqol_speech", "dnsmos")
+SPREADS = (
+    "loss",
+    "lsd",
+    "mel",
+    "pesq",
+    "stoi",
+    "visqol_speech",
+    "sharpness_error",
+    "sharpness",
+    "dnsmos",
+    "plcmos",
+)
 
 
 @dataclass(frozen=True)

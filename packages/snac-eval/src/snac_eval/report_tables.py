@@ -99,9 +99,9 @@ def _table(evaluation: Evaluation, rate: int) -> Table:
 
 
 def _group(metric: str, means: dict[str, Mean]) -> str:
-    """Return the group of a metric: other if it has no better, or is the same for all."""
+    """Return the group of a metric: other if it is 0 for all."""
     same = all(is_unchanged(mean) and not mean.value.mean for mean in means.values())
-    return OTHER if same or not kind(metric).better else kind(metric).group
+    return OTHER if same else kind(metric).group
 
 
 def _rows(metric: str, means: dict[str, Mean], against: str, base: str) -> Iterator[Row]:

@@ -24,6 +24,7 @@ class EvaluationRequest:
         limit: how many of them, chosen by a hash of their ids; by default all.
         segment_s: how many seconds of each; by default all.
         perceptual: which of ``perceptual.METRICS`` to compute.
+        two_sample: whether classifiers are trained to tell outputs from recordings.
         ceiling: whether the reference is measured too.
         group_by: a column of the manifest, or a regular expression on ids: utterances that are
             drawn together when intervals are computed.
@@ -44,6 +45,7 @@ class EvaluationRequest:
     limit: int | None
     segment_s: float | None
     perceptual: tuple[str, ...]
+    two_sample: bool
     ceiling: bool
     group_by: str | None
     wanted: Wanted

@@ -4,24 +4,33 @@ from collections.abc import Sequence
 
 from snac_common.text_table import aligned
 from snac_eval.bootstrap import Estimate
-from snac_eval.catalogue import kind, verdict
+from snac_eval.catalogue import FIDELITY, GROUPS, REALISM, kind, verdict
 from snac_eval.names import REFERENCE, kilohertz
 from snac_eval.summary import Mean
 
 HEADER = ("rate", "model", "mean", "95 %", "difference", "95 %", "")
 NUMBERS = (False, False, True, True, True, True, False)
-SHOWN = ("loss", "lsd", "lsd_above", "mel", "si_sdr", "pesq", "stoi", "visqol_speech", "dnsmos")
+SHOWN = {
+    FIDELITY: ("loss", "lsd", "lsd_above", "mel", "pesq", "stoi", "visqol_speech"),
+    REALISM: ("sharpness_error", "sharpness", "frechet_mel", "two_sample", "dnsmos", "plcmos"),
+}
 
 
 def text_table(means: Sequence[Mean]) -> str:
-    """Return a table for each of the main metrics, one line a model and rate."""
-    tables = []
-    for metric in SHOWN:
-        found = [mean for mean in means if mean.key.metric == metric]
+    """Return a table for each of the main metrics, one line a model and rate, by group."""
+    blocks = []
+    for group, metrics in SHOWN.items():
+        tables = [_table(metric, means) for metric in metrics]
+        found = [table for table in tables if table]
         if found:
-            lines = map(_line, sorted(found, key=lambda mean: mean.key.rate))
-            tables.append(f"{kind(metric).title}\n{aligned([HEADER, *lines], NUMBERS)}")
-    return "\n\n".join(tables)
+            blocks += [f"{group.upper()}: {GROUPS[group]}", *found]
+    return "\n\n".join(blocks)
+
+
+def _table(metric: str, means: Sequence[Mean]) -> str:
+    found = [mean for mean in means if mean.key.metric == metric]
+    lines = map(_line, sorted(found, key=lambda mean: mean.key.rate))
+    return f"{kind(metric).title}\n{aligned([HEADER, *lines], NUMBERS)}" if found else ""
 
 
 def _line(mean: Mean) -> tuple[str, ...]:

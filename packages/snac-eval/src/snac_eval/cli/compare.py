@@ -69,7 +69,8 @@ def main(
 
     RUN is the name of a run in ARTIFACTS/runs, a run's folder, or the entity/project/id of a
     Weights & Biases run. The comparison shows each validation metric before training, at its best
-    and at the end, where the recipes differ, and which numbers must not be compared.
+    and at the end, where the recipes differ, and which numbers must not be compared. Fidelity and
+    realism of the best models are shown where snac-eval has measured them.
     """
     from snac_eval.comparison.broken_rules import broken_rules
     from snac_eval.comparison.expression import parse_rule

@@ -23,8 +23,17 @@ from snac_common.tool import Tool
 if TYPE_CHECKING:
     from snac_eval.request import EvaluationReport
 
-PERCEPTUAL = ("pesq", "stoi", "visqol_speech", "visqol_audio", "dnsmos")
-OF_MEASURING = ("base", "split", "limit", "segment", "perceptual", "ceiling", "seed")
+PERCEPTUAL = ("pesq", "stoi", "visqol_speech", "visqol_audio", "dnsmos", "plcmos")
+OF_MEASURING = (
+    "base",
+    "split",
+    "limit",
+    "segment",
+    "perceptual",
+    "two_sample",
+    "ceiling",
+    "seed",
+)
 EXAMPLE = """snac-eval my-run --perceptual dnsmos --samples 6
 snac-eval my-run --report-only --samples 20 --where "speaker = 'anna'"
 """
@@ -68,8 +77,15 @@ snac-eval my-run --report-only --samples 20 --where "speaker = 'anna'"
     "--perceptual",
     multiple=True,
     type=click.Choice([*PERCEPTUAL, "all"]),
-    help="Compute this metric too. It needs an extra of snac-eval. dnsmos is about "
+    help="Compute this metric too. It needs an extra of snac-eval. dnsmos and plcmos are about "
     "realism, the others are about fidelity. May be given several times. [default: none]",
+)
+@click.option(
+    "--two-sample",
+    is_flag=True,
+    help="Train a small classifier for every output, on half of the utterances, to tell it from "
+    "the recordings, and say how often it is right on the other half. It takes some seconds for "
+    "each output. [default: no]",
 )
 @click.option(
     "--ceiling",
@@ -159,6 +175,7 @@ def main(
     limit: int | None,
     segment: float | None,
     perceptual: tuple[str, ...],
+    two_sample: bool,
     ceiling: bool,
     group_by: str | None,
     samples: int,
@@ -201,6 +218,7 @@ def main(
         limit=limit or None,
         segment_s=segment,
         perceptual=PERCEPTUAL if "all" in perceptual else tuple(dict.fromkeys(perceptual)),
+        two_sample=two_sample,
         ceiling=ceiling,
         group_by=group_by,
         wanted=Wanted(samples, pick, where, ids),
@@ -220,8 +238,8 @@ def refuse_measuring(context: click.Context) -> None:
     for name in OF_MEASURING:
         if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
             raise BadInput(
-                f"--{name} decides what is measured, and --report-only measures nothing: leave "
-                "out one of the two."
+                f"--{name.replace('_', '-')} decides what is measured, and --report-only measures "
+                "nothing: leave out one of the two."
             )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from snac_eval.comparison.evaluations import PREFIX
 from snac_eval.comparison.run import Run
 
 SAME_START = 1e-3
@@ -20,6 +21,8 @@ def conditions_of(run: Run, metric: str) -> Conditions:
     """
     recipe, state = run.source.recipe or {}, run.source.state
     cache = state.get("cache") or {}
+    if metric.startswith(PREFIX):
+        return run.source.evaluation.conditions if run.source.evaluation else {}
     name, _, length = metric.partition("@")
     fields = [*ALWAYS, *_loss_fields(recipe, name)]
     if not length:

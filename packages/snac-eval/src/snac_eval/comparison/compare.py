@@ -1,10 +1,12 @@
 """Runs side by side: scores, differences of their recipes, and what cannot be compared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from snac_eval.comparison.comparability import conditions_of, differences, disagreement, unknown
-from snac_eval.comparison.run import Run, higher_is_better
+from snac_eval.comparison.evaluations import PREFIX
+from snac_eval.comparison.paired import Difference, paired_differences
+from snac_eval.comparison.run import Run, better, group
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,9 @@ class Row:
         over_start: by how many percent the best value is better than what there is without
             training: ``resampled`` where that was measured, else ``start``.
         over_first: the same over the first run's best value.
+        low: of what snac-eval measured, the lower end of the 95 % interval of the difference from
+            the first run, on the same utterances; ``high`` is the upper end.
+        group: what the metric says of: ``validation``, ``fidelity``, ``realism`` or ``other``.
     """
 
     metric: str
@@ -31,6 +36,9 @@ class Row:
     last_epoch: int | None
     over_start: float | None
     over_first: float | None
+    low: float | None
+    high: float | None
+    group: str
 
 
 @dataclass(frozen=True)
@@ -42,12 +50,14 @@ class Comparison:
         metrics: all that any of them was validated on.
         incomparable: by run and metric, why its number is not of the same thing as the first's.
         warnings: what to know before believing the numbers.
+        differences: by run and metric, of what snac-eval measured, from the first run.
     """
 
     runs: Sequence[Run]
     metrics: list[str]
     incomparable: dict[tuple[str, str], list[str]]
     warnings: list[str]
+    differences: dict[tuple[str, str], Difference]
 
     def rows(self) -> Iterator[Row]:
         """Yield a row a metric and run."""
@@ -64,6 +74,7 @@ class Comparison:
         best, last = scores.best, scores.last
         compares = run is not self.runs[0] and (run.name, metric) not in self.incomparable
         value = best.value if best else None
+        difference = self.differences.get((run.name, metric))
         return Row(
             metric=metric,
             run=run.name,
@@ -77,6 +88,9 @@ class Comparison:
             last_epoch=last.epoch if last else None,
             over_start=improvement(metric, run.to_beat(metric), value),
             over_first=improvement(metric, first.value, value) if first and compares else None,
+            low=difference.low if difference else None,
+            high=difference.high if difference else None,
+            group=group(metric),
         )
 
 
@@ -94,12 +108,25 @@ def compare(runs: Sequence[Run]) -> Comparison:
         reasons = _reasons(runs[0], run)
         incomparable |= {(run.name, metric): why for metric, why in reasons.items()}
         warnings += _warnings(runs[0], run, reasons)
-    return Comparison(runs, metrics, incomparable, warnings)
+    return Comparison(runs, metrics, incomparable, warnings, _differences(runs, incomparable))
+
+
+def _differences(
+    runs: Sequence[Run], incomparable: Container[tuple[str, str]]
+) -> dict[tuple[str, str], Difference]:
+    first = runs[0].source.evaluation
+    return {
+        (run.name, metric): difference
+        for run in runs[1:]
+        if first and run.source.evaluation
+        for metric, difference in paired_differences(first, run.source.evaluation).items()
+        if (run.name, metric) not in incomparable
+    }
 
 
 def _worse_than_no_training(run: Run) -> Iterator[str]:
     """Say of each loss that its best value is above what there is without training."""
-    for metric in (name for name in run.scores if name.endswith("loss")):
+    for metric in (name for name in run.scores if _is_loss(name)):
         best, beaten = run.get(metric).best, run.to_beat(metric)
         if best is not None and beaten is not None and best.value > beaten:
             resampled = run.get(metric).resampled is not None
@@ -110,12 +137,18 @@ def _worse_than_no_training(run: Run) -> Iterator[str]:
             )
 
 
+def _is_loss(metric: str) -> bool:
+    return metric.endswith("loss") and not metric.startswith(PREFIX)
+
+
 def improvement(metric: str, before: float | None, after: float | None) -> float | None:
-    """Return by how many percent a metric is better after than before."""
-    if before is None or after is None or before == 0:
+    """Return by how many percent a metric is better after than before.
+
+    None where that is unknown, and of a metric of which neither more nor less is better.
+    """
+    if before is None or after is None or before == 0 or not better(metric):
         return None
-    change = 100 * (after / before - 1)
-    return change if higher_is_better(metric) else -change
+    return better(metric) * 100 * (after - before) / abs(before)
 
 
 def _reasons(first: Run, run: Run) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from snac_common.console import visible
 from snac_common.text_table import aligned
 from snac_eval.comparison.compare import Comparison, Row
 from snac_eval.comparison.recipes import recipe_differences
-from snac_eval.comparison.run import higher_is_better
+from snac_eval.comparison.run import VALIDATION, better
 
 COLUMNS = tuple(field.name for field in fields(Row))
 ABSENT = "-"
@@ -18,19 +18,31 @@ ABSENT = "-"
 
 def as_text(comparison: Comparison) -> str:
     """Return the scores, the differences of the recipes, and the warnings."""
-    scores = [["metric", "run", *score_columns(comparison)]]
-    metric = None
-    for row in comparison.rows():
-        shown = row.metric if row.metric != metric else ""
-        scores.append([shown, row.run, *score_cells(comparison, row)])
-        metric = row.metric
-    blocks = [aligned(scores, [column > 1 for column in range(len(scores[0]))])]
+    blocks = []
+    for title, rows in by_group(comparison).items():
+        scores = [["metric", "run", *score_columns(comparison)]]
+        metric = None
+        for row in rows:
+            shown = row.metric if row.metric != metric else ""
+            scores.append([shown, row.run, *score_cells(comparison, row)])
+            metric = row.metric
+        table = aligned(scores, [column > 1 for column in range(len(scores[0]))])
+        blocks.append(table if title == VALIDATION else f"{title.upper()}, by snac-eval\n{table}")
     if differences := recipe_differences(comparison.runs):
         runs = [run.name for run in comparison.runs]
         lines = [[name, *map(in_words, values)] for name, values in differences.items()]
         blocks.append(aligned([["differs in", *runs], *lines], [False] * (1 + len(runs))))
     blocks += [f"warning: {visible(warning)}" for warning in comparison.warnings]
     return "\n\n".join(blocks) + "\n"
+
+
+def by_group(comparison: Comparison) -> dict[str, list[Row]]:
+    """Return the rows that people read: of validation, then of fidelity and of realism."""
+    groups: dict[str, list[Row]] = {VALIDATION: [], "fidelity": [], "realism": []}
+    for row in comparison.rows():
+        if row.group in groups:
+            groups[row.group].append(row)
+    return {name: rows for name, rows in groups.items() if rows}
 
 
 def as_csv(comparison: Comparison) -> str:
@@ -64,6 +76,7 @@ def score_columns(comparison: Comparison) -> list[str]:
         "last",
         "than no training",
         f"than {comparison.runs[0].name}",
+        *(["95 % of the difference"] if comparison.differences else []),
     ]
 
 
@@ -78,6 +91,7 @@ def score_cells(comparison: Comparison, row: Row) -> list[str]:
         number(row.last),
         change(row.metric, row.over_start),
         change(row.metric, row.over_first),
+        *([interval(row)] if comparison.differences else []),
     ]
 
 
@@ -86,13 +100,18 @@ def number(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4f}"
 
 
+def interval(row: Row) -> str:
+    """Return between which differences from the first run the true one lies."""
+    return ABSENT if row.low is None or row.high is None else f"{row.low:+.4f} to {row.high:+.4f}"
+
+
 def change(metric: str, improvement: float | None) -> str:
     """Return an improvement in percent as words: ``44.7 % lower``; a hyphen where it is missing."""
     if improvement is None:
         return ABSENT
     if not (size := abs(round(improvement, 1))):
         return "the same"
-    higher = (improvement > 0) == higher_is_better(metric)
+    higher = (improvement > 0) == (better(metric) > 0)
     return f"{size:.1f} % {'higher' if higher else 'lower'}"
 
 

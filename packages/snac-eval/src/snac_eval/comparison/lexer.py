@@ -8,7 +8,7 @@ from snac_common.errors import BadInput
 
 TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?![\w.]|/[a-z_])"
-    r"|(?P<name>(?:[a-z]+:)?(?=\d*[a-z_])\w+(?:/[a-z_]\w*)*(?:@[\d.]+s)?)"
+    r"|(?P<name>(?:[a-z]+:)?(?=\d*[a-z_])\w+(?:/(?=\d*[a-z_])\w+)*(?:@[\d.]+s)?)"
     r"|(?P<sign>[<>]=?|[-+*/()])",
     re.IGNORECASE,
 )

@@ -5,20 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from snac_eval.comparison.evaluations import PREFIX, Evaluated
 from snac_eval.comparison.trace import Trace
 
 Entry = Mapping[str, Any]
 
 POSITION = {"step", "epoch", "samples_seen", "segment_s", "batch_size"}
 RESAMPLED = "resampled/"
+VALIDATION = "validation"
 HIGHER_IS_BETTER = ("/used", "/perplexity")
 
 
 class Point(NamedTuple):
-    """A value, and after which step and epoch it was measured."""
+    """A value, and after which step and epoch it was measured, where that is known."""
 
     value: float
-    step: int
+    step: int | None
     epoch: int | None
 
 
@@ -47,6 +49,7 @@ class Source:
         recipe: its tables; None where it is not known.
         state: what ``run.json`` says; empty where there is none.
         entries: the lines of its metrics, which can be gone through once.
+        evaluation: what snac-eval measured of its best model; None where it did not.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Source:
     recipe: dict[str, dict[str, Any]] | None
     state: dict[str, Any]
     entries: Iterable[Entry]
+    evaluation: Evaluated | None = None
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,27 @@ def read_run(source: Source) -> Run:
                 _add_start(run, name, value)
             elif kind == "length" and name.endswith("/loss"):
                 _add_at_length(run, f"{name}@{entry['segment_s']:.3g}s", value, entry)
+    if source.evaluation:
+        _add_evaluation(run, source.evaluation)
     return run
 
 
-def higher_is_better(metric: str) -> bool:
-    """Say whether a metric is none of the losses, which are better low."""
-    return metric.endswith(HIGHER_IS_BETTER)
+def better(metric: str) -> int:
+    """Return -1 if lower is better, as of losses, 1 if higher, and 0 where neither is."""
+    if metric.startswith(PREFIX):
+        from snac_eval.catalogue import kind
+
+        return kind(metric.rpartition("/")[2]).better
+    return 1 if metric.endswith(HIGHER_IS_BETTER) else -1
+
+
+def group(metric: str) -> str:
+    """Return what a metric says of: ``validation``, or as the report has it ``realism``."""
+    if metric.startswith(PREFIX):
+        from snac_eval.catalogue import kind
+
+        return kind(metric.rpartition("/")[2]).group
+    return VALIDATION
 
 
 def _metrics(entry: Entry) -> Iterator[tuple[str, float]]:
@@ -129,8 +148,8 @@ def _add_to_curves(run: Run, kind: str, entry: Entry) -> None:
 def _add_point(run: Run, metric: str, value: float, entry: Entry) -> None:
     scores = run.scores.setdefault(metric, Scores())
     scores.last = Point(value, entry["step"], entry.get("epoch"))
-    sign = -1 if higher_is_better(metric) else 1
-    if scores.best is None or sign * value < sign * scores.best.value:
+    sign = better(metric)
+    if scores.best is None or sign * value > sign * scores.best.value:
         scores.best = scores.last
 
 
@@ -147,6 +166,16 @@ def _add_at_length(run: Run, metric: str, value: float, entry: Entry) -> None:
         _add_start(run, metric, value)
     else:
         _add_point(run, metric, value, entry)
+
+
+def _add_evaluation(run: Run, evaluation: Evaluated) -> None:
+    """Take what was measured of the best model; it is the last there is, too."""
+    starts, resampled = (
+        evaluation.means.get(name, {}) for name in (evaluation.base, evaluation.resampled)
+    )
+    for metric, value in evaluation.means[evaluation.model].items():
+        point = Point(value, None, None)
+        run.scores[metric] = Scores(starts.get(metric), resampled.get(metric), point, point)
 
 
 def _is_finite(value: object) -> bool:

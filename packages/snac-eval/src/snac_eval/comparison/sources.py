@@ -8,6 +8,7 @@ from pathlib import Path
 from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
 from snac_common.run_names import no_such_run
+from snac_eval.comparison.evaluations import find_evaluation
 from snac_eval.comparison.run import Source
 from snac_eval.comparison.run_files import read_recipe, read_state
 from snac_eval.comparison.wandb_source import offline_source, online_source
@@ -39,7 +40,7 @@ def find_source(name: str, artifacts: Artifacts) -> Source:
     if not folder.is_dir():
         folder = Path(name)
     if folder.is_dir():
-        return folder_source(folder)
+        return replace(folder_source(folder), evaluation=find_evaluation(folder, artifacts))
     if WANDB_RUN.fullmatch(name):
         return online_source(name)
     raise no_such_run(
