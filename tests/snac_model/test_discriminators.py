@@ -57,8 +57,9 @@ def test_a_period_is_looked_at_column_by_column(period: int, samples: int) -> No
     for column in range(period):
         x = padded[:, None, column::period]
         for layer, found in zip(discriminator.layers, maps[:-1], strict=True):
-            weight, bias, stride = layer.weight[..., 0], layer.bias, layer.stride[0]
-            x = F.leaky_relu(F.conv1d(x, weight, bias, stride, padding=2), 0.1)
+            assert isinstance(layer, torch.nn.Conv2d)
+            weight, stride = layer.weight[..., 0], layer.stride[0]
+            x = F.leaky_relu(F.conv1d(x, weight, layer.bias, stride, padding=2), 0.1)
             torch.testing.assert_close(found[..., column], x)
         last = discriminator.score
         x = F.conv1d(x, last.weight[..., 0], last.bias, padding=1)

@@ -61,7 +61,7 @@ def speeds(work: Path, device: str, limit: int) -> tuple[float, float]:
     job = Job(places, codes, "train", manifest, 0, None, (), two_sample=False, ceiling=False)
     judge = UtteranceMeasurer(job, device)
     clock = time.monotonic if device == "cuda" else time.process_time
-    return per_second(judge.decoder.decode, limit, clock), per_second(judge.rows, limit, clock)
+    return per_second(judge.decoder.decode, limit, clock), per_second(judge.measure, limit, clock)
 
 
 def per_second(work: Callable[[int], object], limit: int, clock: Callable[[], float]) -> float:

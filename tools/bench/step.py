@@ -40,12 +40,15 @@ def main(folder: Path, device: str, batch: int, seconds: float, steps: int) -> N
         write_cache(join_speech(folder, Path(name) / "audio", "flac"), codes)
         asked = Asked("warmup", device, "fp32", False, batch, tokens, steps, str(codes))
         compare(asked)
-        compare(replace(asked, stage="main"))
+        main_stage = replace(asked, stage="main")
+        plain = compare(main_stage)
+        refined = replace(main_stage, stage="refine", context=True, steps=min(steps, 2))
+        print_row("refine, snac-train, fp32, with context", run("step_ours.py", refined), plain)
     print()
 
 
-def compare(asked: Asked) -> None:
-    """Print the rows of one stage."""
+def compare(asked: Asked) -> StepCost:
+    """Print the rows of one stage; return the plain loop's cost."""
     plain = run("step_plain.py", asked)
     print_row(f"{asked.stage}, plain loop, fp32", plain, plain)
     for precision in ("fp32", "bf16") if asked.device == "cuda" else ("fp32",):
@@ -53,6 +56,7 @@ def compare(asked: Asked) -> None:
         print_row(f"{asked.stage}, snac-train, {precision}", run("step_ours.py", ours), plain)
     title = f"{asked.stage}, snac-train, {precision}, with context"
     print_row(title, run("step_ours.py", replace(ours, context=True)), plain)
+    return plain
 
 
 def run(program: str, asked: Asked) -> StepCost:

@@ -14,7 +14,7 @@ import torch
 class Asked:
     """A batch of ``batch`` segments of ``tokens`` coarse tokens, for ``steps`` timed steps."""
 
-    stage: Literal["warmup", "main"]
+    stage: Literal["warmup", "main", "refine"]
     device: str
     precision: str
     context: bool

@@ -23,8 +23,10 @@ from snac_train.data.references import Targets
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws, in_order
 from snac_train.distributed.processes import Processes
+from snac_train.recipe.curriculum import StageName
 from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Recipe
+from snac_train.training.discriminators import make_discriminators
 from snac_train.training.stage import Stage
 
 GPU_WORKERS = 8
@@ -35,10 +37,17 @@ def main(asked: Asked) -> StepCost:
     torch.manual_seed(0)
     context = str(asked.context).lower()
     overrides = {"data.context": context, "optimizer.precision": asked.precision}
-    recipe = load_recipe(12, overrides.items())
+    refine = asked.stage == "refine"
+    if refine:
+        overrides |= {"model.heads": "24k,48k", "adversarial.head_start": "0"}
+    recipe = load_recipe("refine" if refine else 12, overrides.items())
     processes = Processes(asked.device)
     model = with_heads(SNAC(**SNAC_24KHZ.to_dict()), recipe, "seeded").to(processes.device)
-    stage = Stage(asked.stage, 1000, model, recipe, processes)
+    discriminators = make_discriminators(recipe)
+    if discriminators is not None:
+        discriminators.to(processes.device)
+    name: StageName = "warmup" if asked.stage == "warmup" else "main"
+    stage = Stage(name, 1000, model, recipe, processes, discriminators=discriminators)
     batches = read_ahead(asked, recipe)
     waits = []
 

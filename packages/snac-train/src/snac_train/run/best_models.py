@@ -53,10 +53,10 @@ class BestModels:
     def consider(
         self,
         model: SNAC,
-        discriminators: Discriminators | None,
         scores: dict[str, float],
         epoch: int,
         step: int,
+        discriminators: Discriminators | None = None,
     ) -> list[str]:
         """Save the model under each name whose score it lowers; returns those names.
 

@@ -343,7 +343,7 @@ class Trainer:
         position = self.tracker.position
         self.tracker.add_validation("val", losses, self.validator)
         lowered = self.best.consider(
-            self.kept_model, self.discriminators, losses, position.epoch, position.step
+            self.kept_model, losses, position.epoch, position.step, self.discriminators
         )
         self.processes.wait()  # until it can be read by all
         self.folder.update(
