@@ -1,5 +1,6 @@
 """What a report says in words: verdicts, differences, and which measures stand together."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def evaluation(*means: Mean) -> Evaluation:
         models, "start", "1" * 64, Path(), Path(), Rates(24_000, 48_000), "val", 16, 60.0, 0, None,
         None, {}, list(means),
     )  # fmt: skip
+
+
+def test_a_table_of_one_model_names_that_one() -> None:
+    """Not the first of all: that one may lack the rate."""
+    shown = [
+        replace(mean("loss", *LOWER, rate=rate), key=Key(name, rate, "loss"))
+        for name, rate in (("ten", 24_000), ("twelve", 24_000), ("twelve", 48_000))
+    ]
+    high, low = tables(evaluation(*shown))
+    assert (high.rate, high.models) == (48_000, ["twelve"])
+    assert (low.rate, low.models) == (24_000, ["ten", "twelve"])
 
 
 def said(*means: Mean) -> list[str]:

@@ -51,12 +51,12 @@ class Table:
 
     Attributes:
         against: what its models are compared with.
-        several: whether rows must say whose they are.
+        models: that have this rate; of several, each row must say whose it is.
     """
 
     rate: int
     against: str
-    several: bool
+    models: list[str]
     has_ceiling: bool
     groups: dict[str, list[Row]] = field(default_factory=dict)
 
@@ -83,11 +83,12 @@ def _table(evaluation: Evaluation, rate: int) -> Table:
         if mean.key.rate == rate:
             lines.setdefault(mean.key.metric, {})[mean.key.model] = mean
     against = next(mean.base for means in lines.values() for mean in means.values())
-    models = {model for means in lines.values() for model in means} - {against, REFERENCE}
+    names = dict.fromkeys(model for means in lines.values() for model in means)
+    own = [name for name in names if name not in (against, REFERENCE)]
     table = Table(
         rate,
         shown_name(against, evaluation.base),
-        len(models) > 1,
+        [shown_name(name, evaluation.base) for name in own],
         any(REFERENCE in means for means in lines.values()),
         {name: [] for name in (*GROUPS, OTHER)},
     )
