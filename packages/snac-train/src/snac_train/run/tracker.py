@@ -45,20 +45,21 @@ class Tracker:
         self.position = Position()
         self._means = LossMeans()
         self._steps = 0
+        self._figures: dict[str, float] = {}
         self._samples_timed = 0
         self._started = time.monotonic()
         self._waited_s = 0.0
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: the position, and the line that is being summed up."""
-        line = {"steps": self._steps, **asdict(self._means)}
+        line = {"steps": self._steps, "figures": self._figures, **asdict(self._means)}
         return {"position": asdict(self.position), "line": line}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what ``state`` returned."""
         self.position = Position(**state["position"])
         line = dict(state["line"])
-        self._steps = line.pop("steps")
+        self._steps, self._figures = line.pop("steps"), dict(line.pop("figures"))
         self._means = LossMeans(**line)
 
     def begin_epoch(self, epoch: Epoch) -> None:
@@ -78,7 +79,7 @@ class Tracker:
         self._waited_s += seconds
 
     def add_step(self, step: Step) -> None:
-        """Count a step; of its figures a line has the last step's."""
+        """Count a step; of each figure a line has the last step's that had it."""
         self.position.step += 1
         self.position.epoch_step += 1
         self.position.stage_step += 1
@@ -87,8 +88,9 @@ class Tracker:
         if not step.skipped:
             self._means.add(step.sums, step.samples)
         self._steps += 1
+        self._figures.update(step.figures)
         if self._steps == self.log_every or self.epoch_done():
-            self._write_line(step.figures)
+            self._write_line()
 
     def epoch_done(self) -> bool:
         """Say whether the epoch's last step has been taken."""
@@ -100,7 +102,7 @@ class Tracker:
         tokens = validator.segments.segment_tokens
         self._record(kind, tokens, validator.batch_size, **stage, **losses)
 
-    def _write_line(self, figures: dict[str, float]) -> None:
+    def _write_line(self) -> None:
         means = self._means.take()
         elapsed = time.monotonic() - self._started
         self._record(
@@ -109,12 +111,12 @@ class Tracker:
             self.epoch.batch_size,
             stage=self.epoch.stage,
             **means,
-            **{name: value for name, value in figures.items() if math.isfinite(value)},
+            **{name: value for name, value in self._figures.items() if math.isfinite(value)},
             samples_per_s=self._samples_timed / elapsed,
             waited_for_data=self._waited_s / elapsed,
             **_gpu_memory(),
         )
-        self._means, self._steps = LossMeans(), 0
+        self._means, self._steps, self._figures = LossMeans(), 0, {}
         self._samples_timed, self._waited_s = 0, 0.0
         self._started = time.monotonic()
 
