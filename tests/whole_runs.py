@@ -25,6 +25,7 @@ ADVERSARIAL = {
     "optimizer.betas": "0.8,0.99",
     "optimizer.average": "0.9",
     "adversarial.weight": "1",
+    "adversarial.feature_weight": "5",
     "adversarial.periods": "2,3",
     "adversarial.period_channels": "2,4",
     "adversarial.window_sizes": "64",

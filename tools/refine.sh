@@ -21,9 +21,7 @@ if [ -n "${SMALL:-}" ]; then
     small=(--batch-size 4 --epochs 8 --main-lr 1e-4
         --set adversarial.period_channels=4,16,64,128,128 --set adversarial.band_channels=8
         --set adversarial.window_sizes=1024,512 --set adversarial.lr=1e-3
-        --set adversarial.head_start=300 --set optimizer.average=0.99
-        --set adversarial.weight=10 --set adversarial.feature_weight=30
-        --set loss.mel_weight=5 --set loss.stft_weight=0.3)
+        --set adversarial.head_start=300 --set optimizer.average=0.99)
 fi
 
 arm() { # arm NAME OPTION...: trains a run, or goes on with it

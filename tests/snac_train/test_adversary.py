@@ -133,6 +133,16 @@ def test_what_was_heard_has_no_way_back_to_the_decoder() -> None:
     assert not OPPONENT.take()
 
 
+def test_discriminators_work_in_float32_whatever_the_trunk_does() -> None:
+    heard = pair()
+    half = heard._replace(output=heard.output.bfloat16())
+    found = OPPONENT.terms("24k", half)
+    expected = OPPONENT.terms("24k", heard._replace(output=half.output.float()))
+    for name, value in expected.items():
+        assert found[name].dtype == torch.float32
+        assert torch.equal(found[name], value)
+
+
 def test_nothing_is_said_where_no_gradient_is_wanted() -> None:
     with torch.no_grad():
         assert not OPPONENT.losses("24k", *pair())
