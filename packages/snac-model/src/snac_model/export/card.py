@@ -31,9 +31,11 @@ MIXED_FIGURES = "A mix is not validated by training: measure it with `snac-eval`
 DISCRIMINATORS = """## Discriminators
 
 `discriminators/` holds those that this decoder was trained against, for {rates} ({kinds}). Whoever
-fine-tunes this decoder can go on with them: `snac-train --phase refine --set
-adversarial.start=discriminators`, or in Python
-`snac_model.discriminators.load_discriminators("discriminators")`."""
+fine-tunes this decoder can go on with them:
+
+```sh
+snac-train --phase refine --base FOLDER --set adversarial.start=FOLDER/discriminators
+```"""
 
 
 @dataclass(frozen=True)
