@@ -2,13 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from workplace import query, run, succeed
 
 from snac_common.artifacts import Artifacts
@@ -25,9 +22,7 @@ QUICK += ["--set", "validation.segment_s=1"]
 
 def make_speech(folder: Path, *, train: int, val: int) -> None:
     """Make speech-like audio with the quick start's own script."""
-    script = os.fspath(ROOT / "tools" / "make_speech.py")
-    counts = ["--train", str(train), "--val", str(val)]
-    subprocess.run([sys.executable, script, "-o", os.fspath(folder), *counts], check=True)
+    succeed("tools.make_speech", "-o", folder, "--train", train, "--val", val)
 
 
 def train(artifacts: Path, *options: object) -> dict[str, Any]:
