@@ -37,7 +37,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of modules that take more than a few seconds."""
+    """Mark the tests of modules that take more than a few seconds, and begin with them."""
+    items.sort(key=lambda item: os.path.relpath(item.path, ROOT / "tests") not in SLOW)
     for item in items:
         if os.path.relpath(item.path, ROOT / "tests") in SLOW:
             item.add_marker(pytest.mark.slow)
