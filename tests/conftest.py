@@ -31,8 +31,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_unconfigure() -> None:
-    """Free them at the end: DuckDB reports what it finds alive then."""
+def pytest_sessionfinish() -> None:
+    """Free them at the end: DuckDB reports what it finds alive then, and so does Hypothesis."""
     gc.unfreeze()
 
 
