@@ -1,26 +1,44 @@
 """What tests of several packages share."""
 
+import gc
 import os
-from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
-from killing import PRELOADED
+from killing import start_fork_server
 
 # Small models gain nothing from threads, and lose a hundredfold where other work holds a core that
 # OpenMP waits for. Set before torch is imported, and inherited by the commands under test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# One process is forked from for all tests, whichever comes first; its imports go on beside them.
-forkserver.set_forkserver_preload(["snac_cache.encoding.encode_parts", *PRELOADED])
-forkserver.ensure_running()
-
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = frozenset((ROOT / "tests/slow_modules.txt").read_text().split())
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start what all tests are forked from, whichever comes first; it imports beside them.
+
+    Where xdist hands the tests to other processes, they start their own.
+    """
+    hands_out = session.config.getoption("numprocesses", None)
+    if hasattr(session.config, "workerinput") or not hands_out:
+        start_fork_server()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported to garbage collection no more: each one would look at all of it."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Free them at the end: DuckDB reports what it finds alive then, and so does Hypothesis."""
+    gc.unfreeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of modules that take more than a few seconds."""
+    """Mark the tests of modules that take more than a few seconds, and begin with them."""
+    items.sort(key=lambda item: os.path.relpath(item.path, ROOT / "tests") not in SLOW)
     for item in items:
         if os.path.relpath(item.path, ROOT / "tests") in SLOW:
             item.add_marker(pytest.mark.slow)

@@ -19,17 +19,26 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 TRAIN = "snac_train.cli.train"
 PRELOADED = [
+    "snac_cache.encoding.encode_parts",
     "snac_cache.cli.cache",
     "snac_cache.cli.upsample",
-    "snac_train.session.train",
-    "snac_train.cli.train",
+    "snac_cache.checks.runner",
     "snac_cache.store",
+    "snac_eval.cli.evaluate",
+    "snac_train.cli.train",
+    "snac_train.commands.detach",
+    "snac_train.commands.preflight",
+    "snac_train.legacy.config",
+    "snac_train.session.train",
     "killing",
+    "einops._torch_specific",
     "torch._dynamo",  # an optimizer imports it, and accelerate the other one: seconds a process
     "torch.distributed.tensor",
+    "frozen",
 ]
 
 
@@ -66,6 +75,16 @@ class Surroundings:
     stdout: Path | None = None
     largest_file: int | None = None
     own_group: bool = False
+
+
+def start_fork_server() -> None:
+    """Start the process that the commands and their workers are forked from."""
+    forkserver.set_forkserver_preload(PRELOADED)
+    here = os.fspath(Path(__file__).parent)  # of the path for imports, it knows what is set here
+    given = os.environ.get("PYTHONPATH")
+    path = here if given is None else f"{here}{os.pathsep}{given}"
+    with patch.dict(os.environ, PYTHONPATH=path):
+        forkserver.ensure_running()
 
 
 def start(

@@ -16,4 +16,6 @@ uv sync --quiet --locked --group perceptual ||
 uv run --no-sync ruff check .
 uv run --no-sync ruff format --check .
 uv run --no-sync mypy
-uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile "${chosen[@]}" "$@"
+# slow modules first, in the order of tests/conftest.py: or a core idles at the end
+uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+    "${chosen[@]}" "$@"

@@ -2,13 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from workplace import query, run, succeed
 
 from snac_common.artifacts import Artifacts
@@ -25,9 +22,7 @@ QUICK += ["--set", "validation.segment_s=1"]
 
 def make_speech(folder: Path, *, train: int, val: int) -> None:
     """Make speech-like audio with the quick start's own script."""
-    script = os.fspath(ROOT / "tools" / "make_speech.py")
-    counts = ["--train", str(train), "--val", str(val)]
-    subprocess.run([sys.executable, script, "-o", os.fspath(folder), *counts], check=True)
+    succeed("tools.make_speech", "-o", folder, "--train", train, "--val", val)
 
 
 def train(artifacts: Path, *options: object) -> dict[str, Any]:
@@ -40,15 +35,15 @@ def train(artifacts: Path, *options: object) -> dict[str, Any]:
 
 
 def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
-    make_speech(tmp_path / "speech", train=12, val=3)
+    make_speech(tmp_path / "speech", train=8, val=2)
     art = ["--artifacts", tmp_path]
-    assert succeed("snac_cache.cli.manifest", tmp_path / "speech", *art)["train"] == 12
+    assert succeed("snac_cache.cli.manifest", tmp_path / "speech", *art)["train"] == 8
     cache = ["--model", "builtin:speech-small", "--device", "cpu"]
-    assert succeed("snac_cache.cli.cache", *cache, *art)["rows"] == 15
+    assert succeed("snac_cache.cli.cache", *cache, *art)["rows"] == 10
     trained = train(tmp_path, *QUICK)
     assert trained["best"]["48k"] < 0.95 * trained["starting_model"]["48k"]
     judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", "--samples", 1, *art)
-    assert judged["utterances"] == 3
+    assert judged["utterances"] == 2
     assert "<audio" in Path(judged["report"]).read_text(encoding="utf-8")
     rule = "48k/loss > start * 0.95"
     assert succeed("snac_eval.cli.compare", "tried", "tried", "--fail-if", rule, *art) == {
@@ -59,7 +54,7 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     assert None not in known.values()
     worst = "SELECT utterance_id FROM metrics JOIN codes USING (utterance_id) WHERE rate = 48000"
     asked = run("snac_cache.cli.check", "--sql", worst, "--format", "jsonl", *art)
-    assert len({json.loads(line)["utterance_id"] for line in asked.stdout.splitlines()}) == 3
+    assert len({json.loads(line)["utterance_id"] for line in asked.stdout.splitlines()}) == 2
 
 
 def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -> None:

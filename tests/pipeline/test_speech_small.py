@@ -1,8 +1,6 @@
 """The codec that ships with the project: its codes mean something, on speech it never heard."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +22,6 @@ from snac_train.recipe.load import load_recipe
 from snac_train.training.objective import Objective
 from snac_train.training.validation import Validators
 
-ROOT = Path(__file__).parents[2]
 NAME = "builtin:speech-small"
 SOURCES = ("nathalie", "kerstin", "klettres")
 # How much worse each control is at least. Kerstin holds nothing but faint noise above 8 kHz, and
@@ -88,10 +85,9 @@ def test_its_codebooks_are_used(cached: Path) -> None:
 
 def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
     folders = [speech / source / "val" for source in SOURCES]
-    words = map(
-        str, [sys.executable, ROOT / "tools/codec_figures.py", NAME, *folders, "--limit", 4]
-    )
-    table = subprocess.run(list(words), capture_output=True, text=True, check=True).stdout
+    done = run("tools.codec_figures", NAME, *folders, "--limit", 2)
+    assert done.exit_code == 0, done.stderr
+    table = done.stdout
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     assert len(rows) == 2 + 4 * len(folders)
     for folder in folders:

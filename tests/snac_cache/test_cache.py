@@ -41,10 +41,10 @@ def test_codes_are_those_of_the_official_package(
 def test_parts_do_not_depend_on_the_number_of_workers(
     tmp_path: Path, model_folder: Path, manifest_folder: Path
 ) -> None:
-    for workers in (1, 2, 3):
+    for workers in (1, 3):
         where = options(model_folder, manifest_folder, tmp_path / str(workers))
         succeed(CACHE, *where, "--workers", workers)
-    assert snapshot(tmp_path / "1") == snapshot(tmp_path / "2") == snapshot(tmp_path / "3")
+    assert snapshot(tmp_path / "1") == snapshot(tmp_path / "3")
 
 
 def test_run_again_makes_only_what_is_missing(

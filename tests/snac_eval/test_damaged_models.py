@@ -38,10 +38,10 @@ class OneSampleLate(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def spoken(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """The twelve shortest sentences, and the small trained codec that the project brings along."""
+    """The eight shortest sentences, and the small trained codec that the project brings along."""
     root = tmp_path_factory.mktemp("spoken")
     save(load("builtin:speech-small"), root / "models" / "base")
-    files = sorted((speech / "kerstin" / "val").glob("*.flac"), key=os.path.getsize)[:12]
+    files = sorted((speech / "kerstin" / "val").glob("*.flac"), key=os.path.getsize)[:8]
     cache([manifest_row(file) for file in files], root / "models" / "base", root / "codes")
     return Workplace(root, root / "models" / "base")
 
@@ -70,7 +70,7 @@ def test_a_damaged_model_is_worse(
     metric: str,
 ) -> None:
     line = differences[damage.__name__, rate, metric]
-    assert line["n"] == 12
+    assert line["n"] == 8
     assert 0 < line["ci_low"] < line["mean"] < line["ci_high"]
 
 
@@ -86,7 +86,7 @@ def test_a_model_that_is_a_sample_late_is_worse(spoken: Workplace) -> None:
     judge, summary = UtteranceMeasurer(job, "cpu"), Summary("whole", 0)
     layers = judge.decoder.models["late"].decoder.model
     layers[-1] = torch.nn.Sequential(layers[-1], OneSampleLate())
-    for index in range(12):
+    for index in range(8):
         summary.add(judge.measure(index).rows)
     means = {mean.key: mean for mean in summary.means()}
     late = means[Key("late", 24000, "si_sdr")].difference

@@ -17,11 +17,21 @@ from snac_eval.measure_utterance import UtteranceMeasurer
 from snac_model import save
 
 
-@pytest.fixture
-def evaluated(workplace: Workplace) -> Path:
-    """An evaluation, and the folder of its model."""
+@pytest.fixture(scope="module")
+def measured(workplace: Workplace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The folder of an evaluation, and a copy of it."""
     model = workplace.save_model("reported", lambda model: None)
-    return workplace.evaluate(model, "--samples", 1, "--seed", 3)
+    folder = workplace.evaluate(model, "--samples", 1, "--seed", 3)
+    return folder, shutil.copytree(folder, tmp_path_factory.mktemp("reported") / "copy")
+
+
+@pytest.fixture
+def evaluated(workplace: Workplace, measured: tuple[Path, Path]) -> Path:
+    """The folder of an evaluation as it was left, beside the model of which it is."""
+    folder, copy = measured
+    shutil.rmtree(folder)
+    workplace.save_model("reported", lambda model: None)
+    return Path(shutil.copytree(copy, folder))
 
 
 def test_the_same_options_give_the_same_files(

@@ -62,7 +62,7 @@ def decode(
     return outputs
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(batches())
 def test_a_segment_is_what_it_is_within_its_window(
     drawn: tuple[SNAC, torch.Tensor, Segments, SeededNoise],

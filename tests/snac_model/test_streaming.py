@@ -53,7 +53,7 @@ def assert_whole(
         torch.testing.assert_close(streamed[rate], audio, rtol=0, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.sampled_from(sorted(MODELS)),
     st.integers(1, 24),

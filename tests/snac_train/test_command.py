@@ -1,6 +1,7 @@
 """The command as a person meets it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,15 +9,12 @@ import time
 import tomllib
 from pathlib import Path
 
+import killing
 import pytest
 from click.testing import CliRunner, Result
 from training import SMALL_RECIPE, manifest_of
 
 from snac_train.cli.train import main
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "snac_train", *map(str, arguments)]
 
 
 def run(*arguments: object) -> Result:
@@ -108,13 +106,14 @@ def test_without_codes_the_command_that_makes_them_is_named(tmp_path: Path) -> N
 def test_an_interrupt_stops_a_run_and_its_worker_in_order(voices: Path, tmp_path: Path) -> None:
     place = ("--artifacts", tmp_path, "--codes", voices, "--run", "one", "--device", "cpu")
     longer = small_settings(curriculum__epochs="500", curriculum__epoch_ranges="1-2,3-500")
-    arguments = command("--phase", 12, *place, "--workers", 1, *longer)
-    log = tmp_path / "stderr"
-    with log.open("w") as errors, subprocess.Popen(arguments, stderr=errors) as process:
-        metrics = tmp_path / "runs/one/metrics.jsonl"
-        while process.poll() is None and not (metrics.exists() and "train" in metrics.read_text()):
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-    assert process.returncode == 130, log.read_text()
+    log, metrics = tmp_path / "stderr", tmp_path / "runs/one/metrics.jsonl"
+    process = killing.start(
+        killing.TRAIN, ["--phase", 12, *place, "--workers", 1, *longer], log=log
+    )
+    while process.exitcode is None and not (metrics.exists() and "train" in metrics.read_text()):
+        time.sleep(0.05)
+    os.kill(int(process.pid or 0), signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130, log.read_text()
     assert "Traceback" not in log.read_text()
     assert json.loads((tmp_path / "runs/one/run.json").read_text())["state"] == "stopped"

@@ -3,25 +3,26 @@
 import json
 import os
 import signal
-import subprocess
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import killing
 import pytest
+from killing import Surroundings
 from training import manifest_of
 from whole_runs import RECIPE, settings
-from workplace import command
 
 LONG = {"curriculum.epochs": "500", "curriculum.epoch_ranges": "1-2,3-500"}
 
 
-def start(voices: Path, root: Path) -> subprocess.Popen:
+def start(voices: Path, root: Path) -> ForkServerProcess:
     """Start a run with two readers, in a group of its own."""
     place = ("--artifacts", root, "--codes", voices, "--manifest", manifest_of(voices))
     arguments = ("--phase", 12, *place, "--run", "one", "--device", "cpu", "--workers", 2)
-    line = command("snac_train", *arguments, *settings(RECIPE | LONG))
-    with (root / "log").open("w") as output:
-        return subprocess.Popen(line, stderr=output, start_new_session=True)
+    line = [*arguments, *settings(RECIPE | LONG)]
+    surroundings = Surroundings(own_group=True)
+    return killing.start(killing.TRAIN, line, log=root / "log", surroundings=surroundings)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -32,9 +33,10 @@ def test_a_signal_to_the_whole_group_and_again_saves(
     process = start(voices, tmp_path)
     wait_for_steps(process, run / "metrics.jsonl", 5)
     for _ in range(3):
-        os.killpg(process.pid, number)
+        os.killpg(int(process.pid or 0), number)
         time.sleep(0.1)
-    assert process.wait(60) == code, log.read_text()
+    process.join(60)
+    assert process.exitcode == code, log.read_text()
     assert "Traceback" not in log.read_text()
     assert json.loads((run / "run.json").read_text())["state"] == "stopped"
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["step"]
@@ -45,11 +47,11 @@ def test_a_signal_to_the_whole_group_and_again_saves(
 def test_readers_end_with_a_trainer_that_is_killed(voices: Path, tmp_path: Path) -> None:
     process = start(voices, tmp_path)
     wait_for_steps(process, tmp_path / "runs/one/metrics.jsonl", 1)
-    server = next(pid for pid in children(process.pid) if children(pid))
+    server = next(pid for pid in children(int(process.pid or 0)) if children(pid))
     readers = children(server)
     assert len(readers) == 2
     process.kill()
-    process.wait()
+    process.join()
     for _ in range(200):
         if not any(Path(f"/proc/{pid}").exists() for pid in (server, *readers)):
             return
@@ -65,9 +67,9 @@ def children(pid: int) -> list[int]:
     return [int(child) for path in paths for child in path.read_text().split()]
 
 
-def wait_for_steps(process: subprocess.Popen, metrics: Path, steps: int) -> None:
+def wait_for_steps(process: ForkServerProcess, metrics: Path, steps: int) -> None:
     """Return when so many steps are logged, or the process has ended."""
-    while process.poll() is None:
+    while process.exitcode is None:
         if metrics.exists() and metrics.read_text().count('"train"') >= steps:
             return
         time.sleep(0.05)

@@ -14,18 +14,26 @@ VALIDATIONS = 3 * 2  # batches of a validation, and of the baseline's two passes
 
 VALIDATION = "snac_train.training.validation:Validator._go_on_together"
 CHECKPOINT = "snac_train.run.checkpoints.checkpoint"
+STEP = "snac_train.training.stage:Stage.step"
 
+# The calls are those of one process: after the checkpoint that it goes on from.
 MOMENTS = {
-    "before any checkpoint": Moment(VALIDATION, 2),
-    "in warm-up": Moment("snac_train.training.stage:Stage.step", 3),
-    "in main": Moment("snac_train.training.stage:Stage.step", 5),
-    "at the change of segments": Moment("snac_train.training.stage:Stage.step", 7, after=False),
-    "after the change": Moment("snac_train.training.stage:Stage.step", 8),
-    "in a validation": Moment(VALIDATION, VALIDATIONS + 5),
-    "with a checkpoint's weights half written": Moment(f"{CHECKPOINT}:save_file", 4),
-    "before a checkpoint's manifest": Moment(f"{CHECKPOINT}:_write_manifest", 4, False),
-    "before a checkpoint's name": Moment(f"{CHECKPOINT}:_write_manifest", 5),
-    "between a best model and its score": Moment("snac_train.run.best_models:save", 4),
+    "in steps: in warm-up, in main, at the change of segments and after it": [
+        Moment(STEP, 3),
+        Moment(STEP, 3),
+        Moment(STEP, 3, after=False),
+        Moment(STEP, 3),
+    ],
+    "before any checkpoint, in a validation, between a best model and its score": [
+        Moment(VALIDATION, 2),
+        Moment(VALIDATION, VALIDATIONS + 5),
+        Moment("snac_train.run.best_models:save", 4),
+    ],
+    "with a checkpoint's weights half written, before its manifest, before its name": [
+        Moment(f"{CHECKPOINT}:save_file", 4),
+        Moment(f"{CHECKPOINT}:_write_manifest", 1, False),
+        Moment(f"{CHECKPOINT}:_write_manifest", 1),
+    ],
 }
 
 
@@ -38,33 +46,20 @@ def uninterrupted(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     return whole
 
 
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
-def test_a_run_that_is_killed_ends_as_if_it_had_not_been(
-    voices: Path, tmp_path: Path, uninterrupted: dict[str, Any], moment: Moment
-) -> None:
-    log = tmp_path / "log"
-    assert killing.run(arguments(tmp_path, voices), moment, log=log) == -signal.SIGKILL
-    resumed = killing.run(arguments(tmp_path, voices, "--resume"), log=log)
-    assert resumed == 0, log.read_text()
-    assert result(tmp_path) == uninterrupted
-
-
-def test_a_run_may_be_killed_again_and_again(
-    voices: Path, tmp_path: Path, uninterrupted: dict[str, Any]
+@pytest.mark.parametrize("moments", MOMENTS.values(), ids=MOMENTS.keys())
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
+    voices: Path, tmp_path: Path, uninterrupted: dict[str, Any], moments: list[Moment]
 ) -> None:
     log = tmp_path / "log"
     more: list[object] = []
-    for _ in range(4):
-        moment = Moment("snac_train.training.stage:Stage.step", 3)
+    for moment in moments:
         assert killing.run(arguments(tmp_path, voices, *more), moment, log=log) == -signal.SIGKILL
         more = ["--resume"]
-    assert killing.run(arguments(tmp_path, voices, "--resume"), log=log) == 0, log.read_text()
+    assert killing.run(arguments(tmp_path, voices, *more), log=log) == 0, log.read_text()
     assert result(tmp_path) == uninterrupted
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 0)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 0)])
 def test_signals_save_at_the_next_step(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any], number: int, code: int
 ) -> None:

@@ -17,7 +17,7 @@ from snac_train.training.objective import Losses, Objective
 BAD = "in/train/2"
 
 
-@pytest.fixture(params=[0, 1, 2])
+@pytest.fixture(params=[0, 2])
 def ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setitem(trainer.STEPS_AHEAD, "cpu", request.param)
     count: int = request.param
@@ -46,11 +46,12 @@ SPEEDS = ("samples_per_s", "waited_for_data")
 def test_a_run_comes_to_the_same(
     voices: Path, tmp_path: Path, ahead: int, seen: dict[str, Any]
 ) -> None:
-    recipe = small_recipe(checkpoint__every_steps="2", checkpoint__keep="99")
+    often = {"checkpoint__every_steps": "2", "checkpoint__keep": "99"}
+    recipe = small_recipe(curriculum__epochs="2", **often)
     run(recipe, voices, tmp_path / "run")
     assert content(tmp_path / "run") == seen.setdefault("whole", content(tmp_path / "run"))
     steps = [name for name, _ in content(tmp_path / "run")[1]]
-    assert steps == [f"step-{step:08d}" for step in (2, 3, 4, 6, 8, 10)]
+    assert steps == [f"step-{step:08d}" for step in (2, 3, 4, 6)]
 
 
 def test_a_step_that_is_not_finite_stops_it_where_it_was(

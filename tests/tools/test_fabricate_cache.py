@@ -1,27 +1,24 @@
 """What is fabricated is what the real commands and the real reader accept."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from workplace import succeed, write_tone
+from workplace import run, succeed, write_tone
 
 from snac_cache import CodeStore
 from snac_cache.manifests.read import read_manifest
 
-TOOLS = Path(__file__).parents[2] / "tools"
 MODEL = "builtin:speech-small"
 
 
 def fabricate(folder: Path, *options: object) -> None:
     """Fabricate manifests, and a cache if that is asked for."""
-    run_tool("fabricate_cache.py", "-o", folder, *options)
+    run_tool("fabricate_cache", "-o", folder, *options)
 
 
 def run_tool(name: str, *options: object) -> None:
     """Run a tool that must succeed."""
-    command = [sys.executable, TOOLS / name, *options]
-    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    done = run(f"tools.{name}", *options)
+    assert done.exit_code == 0, done.stderr
 
 
 def test_a_fabricated_cache_is_sound(tmp_path: Path) -> None:
@@ -59,7 +56,7 @@ def test_fabricated_targets_are_finished_until_a_part_is_missing(tmp_path: Path)
     write_tone(tmp_path / "a.flac", 0.3, 48_000)
     shared = ["--audio", tmp_path / "a.flac", "--manifest-only"]
     fabricate(tmp_path, "--train", 10, "--val", 4, "--part-rows", 4, *shared)
-    run_tool("fabricate_targets.py", "-o", tmp_path, "--part-rows", 4)
+    run_tool("fabricate_targets", "-o", tmp_path, "--part-rows", 4)
     (tmp_path / "audio48k" / "parts" / "train" / "part-00001.parquet").unlink()
     options = ["--artifacts", tmp_path, "--engine", "resample", "--workers", 1]
     made = succeed("snac_cache.cli.upsample", *options)

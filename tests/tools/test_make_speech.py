@@ -1,28 +1,23 @@
 """The quick start's own audio: the same each time, and with something for 48 kHz to learn."""
 
 import hashlib
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-
-MAKE_SPEECH = Path(__file__).parents[2] / "tools" / "make_speech.py"
+from workplace import succeed
 
 
 def make(folder: Path, *options: str) -> dict[str, str]:
     """Run the script; return the SHA-256 of each file by its name below the folder."""
-    command = [sys.executable, str(MAKE_SPEECH), "-o", str(folder), *options]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = succeed("tools.make_speech", "-o", folder, *options)
     digests = {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    assert json.loads(done.stdout.splitlines()[-1])["files"] == len(digests)
+    assert done["files"] == len(digests)
     return digests
 
 
