@@ -9,14 +9,19 @@ from typing import Any
 
 import killing
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from killing import Moment
-from whole_runs import arguments
+from training import small_recipe
+from whole_runs import arguments, metrics, run
 
 from snac_common.processes import process_started
 from snac_model import load
 from snac_model.dual_head import DualHeadSNAC
 from snac_train.cli.train import main
+from snac_train.data.segments import Batch
+from snac_train.session.run_setup import Start
+from snac_train.training.objective import Losses, Objective
 
 
 def snac_train(*words: object) -> Result:
@@ -207,3 +212,25 @@ def test_a_run_goes_on_from_an_epoch_that_was_kept(voices: Path, tmp_path: Path)
     result = snac_train(*place(tmp_path, voices), folder / "epoch-002")
     assert result.exit_code == 0, result.stderr
     assert "in epoch 2" in result.stderr
+
+
+def test_what_is_drawn_goes_on_where_it_was(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For decoders and losses that draw from torch's own generator; none here does."""
+    compare = Objective.compare
+
+    def shaken(self: Objective, outputs: Losses, batch: Batch) -> Losses:
+        losses = compare(self, outputs, batch)
+        if torch.is_grad_enabled():
+            losses["loss"] = losses["loss"] * (1 + 0.1 * torch.rand(()))
+        return losses
+
+    monkeypatch.setattr(Objective, "compare", shaken)
+    often = {"checkpoint__every_steps": "1", "checkpoint__keep": "99", "curriculum__epochs": "2"}
+    recipe, folder = small_recipe(**often), tmp_path / "run"
+    run(recipe, voices, folder)
+    whole = [line["loss"] for line in metrics(folder, "train")]
+    start = Start(resume=True, checkpoint=folder / "checkpoints/step-00000002")
+    run(recipe, voices, folder, start=start)
+    assert [line["loss"] for line in metrics(folder, "train")] == whole

@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from snac_common.errors import Failure
@@ -46,6 +47,7 @@ class Readers:
             worker_init_fn=_begin_worker,
             multiprocessing_context=multiprocessing.get_context("forkserver") if workers else None,
             persistent_workers=workers > 0,
+            generator=torch.Generator(),  # or it draws a seed from everybody's, which then moves on
         )
 
     def read(self, segments: Segments, batches: Sequence[np.ndarray]) -> Iterator[Batch | Failure]:
