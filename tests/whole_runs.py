@@ -34,7 +34,7 @@ ADVERSARIAL = {
     "adversarial.lr": "1e-3",
     "adversarial.head_start": "3",
     "adversarial.every": "2",
-    "checkpoint.best": "mel,48k,last",
+    "checkpoint.best": "last,mel,48k",
 }
 
 
@@ -65,7 +65,7 @@ def result(root: Path) -> dict[str, Any]:
     state = json.loads((run / "run.json").read_text())
     files = {
         str(path.relative_to(run)): path.read_bytes()
-        for pattern in ("best*/*", "last/*", "checkpoints/step-*/**/*.safetensors")
+        for pattern in ("best*/*", "checkpoints/step-*/**/*.safetensors")
         for path in sorted(run.glob(pattern))
     }
     summary = state.get("summary", {})

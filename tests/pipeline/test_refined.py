@@ -119,11 +119,11 @@ def test_models_without_a_common_start_are_not_mixed(artifacts: Path, tmp_path: 
     assert "their tokens differ" in failed.stderr
 
 
-def test_the_last_model_is_exported_too(artifacts: Path, tmp_path: Path) -> None:
+def test_the_best_by_mel_is_exported_too(artifacts: Path, tmp_path: Path) -> None:
     places = ("--artifacts", artifacts)
-    succeed(EXPORT, "refined", "--best", "last", *PLAIN, *places, "-o", tmp_path / "last")
-    exported = load(tmp_path / "last/dual_head").state_dict()
-    kept = load(artifacts / "runs/refined/last").state_dict()
+    succeed(EXPORT, "refined", "--best", "mel", *PLAIN, *places, "-o", tmp_path / "mel")
+    exported = load(tmp_path / "mel/dual_head").state_dict()
+    kept = load(artifacts / "runs/refined/best_mel").state_dict()
     assert all(torch.equal(exported[name], value) for name, value in kept.items())
-    score = json.loads((artifacts / "runs/refined/last/score.json").read_text())
+    score = json.loads((artifacts / "runs/refined/best/score.json").read_text())
     assert score["epoch"] == 2

@@ -52,7 +52,9 @@ def uninterrupted(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
         root / "log"
     ).read_text()
     whole = result(root)
-    assert {"last/discriminators.safetensors", "best/discriminators.json"} <= set(whole["files"])
+    assert {"best/discriminators.safetensors", "best_mel/discriminators.json"} <= set(
+        whole["files"]
+    )
     assert any(name.endswith("modules/average.safetensors") for name in whole["files"])
     return whole
 
@@ -165,15 +167,15 @@ def test_what_is_kept_is_the_average(voices: Path, tmp_path: Path) -> None:
     run(adversarial(), voices, tmp_path / "run")
     newest = max((tmp_path / "run/checkpoints").iterdir())
     average = load_file(newest / "modules/average.safetensors")
-    kept = load(tmp_path / "run/last").state_dict()
+    kept = load(tmp_path / "run/best").state_dict()
     assert all(torch.equal(kept[name], value) for name, value in average.items())
     assert not same(average, load_file(newest / "model.safetensors"))
     judges = load_file(newest / "modules/discriminators.safetensors")
-    assert same(judges, load_discriminators(tmp_path / "run/last").state_dict())
+    assert same(judges, load_discriminators(tmp_path / "run/best").state_dict())
     scores = [line["mel"] for line in metrics(tmp_path / "run", "val")]
-    best = json.loads((tmp_path / "run/best/score.json").read_text())
-    assert best["score"] == min(scores)
-    assert json.loads((tmp_path / "run/last/score.json").read_text())["epoch"] == 4
+    assert json.loads((tmp_path / "run/best/score.json").read_text())["epoch"] == 4
+    best = json.loads((tmp_path / "run/best_mel/score.json").read_text())
+    assert (best["epoch"], best["score"]) == (scores.index(min(scores[1:])) + 1, min(scores[1:]))
 
 
 def test_shares_of_the_gradient_add_up(voices: Path, tmp_path: Path) -> None:
@@ -239,8 +241,8 @@ def test_a_run_goes_on_with_another_ones_discriminators(voices: Path, tmp_path: 
     start = str(tmp_path / "first")
     recipe = adversarial(adversarial__start=start, adversarial__lr="0")
     run(recipe, voices, tmp_path / "second")
-    judges = load_discriminators(tmp_path / "first/last").state_dict()
-    assert same(judges, load_discriminators(tmp_path / "second/last").state_dict())
+    judges = load_discriminators(tmp_path / "first/best").state_dict()
+    assert same(judges, load_discriminators(tmp_path / "second/best").state_dict())
     other = adversarial(adversarial__start=start, adversarial__periods="2,5")
     with pytest.raises(Failure, match=r"set the fields of \[adversarial\] as they are there"):
         run(other, voices, tmp_path / "third")
@@ -279,7 +281,7 @@ def test_a_head_start_must_leave_steps_for_the_decoder(voices: Path, tmp_path: P
         ("adversarial.band_edges", "0.1,1", "must rise from 0 to 1"),
         ("adversarial.heads", "[]", "adversarial.heads is empty"),
         ("optimizer.betas", "0.9", "are two numbers"),
-        ("checkpoint.best", "combined,mel", "both kept in best/"),
+        ("checkpoint.best", "combined,last", "both kept in best/"),
         ("adversarial.period_channels", "[]", "period_channels is empty"),
     ],
 )

@@ -11,10 +11,10 @@ SPLITS = ("train", "val")
 RECIPE, METRICS, LOG, STATE = "recipe.toml", "metrics.jsonl", "train.log", "run.json"
 BEST_FOLDERS = {
     "combined": "best",
-    "mel": "best",
+    "last": "best",
+    "mel": "best_mel",
     "24k": "best_24k",
     "48k": "best_48k",
-    "last": "last",
 }
 SCORE = "score.json"
 

@@ -70,7 +70,7 @@ def disagreement(first: Run, other: Run, metrics: Iterable[str]) -> str | None:
         if metric.startswith("24k/"):
             pairs.append((mine.start, theirs.start))
         for one, two in pairs:
-            if one is not None and two is not None and abs(one - two) > SAME_START * one:
+            if one is not None and two is not None and abs(one - two) > SAME_START * abs(one):
                 return (
                     f"the audio (of their common starting model {metric} is {one:.4f} and "
                     f"{two:.4f})"

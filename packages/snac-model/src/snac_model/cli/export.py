@@ -38,10 +38,10 @@ HOW_TO_EXPORT = ("onnx", "page", "noise", "half", "discriminators")
 @click.option("--overwrite", is_flag=True, help="Replace an export that is in the folder already.")
 @click.option(
     "--best",
-    type=click.Choice(list(BEST_FOLDERS)),
+    type=click.Choice([name for name in BEST_FOLDERS if name != "last"]),
     default="combined",
-    help="Export the model that was best by this validation score: of both outputs together, by "
-    "mel spectra, at 24 kHz, or at 48 kHz; or the last one.",
+    help="Export the model that was best by this validation score: of both outputs together, at "
+    "24 kHz, at 48 kHz, or by mel spectra. Of a refined run, combined is the last one.",
 )
 @click.option(
     "--onnx/--no-onnx",

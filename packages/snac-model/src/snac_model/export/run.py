@@ -73,7 +73,9 @@ def read_run(where: str, artifacts: Artifacts, best: str) -> Run:
 
 
 def _no_model(folder: Path, best: str) -> str:
-    places = {place: name for name, place in reversed(BEST_FOLDERS.items())}  # mel is in best/ too
+    places = {
+        place: name for name, place in reversed(BEST_FOLDERS.items())
+    }  # the last is in best/ too
     present = [name for place, name in places.items() if (folder / place / CONFIG).is_file()]
     if not present:
         return f"the run {folder} has no best model yet. Train it to its first validation."

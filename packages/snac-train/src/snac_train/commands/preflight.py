@@ -180,7 +180,7 @@ def check_disk(run: Path, needed: int) -> str:
 
 
 def _models(run: Path) -> Iterator[Path]:
-    return chain(run.glob("checkpoints/step-*/**/*"), run.glob("best*/*"), run.glob("last/*"))
+    return chain(run.glob("checkpoints/step-*/**/*"), run.glob("best*/*"))
 
 
 def _size(count: int) -> str:

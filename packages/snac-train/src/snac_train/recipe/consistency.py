@@ -62,8 +62,8 @@ def _check_best(recipe: Recipe) -> None:
             f"checkpoint.best names {unscored.pop()}, which is not among model.heads "
             f"({', '.join(heads)})"
         )
-    if {"combined", "mel"} <= set(best):
-        raise BadInput("checkpoint.best names combined and mel, which are both kept in best/")
+    if {"combined", "last"} <= set(best):
+        raise BadInput("checkpoint.best names combined and last, which are both kept in best/")
     if "mel" in best and "mel" not in recipe.loss.terms:
         raise BadInput("checkpoint.best names mel, which is not among loss.terms")
 

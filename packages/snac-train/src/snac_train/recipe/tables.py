@@ -265,9 +265,10 @@ class Checkpoint:
     """What is kept.
 
     Attributes:
-        best: validation scores whose best model is kept: ``combined``, the whole loss, or ``mel``,
-            its mel term alone, in ``best/``; ``24k`` and ``48k``, of one head; ``last``, the newest
-            model whatever its score.
+        best: validation scores whose best model is kept: ``combined``, the whole loss; ``24k`` and
+            ``48k``, of one head; ``mel``, the mel term alone. Or ``last``, the newest model
+            whatever its score, in ``best/`` as ``combined`` is: no loss tells when a decoder that
+            is trained against discriminators sounds best.
         every_steps: steps between checkpoints within an epoch; 0 for none. There is always one at
             the end of an epoch.
         every_minutes: the same in minutes.

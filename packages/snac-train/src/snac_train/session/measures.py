@@ -6,6 +6,7 @@ from snac_common.artifacts import BEST_FOLDERS
 from snac_model.loading import load
 from snac_train.data.inputs import Inputs
 from snac_train.data.unchanged_audio import check_unchanged
+from snac_train.recipe.heads import judged_heads
 from snac_train.recipe.tables import Recipe
 from snac_train.run.run_folder import RunFolder
 from snac_train.session.trainer import Trainer, in_words
@@ -13,6 +14,8 @@ from snac_train.session.yardstick import NEW_HEAD, improvement, to_beat, warning
 from snac_train.training.alignment import check_alignment
 from snac_train.training.objective import Objective
 from snac_train.training.validation import Validator, Validators
+
+MUCH_WORSE = 10  # percent; what discriminators may cost of a loss
 
 
 class Measures:
@@ -76,6 +79,8 @@ class Measures:
     def warn(self, percent: dict[str, float], best: dict[str, float]) -> None:
         """Say which best scores are worse than what there is without training."""
         start = self.folder.state.get("baseline") or {}
+        if judged_heads(self.recipe):  # which exchange some fidelity for realism
+            percent = {name: value for name, value in percent.items() if value < -MUCH_WORSE}
         said = list(warnings_of(percent, best, start, self.recipe.loss.weight_48k))
         for warning in said:
             self.folder.log(f"warning: {warning}")

@@ -342,9 +342,9 @@ class Trainer:
         losses = self.validator.validate(self.objective)
         position = self.tracker.position
         self.tracker.add_validation("val", losses, self.validator)
-        lowered = self.best.consider(
-            self.kept_model, losses, position.epoch, position.step, self.discriminators
-        )
+        lowered = []
+        if self.stage.decoder.has_moved(self.stage.taken):  # or it is the starting model
+            lowered = self._keep_best(losses)
         self.processes.wait()  # until it can be read by all
         self.folder.update(
             epoch=position.epoch, step=position.step, val=losses, best=self.best.scores
@@ -352,6 +352,12 @@ class Trainer:
         self.folder.log(f"epoch {position.epoch}, val: {in_words(losses)}")
         if lowered:
             self.folder.log(f"epoch {position.epoch} is the best so far: {', '.join(lowered)}")
+
+    def _keep_best(self, losses: dict[str, float]) -> list[str]:
+        position = self.tracker.position
+        return self.best.consider(
+            self.kept_model, losses, position.epoch, position.step, self.discriminators
+        )
 
 
 @dataclass(frozen=True)

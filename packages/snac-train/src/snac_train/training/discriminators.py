@@ -47,7 +47,7 @@ def _folder(start: str) -> Path:
     places = [Path(start)]
     if Path(start).name == start:
         places.append(Artifacts.at(None).run(start))
-    folders = [place / name for place in places for name in ("", BEST_FOLDERS["last"], "best")]
+    folders = [place / name for place in places for name in ("", BEST_FOLDERS["last"])]
     for folder in folders:
         if (folder / CONFIG).is_file():
             return folder

@@ -115,6 +115,10 @@ class Player:
         """The gradient norm's name among a step's figures."""
         return "grad_norm" if self.name == DECODER else f"grad_norm/{self.name}"
 
+    def has_moved(self, steps: int) -> bool:
+        """Say whether any of the stage's first ``steps`` steps has updated the player."""
+        return self.moves.until(steps) > 0
+
     def moves_in(self, step: int) -> bool:
         """Say whether the player is updated in a step of the stage, counted from 0."""
         return self.moves.until(step + 1) > self.moves.until(step)
