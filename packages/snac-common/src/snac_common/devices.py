@@ -127,3 +127,12 @@ def keep_freed_memory() -> None:
     if hasattr(allocator, "mallopt"):
         allocator.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         allocator.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def give_back_freed_memory() -> None:
+    """Hand back to the system what was kept: tensors of other sizes would find no place in it."""
+    import ctypes
+
+    allocator = ctypes.CDLL(None)
+    if hasattr(allocator, "malloc_trim"):
+        allocator.malloc_trim(0)

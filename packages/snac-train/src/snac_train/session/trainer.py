@@ -11,6 +11,7 @@ from itertools import groupby, islice
 import numpy as np
 
 from snac_common.console import note
+from snac_common.devices import give_back_freed_memory
 from snac_common.errors import Failure
 from snac_common.progress import progress
 from snac_train.data.inputs import Inputs
@@ -204,6 +205,8 @@ class Trainer:
             self.codebooks.before(epoch)
         if not part.steps:
             return
+        if self.processes.device.type == "cpu":
+            give_back_freed_memory()  # of validation's sizes, and of an epoch's of other segments
         batches = self._batches_of(epoch)[-part.steps :]
         label = f"epoch {epoch.number} of {self.recipe.curriculum.epochs} ({epoch.stage})"
         ahead = STEPS_AHEAD[self.processes.device.type]
