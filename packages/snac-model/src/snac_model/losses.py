@@ -28,6 +28,28 @@ def mean_over_sizes(by_size: dict[int, torch.Tensor]) -> torch.Tensor:
     return torch.stack(list(by_size.values())).mean(0)
 
 
+def magnitudes(audio: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
+    """Return magnitudes, floored so that their log is finite, at a hop of a quarter window.
+
+    Args:
+        audio: ``[B, T]``.
+        window: ``[size]``.
+
+    Returns:
+        ``[B, size / 2 + 1, frames]``.
+    """
+    spectrum = torch.stft(
+        audio,
+        n_fft=len(window),
+        hop_length=len(window) // 4,
+        window=window,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    power = spectrum.real.pow(2) + spectrum.imag.pow(2)
+    return power.clamp_min(MAGNITUDE_FLOOR**2).sqrt()
+
+
 class MultiScaleSTFTLoss(nn.Module):
     """Spectral convergence plus log-magnitude L1, averaged over window sizes.
 
@@ -75,17 +97,7 @@ class MultiScaleSTFTLoss(nn.Module):
         return QUIET_RMS**2 * self.get_buffer(f"window_{size}").pow(2).sum()
 
     def _magnitude(self, audio: torch.Tensor, size: int) -> torch.Tensor:
-        """Magnitudes ``[B, size / 2 + 1, frames]``, floored so that their log is finite."""
-        spectrum = torch.stft(
-            audio,
-            n_fft=size,
-            hop_length=size // 4,
-            window=self.get_buffer(f"window_{size}"),
-            pad_mode="constant",
-            return_complex=True,
-        )
-        power = spectrum.real.pow(2) + spectrum.imag.pow(2)
-        return power.clamp_min(MAGNITUDE_FLOOR**2).sqrt()
+        return magnitudes(audio, self.get_buffer(f"window_{size}"))
 
 
 class ReconstructionLoss(nn.Module):

@@ -7,9 +7,14 @@ import torch
 from torch import nn
 from torchaudio.functional import melscale_fbanks
 
-from snac_model.losses import masked_mean, mean_over_sizes, valid_mask
+from snac_model.losses import (
+    MAGNITUDE_FLOOR,
+    magnitudes,
+    masked_mean,
+    mean_over_sizes,
+    valid_mask,
+)
 
-MAGNITUDE_FLOOR = 1e-5
 BANDS_PER_WINDOW = 5 / 32  # mel bands for each sample of the window, as DAC has them
 
 
@@ -51,16 +56,7 @@ class MultiScaleMelLoss(nn.Module):
 
     def log_mel(self, audio: torch.Tensor, size: int) -> torch.Tensor:
         """Return log10 mel magnitudes, ``[B, T]`` to ``[B, bands, frames]``."""
-        spectrum = torch.stft(
-            audio,
-            n_fft=size,
-            hop_length=size // 4,
-            window=self.get_buffer(f"window_{size}"),
-            pad_mode="constant",
-            return_complex=True,
-        )
-        power = spectrum.real.pow(2) + spectrum.imag.pow(2)
-        magnitude = power.clamp_min(MAGNITUDE_FLOOR**2).sqrt()
+        magnitude = magnitudes(audio, self.get_buffer(f"window_{size}"))
         bands = torch.einsum("fm,bft->bmt", self.get_buffer(f"bands_{size}"), magnitude)
         return bands.clamp_min(MAGNITUDE_FLOOR).log10()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from snac_common.errors import Failure
 from snac_model.state_hash import state_sha256
@@ -16,6 +17,11 @@ from snac_model.state_hash import state_sha256
 HASH = "sha256"  # the only metadata: of several the order, and so the file's bytes, would differ
 
 _LOOKS_LIKE_A_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def stored_state(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return a module's weights as files hold them: on the CPU, contiguous."""
+    return {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
 
 
 def write_safetensors(state: dict[str, torch.Tensor], path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from snac_common.files import atomic_path, write_text
 from snac_model.codec import SNAC
 from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS
-from snac_model.safetensors_files import write_safetensors
+from snac_model.safetensors_files import stored_state, write_safetensors
 from snac_model.state_hash import state_sha256
 
 
@@ -20,7 +20,7 @@ def save(model: SNAC, folder: str | Path) -> None:
     The weights' hash goes into the file, so that ``load`` sees if they were damaged.
     """
     folder = Path(folder)
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    state = stored_state(model)
     with atomic_path(folder / WEIGHTS) as temporary:
         write_safetensors(state, temporary)
     _write_config(model, folder)
@@ -34,7 +34,7 @@ def save_officially(model: SNAC, folder: str | Path) -> None:
     Raises:
         ValueError: if the model has two heads, or its weight norm is folded.
     """
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    state = stored_state(model)
     if model.config.dual_head or not any("parametrizations" in name for name in state):
         raise ValueError("the official class has one head and weight norm")
     folder = Path(folder)

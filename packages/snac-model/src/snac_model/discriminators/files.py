@@ -7,7 +7,7 @@ from snac_common.errors import Failure
 from snac_common.files import atomic_path, write_text
 from snac_model.discriminators.config import DiscriminatorConfig
 from snac_model.discriminators.sets import Discriminators
-from snac_model.safetensors_files import read_safetensors, write_safetensors
+from snac_model.safetensors_files import read_safetensors, stored_state, write_safetensors
 
 CONFIG = "discriminators.json"
 WEIGHTS = "discriminators.safetensors"
@@ -16,12 +16,8 @@ WEIGHTS = "discriminators.safetensors"
 def save_discriminators(discriminators: Discriminators, folder: str | Path) -> None:
     """Write the weights and then what they are of into ``folder``, each atomically."""
     folder = Path(folder)
-    state = {
-        name: value.detach().cpu().contiguous()
-        for name, value in discriminators.state_dict().items()
-    }
     with atomic_path(folder / WEIGHTS) as temporary:
-        write_safetensors(state, temporary)
+        write_safetensors(stored_state(discriminators), temporary)
     write_text(folder / CONFIG, json.dumps(discriminators.config.to_dict(), indent=2) + "\n")
 
 

@@ -99,7 +99,8 @@ class Stage:
         self.taken += 1
         weight = counted * self.processes.world_size / samples
         with tf32(self.trained.allows_tf32):
-            sums, blame, heard = self._decoders_turn(batches, counted, weight, moving)
+            totals, blame, heard = self._decoders_turn(batches, counted, weight, moving)
+            sums = [totals]
             if self.players.get(DISCRIMINATORS) in moving:
                 sums.append(self._discriminators_turn(heard, counted, weight))
             shares = self._shares(heard, moving)
@@ -138,7 +139,7 @@ class Stage:
 
     def _decoders_turn(
         self, batches: Sequence[Batch], counted: bool, weight: float, moving: Sequence[Player]
-    ) -> tuple[list[LossSums], Blame, list[dict[str, Heard]]]:
+    ) -> tuple[LossSums, Blame, list[dict[str, Heard]]]:
         """Decode and compare every micro-batch; add up gradients if the decoder moves."""
         totals, blame = LossSums(self.processes.device), Blame()
         heard = []
@@ -153,7 +154,7 @@ class Stage:
             blame.add(losses, batch)
             if self.trained.opponent:
                 heard.append(self.trained.opponent.take())
-        return [totals], blame, heard
+        return totals, blame, heard
 
     def _discriminators_turn(
         self, heard: Sequence[dict[str, Heard]], counted: bool, weight: float
