@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from training import SMALL_BASE, SMALL_RECIPE, manifest_of
+from training import SMALL_BASE, SMALL_RECIPE, manifest_of, small_recipe
 
 from snac_train.recipe.tables import Recipe
 from snac_train.session.train import Request, train
@@ -36,6 +36,12 @@ ADVERSARIAL = {
     "adversarial.every": "2",
     "checkpoint.best": "last,mel,48k",
 }
+
+
+def adversarial_recipe(**overrides: str) -> Recipe:
+    """Return the small recipe with these discriminators; keywords are ``table__field``."""
+    named = {name.replace(".", "__"): text for name, text in ADVERSARIAL.items()}
+    return small_recipe(**(named | overrides))
 
 
 def arguments(root: Path, codes: Path, *more: object) -> list[object]:

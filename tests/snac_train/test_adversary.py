@@ -6,8 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training import small_recipe
-from whole_runs import ADVERSARIAL
+from whole_runs import adversarial_recipe
 
 from snac_model.discriminators import Discriminators
 from snac_train.training.adversary import (
@@ -19,7 +18,7 @@ from snac_train.training.adversary import (
     levelled,
 )
 
-RECIPE = small_recipe(**{name.replace(".", "__"): text for name, text in ADVERSARIAL.items()})
+RECIPE = adversarial_recipe()
 DISCRIMINATORS = Discriminators(config_of(RECIPE), seed=0)
 OPPONENT = Opponent(DISCRIMINATORS, RECIPE.adversarial)
 
@@ -151,7 +150,6 @@ def test_nothing_is_said_where_no_gradient_is_wanted() -> None:
 
 @pytest.mark.parametrize("heads", ["24k", "48k", "24k,48k"])
 def test_there_is_a_set_for_each_head_that_is_judged(heads: str) -> None:
-    named = {name.replace(".", "__"): text for name, text in ADVERSARIAL.items()}
-    recipe = small_recipe(**(named | {"adversarial__heads": heads}))
+    recipe = adversarial_recipe(adversarial__heads=heads)
     rates = {"24k": 24_000, "48k": 48_000}
     assert config_of(recipe).rates == tuple(rates[head] for head in heads.split(","))

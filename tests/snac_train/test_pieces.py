@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from training import manifest_of, small_recipe
-from whole_runs import ADVERSARIAL, metrics, run
+from whole_runs import adversarial_recipe, metrics, run
 
 from snac_common.errors import Failure
 from snac_train.data.inputs import open_inputs
@@ -70,7 +70,7 @@ def test_what_is_measured_is_what_autograd_keeps(voices: Path) -> None:
 
 def test_discriminators_need_memory_too(voices: Path) -> None:
     """In their own turn more than in the decoder's, as they learn from two signals there."""
-    recipe = small_recipe(**{name.replace(".", "__"): text for name, text in ADVERSARIAL.items()})
+    recipe = adversarial_recipe()
     inputs = open_inputs(recipe, voices, manifest_of(voices))
     source, draws = inputs.source(recipe), Draws.for_epoch(0, 0)
 

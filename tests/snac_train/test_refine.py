@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from killing import Moment
 from safetensors.torch import load_file
 from training import small_recipe
-from whole_runs import ADVERSARIAL, arguments, metrics, result, run, settings
+from whole_runs import ADVERSARIAL, adversarial_recipe, arguments, metrics, result, run, settings
 
 from snac_common.errors import BadInput, Failure
 from snac_model.discriminators import load_discriminators
@@ -40,8 +40,7 @@ MOMENTS = {
 
 
 def adversarial(**overrides: str) -> Recipe:
-    named = {name.replace(".", "__"): text for name, text in ADVERSARIAL.items()}
-    return small_recipe(**(named | {"curriculum__warmup_epochs": "0"} | overrides))
+    return adversarial_recipe(**({"curriculum__warmup_epochs": "0"} | overrides))
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def write_saws(path: Path, frames: int, seed: int) -> None:
 def main(name: str) -> None:
     """Make a codec, audio and a cache, train, and print what was measured."""
     from training import SMALL_CODEC, make_cache, manifest_of, small_recipe
-    from whole_runs import ADVERSARIAL
+    from whole_runs import adversarial_recipe
 
     from snac_model import save
     from snac_train.session.train import Request, train
@@ -52,8 +52,7 @@ def main(name: str) -> None:
             write_saws(root / f"in/train/{seed}.wav", frames, seed)
             write_saws(root / f"in/val/{seed}.wav", frames, seed + 10)
         codes = make_cache(root / "in", root / "artifacts", root / "model")
-        added = {"curve": {}, "adversarial": ADVERSARIAL}[name]
-        recipe = small_recipe(**{field.replace(".", "__"): text for field, text in added.items()})
+        recipe = {"curve": small_recipe, "adversarial": adversarial_recipe}[name]()
         train(recipe, Request(codes, manifest_of(codes), root / "run", "cpu"))
         for line in (root / "run/metrics.jsonl").read_text().splitlines():
             entry = json.loads(line)
