@@ -21,6 +21,7 @@ from snac_model.discriminators import load_discriminators
 from snac_model.loading import load
 from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Recipe
+from snac_train.session.run_setup import Start
 from snac_train.training.adversary import DiscriminatorObjective, Losses, Opponent
 from snac_train.training.player import Moves
 
@@ -248,6 +249,17 @@ def test_a_run_goes_on_with_another_ones_discriminators(voices: Path, tmp_path: 
     nowhere = adversarial(adversarial__start=str(tmp_path / "nowhere"))
     with pytest.raises(Failure, match="no discriminators are there"):
         run(nowhere, voices, tmp_path / "fourth")
+
+
+def test_a_run_does_not_go_on_with_others_of_its_own(voices: Path, tmp_path: Path) -> None:
+    often = {"checkpoint__every_steps": "4", "checkpoint__keep": "9"}
+    run(adversarial(**often), voices, tmp_path / "run")
+    before = (tmp_path / "run/metrics.jsonl").read_bytes()
+    checkpoint = tmp_path / "run/checkpoints/step-00000004"
+    start = Start(resume=True, checkpoint=checkpoint, allow_changed=("adversarial.periods",))
+    with pytest.raises(Failure, match="the checkpoint's discriminators are others"):
+        run(adversarial(adversarial__periods="2", **often), voices, tmp_path / "run", start=start)
+    assert (tmp_path / "run/metrics.jsonl").read_bytes() == before
 
 
 def test_with_weight_0_there_are_no_discriminators(voices: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from snac_train.training.adversary import Scores
 from snac_train.training.average import MovingAverage
 from snac_train.training.codebooks import CodebookKeeper
 from snac_train.training.compilation import graphs_compiled
-from snac_train.training.discriminators import make_discriminators
+from snac_train.training.discriminators import make_discriminators, restore_discriminators
 from snac_train.training.objective import Objective
 from snac_train.training.stage import Stage
 from snac_train.training.step import PendingStep, Step
@@ -115,7 +115,7 @@ class Trainer:
         if self.average:
             self.average.restore(checkpoint.modules.get(AVERAGE, checkpoint.model))
         if self.discriminators is not None and DISCRIMINATORS in checkpoint.modules:
-            self.discriminators.load_state_dict(checkpoint.modules[DISCRIMINATORS])
+            restore_discriminators(self.discriminators, checkpoint.modules[DISCRIMINATORS])
         self.tracker.restore(checkpoint.state["tracker"])
         self.rejects.restore(checkpoint.state["rejects"])
         self.pieces.restore(checkpoint.state["pieces"])

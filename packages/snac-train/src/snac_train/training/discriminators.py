@@ -1,5 +1,6 @@
 """A run's discriminators: new ones, or those of another run to go on with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -32,6 +33,24 @@ def make_discriminators(recipe: Recipe) -> Discriminators | None:
             f"{config.to_dict()}: set the fields of [adversarial] as they are there"
         )
     return found
+
+
+def restore_discriminators(
+    discriminators: Discriminators, weights: Mapping[str, torch.Tensor]
+) -> None:
+    """Give discriminators the weights that a checkpoint has kept.
+
+    Raises:
+        Failure: if those are of others.
+    """
+    try:
+        discriminators.load_state_dict(weights)
+    except RuntimeError as error:
+        raise Failure(
+            "the checkpoint's discriminators are others than those that the recipe asks for now: "
+            "leave heads, periods, windows, bands and channels of [adversarial] as they were, or "
+            "start a new run from this one's best model (--phase refine --base)"
+        ) from error
 
 
 def bytes_of_discriminators(recipe: Recipe) -> int:
