@@ -33,7 +33,8 @@ def stopped_once(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     root = tmp_path_factory.mktemp("stopped")
     moment = Moment("snac_train.training.stage:Stage.step", 6, number=signal.SIGTERM)
     log = root / "log"
-    assert killing.run(arguments(root, voices), moment, log=log) == 143, log.read_text()
+    command = arguments(root, voices, "--resume", "auto")  # there is no such run: it starts
+    assert killing.run(command, moment, log=log) == 143, log.read_text()
     return root
 
 
@@ -56,6 +57,20 @@ def test_a_run_is_resumed_by_its_name_alone(stopped: Path, voices: Path) -> None
     assert result.exit_code == 0, result.stderr
     assert "going on after step 6" in result.stderr
     assert state(stopped)["state"] == "finished"
+
+
+def test_the_command_that_started_a_run_goes_on_with_it(stopped: Path, voices: Path) -> None:
+    """As a scheduler gives it again, with all that the run was started with."""
+    result = snac_train(*arguments(stopped, voices, "--resume", "auto"))
+    assert result.exit_code == 0, result.stderr
+    assert "going on after step 6" in result.stderr
+    assert state(stopped)["state"] == "finished"
+
+
+def test_what_goes_on_by_itself_needs_a_name(tmp_path: Path) -> None:
+    refused = snac_train("--phase", 12, "--artifacts", tmp_path, "--resume", "auto")
+    assert refused.exit_code == 2
+    assert "--resume auto: say which run is to start or to go on, by --run NAME" in refused.stderr
 
 
 def test_without_a_name_the_run_that_wrote_last_is_resumed(stopped: Path, voices: Path) -> None:

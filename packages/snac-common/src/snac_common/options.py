@@ -75,6 +75,17 @@ def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def ray_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--ray`` to a command whose workers may run on a Ray cluster."""
+    return click.option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Run the workers on a Ray cluster, one on each GPU, or on each core where there is no "
+        "GPU: its address, such as 10.0.0.1:6379; auto for the cluster that this machine is in; or "
+        "local to start one here. [default: workers on this machine, without Ray]",
+    )(command)
+
+
 def check_reject_rate(
     rejects: Mapping[str, int],
     accepted: int,

@@ -12,6 +12,7 @@ from snac_cache.manifests.limit import chosen
 from snac_cache.manifests.stated import manifest_of_codes
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.resolve import open_manifest
+from snac_cache.work.engine import Engine, LocalEngine
 from snac_cache.work.lock import working_in
 from snac_common.console import note
 from snac_common.errors import Failure
@@ -47,7 +48,7 @@ class Prepared:
     runs: dict[Path, RunMetrics]
 
 
-def evaluate(request: EvaluationRequest) -> EvaluationReport:
+def evaluate(request: EvaluationRequest, engine: Engine | None = None) -> EvaluationReport:
     """Measure models and their base on cached utterances; write metrics, summary and report.
 
     What was measured stays in a hidden folder until all is written: stopped and started again, an
@@ -62,9 +63,10 @@ def evaluate(request: EvaluationRequest) -> EvaluationReport:
     with working_in(unfinished, "snac-eval"):
         clear_leftovers(unfinished)
         clear_leftovers(folder.parent)
-        parts = Parts(unfinished, asked(prepared), prepared.indices)
-        devices = devices_for(request, len(prepared.indices))
-        measure_missing(Measuring(prepared.job, parts, devices), prepared.measurer)
+        engine = engine or LocalEngine(devices_for(request, len(prepared.indices)))
+        parts = Parts(unfinished, asked(prepared, engine.devices[0]), prepared.indices)
+        measuring = Measuring(prepared.job, parts, engine.devices)
+        measure_missing(measuring, prepared.measurer, engine)
         with results_folder(folder) as new:
             join_parts(parts, request.seed, new / METRICS)
             report = publish(describe(prepared), materials(prepared), new)
@@ -142,8 +144,12 @@ def columns(measurer: UtteranceMeasurer, model: LoadedModel) -> list[str]:
     ]
 
 
-def asked(prepared: Prepared) -> str:
-    """Return all that decides the values of an utterance besides itself, as text."""
+def asked(prepared: Prepared, device: str) -> str:
+    """Return all that decides the values of an utterance besides itself, as text.
+
+    Args:
+        device: that it is measured on.
+    """
     job = prepared.job
     return json.dumps(
         {
@@ -153,7 +159,7 @@ def asked(prepared: Prepared) -> str:
             "segment_s": job.segment_s,
             "metrics": list(map(prepared.measurer.measures.names, prepared.measurer.decoder.rates)),
             "ceiling": job.ceiling,
-            "device": torch.device(prepared.request.devices[0]).type,
+            "device": torch.device(device).type,
             "torch": str(torch.__version__),
         },
         sort_keys=True,

@@ -1,10 +1,11 @@
 """Measuring what is missing of an evaluation, in this process or in several."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from snac_cache.work.workers import prepare_workers, run_workers
+from snac_cache.work.engine import Engine, LocalEngine
+from snac_cache.work.workers import prepare_workers
 from snac_common.console import note
 from snac_common.progress import progress
 from snac_eval.measure import Measured
@@ -41,26 +42,31 @@ class Measuring:
             self.parts.write(part, key, measured)
 
 
-def measure_missing(measuring: Measuring, measurer: UtteranceMeasurer) -> None:
+def measure_missing(measuring: Measuring, measurer: UtteranceMeasurer, engine: Engine) -> None:
     """Measure every part that is not there already.
 
     Args:
         measurer: of this process, for one device.
+        engine: runs the workers.
 
     Raises:
         Failure: if a worker fails or dies. Finished parts stay, and the next call goes on.
     """
     parts, store = measuring.parts, measurer.store
-    missing = [part for part in range(parts.count) if not parts.is_finished(part, store)]
+
+    def unfinished(among: Iterable[int]) -> list[int]:
+        return [part for part in among if not parts.is_finished(part, store)]
+
+    missing = unfinished(range(parts.count))
     left = sum(len(parts.utterances(part)) for part in missing)
     if left < len(parts.indices):
         note(f"{len(parts.indices) - left} of {len(parts.indices)} utterances are measured already")
     if not missing:
         return
-    count = min(len(measuring.devices), len(missing))
     with progress(left, "evaluate", "utterances") as advance:
-        if count == 1:
-            measuring.work(measurer, iter(missing), advance)
-        else:
+        if isinstance(engine, LocalEngine) and min(len(engine.devices), len(missing)) == 1:
+            measuring.work(measurer, iter(missing), advance)  # its models are loaded
+            return
+        if isinstance(engine, LocalEngine):
             prepare_workers(__name__)
-            run_workers(measuring, missing, advance, count)
+        engine.run(measuring, missing, advance, unfinished)

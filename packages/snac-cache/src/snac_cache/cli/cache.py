@@ -1,6 +1,8 @@
 """``snac-cache``: encode the manifests to codes."""
 
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,7 @@ import click
 
 from snac_cache.cli.options import detach_option, limit_options, rank_option
 from snac_cache.encoding.request import GPU_BATCH_SECONDS, CacheRequest, Precision
+from snac_cache.work.cluster import choose_cluster
 from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import check_gpus, this_rank
 from snac_common.artifacts import Artifacts
@@ -23,6 +26,7 @@ from snac_common.options import (
     manifest_option,
     max_reject_rate_option,
     model_option,
+    ray_option,
 )
 from snac_common.progress import progress
 from snac_common.tool import Tool
@@ -98,6 +102,7 @@ RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again
     help="Read finished parts to their last byte, and encode those again that are damaged.",
 )
 @rank_option
+@ray_option
 @detach_option
 @max_reject_rate_option
 def main(
@@ -120,6 +125,7 @@ def main(
     retry: bool,
     verify: bool,
     rank: str | None,
+    ray: str | None,
     detach: bool,
     max_reject_rate: float,
 ) -> None:
@@ -130,12 +136,14 @@ def main(
     be encoded is a row of codes/rejects with its reason.
 
     Several processes share the work under torchrun, accelerate launch or srun, in a Slurm array, or
-    with --rank, on one machine or on several.
+    with --rank, on one machine or on several. With --ray they run on a cluster, and machines may
+    join and leave it.
     """
     from snac_cache.work.workers import prepare_workers
 
     shared = this_rank(rank)
     check_gpus(gpus, shared)
+    cluster = choose_cluster(ray, gpus, workers, shared)
     places = Artifacts.at(artifacts)
     folder = codes or places.codes
     check_writable(folder)
@@ -143,25 +151,30 @@ def main(
         started = start_detached(COMMAND, sys.argv[1:], folder, places.root, shared)
         print_summary(**started)
         return
-    if shared.world == 1 and workers != 1:
+    if shared.world == 1 and workers != 1 and not cluster:
         prepare_workers("snac_cache.encoding.encode_parts")  # takes seconds, like what follows
 
     from snac_cache.encoding.build import build_cache
     from snac_cache.manifests.limit import samples
     from snac_cache.manifests.read import read_manifest
+    from snac_cache.work.engine import LocalEngine, ray_engine
     from snac_common.devices import choose_workers, reading_threads
 
     where = manifest or str(places.manifests)
     rows = samples(read_manifest(where), limit, val_limit)
     total = sum(table.num_rows for table in rows.values())
     check_not_empty(total, "encode", f"the manifest {where} has no utterance.")
-    devices = choose_workers(
-        device, gpus, workers, local_rank=shared.local, alone=not shared.launched
-    )
+
+    def here() -> LocalEngine:
+        devices = choose_workers(
+            device, gpus, workers, local_rank=shared.local, alone=not shared.launched
+        )
+        return LocalEngine(devices, reading_threads(len(devices) * shared.local_world))
+
     request = CacheRequest(
         folder=folder,
         model=model,
-        devices=devices,
+        devices=[],
         precision=precision,
         part_rows=part_rows,
         rank=shared,
@@ -169,12 +182,16 @@ def main(
         append=append,
         retry=retry,
         verify=verify,
-        read_threads=read_threads or reading_threads(len(devices) * shared.local_world),
         batch_seconds=batch_seconds,
     )
     with recorded(COMMAND, folder, share(shared)) as work:
-        with progress(total, "encode", "utterances") as advance:
-            report = build_cache(rows, request, advance, work)
+        with (
+            ray_engine(cluster, folder, device) if cluster else nullcontext(here()) as running,
+            progress(total, "encode", "utterances") as advance,
+        ):
+            threads = read_threads or running.threads
+            request = replace(request, devices=running.devices, read_threads=threads)
+            report = build_cache(rows, request, advance, work, running)
         say(report, request)
         rejects = folder / "rejects"
         check_reject_rate(

@@ -1,6 +1,8 @@
 """``snac-upsample``: 48 kHz targets for what is not natively 48 kHz."""
 
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,6 +18,7 @@ from snac_cache.targets.choice import (
     GivenFolder,
 )
 from snac_cache.targets.request import TargetRequest
+from snac_cache.work.cluster import choose_cluster
 from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import Rank, check_gpus, this_rank
 from snac_common.artifacts import Artifacts
@@ -30,6 +33,7 @@ from snac_common.options import (
     device_option,
     manifest_option,
     max_reject_rate_option,
+    ray_option,
 )
 from snac_common.progress import progress
 from snac_common.tool import Tool
@@ -125,6 +129,7 @@ snac-upsample --engine files --from ~/speech/audio_48khz
     help="Decode every finished target, and make damaged ones again.",
 )
 @rank_option
+@ray_option
 @detach_option
 @max_reject_rate_option
 def main(
@@ -148,6 +153,7 @@ def main(
     retry: bool,
     verify: bool,
     rank: str | None,
+    ray: str | None,
     detach: bool,
     max_reject_rate: float,
 ) -> None:
@@ -160,7 +166,7 @@ def main(
 
     Run it again after any interruption: finished work is kept. Several processes may share the
     work, on one machine or several: under torchrun, accelerate launch or srun, in a Slurm array, or
-    with --rank.
+    with --rank. With --ray they run on a cluster, and machines may join and leave it.
     """
     for option, given in (("--from", bool(folders)), ("--correct", correct)):
         if given and engine != FILES:
@@ -170,20 +176,22 @@ def main(
 
     shared = this_rank(rank)
     check_gpus(gpus, shared)
+    cluster = choose_cluster(ray, gpus, workers, shared)
     places = Artifacts.at(artifacts)
     made = targets or places.audio48k
     check_writable(made)
     if detach:
         print_summary(**start_detached(COMMAND, sys.argv[1:], made, places.root, shared))
         return
-    if shared.world == 1 and workers != 1:
+    if shared.world == 1 and workers != 1 and not cluster:
         prepare_workers("snac_cache.targets.make_parts")  # takes seconds, like the next imports
 
     from snac_cache.manifests.read import read_manifest
     from snac_cache.schema import TARGET_RATE
-    from snac_cache.targets.build import make_targets, remarks
+    from snac_cache.targets.build import local_engine, make_targets, remarks
     from snac_cache.targets.output import other_rejects, output_folder, write_filled_in
     from snac_cache.targets.prepare import check_names_targets
+    from snac_cache.work.engine import LocalEngine, ray_engine
 
     where = manifest or str(places.manifests)
     folder = output_folder(where, output, places.manifests)
@@ -203,7 +211,7 @@ def main(
             correct,
         ),
         max_lag=round(max_lag / 1000 * TARGET_RATE),
-        devices=_devices(engine, device, gpus, workers, shared),
+        devices=[],
         part_rows=part_rows,
         rank=shared,
         retry=retry,
@@ -211,9 +219,18 @@ def main(
     )
     total = sum(table.num_rows for table in rows.values())
     check_not_empty(total, "upsample", f"the manifest {where} has no utterance.")
+
+    def here() -> LocalEngine:
+        return local_engine(_devices(engine, device, gpus, workers, shared))
+
+    on = "cpu" if engine in (RESAMPLE, FILES) else device
     with recorded(COMMAND, made, share(shared)) as work:
-        with progress(total, "upsample", "utterances") as advance:
-            report = make_targets(rows, request, advance, work)
+        with (
+            ray_engine(cluster, made, on) if cluster else nullcontext(here()) as running,
+            progress(total, "upsample", "utterances") as advance,
+        ):
+            request = replace(request, devices=running.devices)
+            report = make_targets(rows, request, advance, work, running)
         piped = output == "-"
         if report.filled:
             write_filled_in(report.filled, folder, sys.stdout if piped else None)

@@ -14,9 +14,9 @@ from snac_cache.manifests.read import Manifest
 from snac_cache.store.description import read_description, totals, write_description
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import PartRecord, finished_parts
+from snac_cache.work.engine import Engine, LocalEngine
 from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import LARGEST_PART, Part
-from snac_cache.work.workers import run_alone, run_workers
 from snac_common.files import clear_leftovers
 from snac_common.jobs import NotRecorded, Work
 from snac_model.loading import load
@@ -49,6 +49,7 @@ def build_cache(
     request: CacheRequest,
     advance: Callable[[int], object],
     work: Work | None = None,
+    engine: Engine | None = None,
 ) -> CacheReport:
     """Encode a manifest into ``request.folder``; parts that are finished are left alone.
 
@@ -56,6 +57,7 @@ def build_cache(
         manifest: rows by split, in the order that decides the parts.
         advance: told of utterances as they are done.
         work: keeps the record of this work, if there is one.
+        engine: runs the workers; by default on this machine, on the request's devices.
 
     Raises:
         Failure: if the folder holds a cache of another model or manifest, another command is at
@@ -81,18 +83,16 @@ def build_cache(
                 report.rows += message.rows
                 report.audio_seconds += message.audio_seconds
 
-        workers = min(len(request.devices), len(mine))
         task = partial(
             encode_parts,
             plan=plan,
             request=request,
             identity=identity,
-            window_rows=_window_rows(mine, workers),
+            window_rows=_window_rows(mine, min(len(request.devices), len(mine))),
         )
-        if workers > 1:
-            run_workers(task, mine, receive, workers)
-        elif mine:
-            run_alone(task, mine, receive)
+        if mine:
+            engine = engine or LocalEngine(request.devices)
+            engine.run(task, mine, receive, partial(_not_finished, request, identity))
         report.wall_seconds = time.monotonic() - started
         _sum_up(plan.parts, request, identity, report)
     return report
@@ -116,12 +116,22 @@ def _unfinished(
     records = finished_parts(request.folder, mine, identity, whole=request.verify)
     unfinished = []
     for part, record in zip(mine, records, strict=True):
-        if record is None or (request.retry and record.rejects):
+        if record is None or _is_to_do(record, request):
             unfinished.append(part)
         else:
             report.skipped_rows += record.rows
             advance(part.rows)
     return unfinished
+
+
+def _not_finished(request: CacheRequest, identity: CacheIdentity, parts: list[Part]) -> list[Part]:
+    records = finished_parts(request.folder, parts, identity, whole=request.verify)
+    return [part for part, record in zip(parts, records, strict=True) if _is_to_do(record, request)]
+
+
+def _is_to_do(record: PartRecord | None, request: CacheRequest) -> bool:
+    """Say whether a part is to be made; one with rejects that are retried is made again."""
+    return record is None or (request.retry and bool(record.rejects))
 
 
 def _sum_up(

@@ -25,11 +25,11 @@ from snac_cache.targets.results import (
     read_all_finished,
 )
 from snac_cache.targets.reuse import Listings, is_complete
+from snac_cache.work.engine import Engine, LocalEngine
 from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import Part
-from snac_cache.work.plan_file import FOLDER, Plan
+from snac_cache.work.plan_file import FOLDER
 from snac_cache.work.ranks import Rank
-from snac_cache.work.workers import run_alone, run_workers
 from snac_common.files import clear_leftovers
 from snac_common.jobs import NotRecorded, Work
 
@@ -69,6 +69,7 @@ def make_targets(
     request: TargetRequest,
     advance: Callable[[int], object],
     work: Work | None = None,
+    engine: Engine | None = None,
 ) -> TargetReport:
     """Make a target for every row that is not natively 48 kHz; measure every row's bandwidth.
 
@@ -76,11 +77,14 @@ def make_targets(
         manifest: rows by split.
         advance: told of utterances as they are done.
         work: keeps the record of this work, if there is one.
+        engine: runs the workers; by default on this machine, on the request's devices.
 
     Raises:
         Failure: if the engine cannot be had, another command is at work in the folder, or a worker
             fails.
     """
+    from snac_cache.targets.make_parts import make_parts
+
     report = TargetReport()
     work = work or NotRecorded()
     with working_in(request.folder, "snac-upsample", shared=request.rank.world > 1):
@@ -92,7 +96,12 @@ def make_targets(
         work.begin(*_shares(plan.parts, mine, request.rank))
         if mine:
             count = _both(advance, work.count)
-            _run(plan, mine, request, _receiver(report, count), _needs_engine(manifest))
+            task = partial(
+                make_parts, plan=plan, request=request, with_engine=_needs_engine(manifest)
+            )
+            (engine or local_engine(request.devices)).run(
+                task, mine, _receiver(report, count), partial(_not_finished, request)
+            )
         _sum_up(manifest, plan.parts, request, report)
     return report
 
@@ -130,21 +139,18 @@ def _unfinished(
     return unfinished
 
 
-def _run(
-    plan: Plan,
-    parts: list[Part],
-    request: TargetRequest,
-    receive: Callable[[Any], None],
-    with_engine: bool,
-) -> None:
-    from snac_cache.targets.make_parts import make_parts
+def local_engine(devices: list[str]) -> LocalEngine:
+    """Return workers on this machine; one alone works in this process where it sees its device."""
+    return LocalEngine(devices, apart=devices[0] not in IN_THIS_PROCESS)
 
-    task = partial(make_parts, plan=plan, request=request, with_engine=with_engine)
-    workers = min(len(request.devices), len(parts))
-    if workers > 1 or request.devices[0] not in IN_THIS_PROCESS:
-        run_workers(task, parts, receive, workers)
-    else:
-        run_alone(task, parts, receive)
+
+def _not_finished(request: TargetRequest, parts: list[Part]) -> list[Part]:
+    listings = Listings(request.folder)
+    return [
+        part
+        for part, found in zip(parts, read_all_finished(parts, request), strict=True)
+        if not (found and is_complete(found, request, listings))
+    ]
 
 
 def _receiver(report: TargetReport, advance: Callable[[int], object]) -> Callable[[Any], None]:

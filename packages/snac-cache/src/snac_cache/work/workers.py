@@ -12,6 +12,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
@@ -24,7 +25,8 @@ from snac_common.tool import LESS_MEMORY
 # sends a message to the parent. One thread may take items while another one sends.
 Task = Callable[[int, Iterator[Any], Callable[[Any], object]], None]
 
-_NEXT, _MESSAGE, _DONE, _FAILED = "next", "message", "done", "failed"
+Event = tuple[str, Any]  # one of these, and what goes with it
+NEXT, MESSAGE, DONE, FAILED = "next", "message", "done", "failed"
 
 
 def prepare_workers(module: str) -> None:
@@ -78,15 +80,15 @@ def _serve(
             assert isinstance(pipe, Connection)
             try:
                 kind, content = pipe.recv()
-                if kind == _NEXT:
+                if kind == NEXT:
                     pipe.send(list(_some(items)))
             except (EOFError, ConnectionError):
                 raise _death(workers[pipe]) from None
-            if kind == _FAILED:
+            if kind == FAILED:
                 raise Failure(f"a worker failed:\n{content}")
-            if kind == _DONE:
+            if kind == DONE:
                 running.remove(pipe)
-            elif kind == _MESSAGE:
+            elif kind == MESSAGE:
                 receive(content)
 
 
@@ -105,30 +107,49 @@ def _death(process: ForkServerProcess) -> Failure:
     )
 
 
+class _ParentGoneError(BaseException):
+    """The parent has ended; no Exception, which a task might take for one of its own."""
+
+
 def _work(task: Task, number: int, pipe: Connection) -> None:
     """Run in the worker: the parent handles Ctrl-C for all, so it is ignored here."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lock = threading.Lock()
 
     def send(kind: str, content: Any = None) -> None:
-        with lock:
+        with lock, _with_parent():
             pipe.send((kind, content))
 
     def take() -> Iterator[Any]:
         while True:
-            send(_NEXT)
-            if not (given := pipe.recv()):
+            send(NEXT)
+            with _with_parent():
+                given = pipe.recv()
+            if not given:
                 return
             yield from given
 
+    with suppress(_ParentGoneError), failures(lambda message: send(FAILED, message)):
+        task(number, take(), lambda message: send(MESSAGE, message))
+        send(DONE)
+
+
+@contextmanager
+def _with_parent() -> Iterator[None]:
     try:
-        task(number, take(), lambda message: send(_MESSAGE, message))
-        send(_DONE)
+        yield
+    except (EOFError, ConnectionError) as error:
+        raise _ParentGoneError from error
+
+
+@contextmanager
+def failures(say: Callable[[str], object]) -> Iterator[None]:
+    """Say what goes wrong in a task, in words or as a traceback."""
+    try:
+        yield
     except Failure as failure:
-        send(_FAILED, str(failure))
-    except (EOFError, ConnectionError):
-        return  # the parent is gone
+        say(str(failure))
     except MemoryError as error:
-        send(_FAILED, f"out of memory ({error}). {LESS_MEMORY}")
+        say(f"out of memory ({error}). {LESS_MEMORY}")
     except Exception:
-        send(_FAILED, traceback.format_exc())
+        say(traceback.format_exc())

@@ -1,6 +1,7 @@
 """``snac-eval``: measure models on cached utterances and write a report."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from snac_common.options import (
     device_option,
     manifest_option,
     max_reject_rate_option,
+    ray_option,
 )
 from snac_common.tool import Tool
 
@@ -146,6 +148,7 @@ snac-eval my-run --report-only --samples 20 --where "speaker = 'anna'"
     help="Measure in N processes on the CPU. [default: one for every 32 utterances, at most one a "
     "core]",
 )
+@ray_option
 @max_reject_rate_option
 @click.option(
     "--report-only",
@@ -186,6 +189,7 @@ def main(
     device: str,
     gpus: str | None,
     workers: int | None,
+    ray: str | None,
     max_reject_rate: float,
     report_only: bool,
     votes: tuple[Path, ...],
@@ -201,16 +205,20 @@ def main(
         return
     if report_only:
         refuse_measuring(context)
+    from snac_cache.work.cluster import choose_cluster
+    from snac_cache.work.engine import ray_engine
     from snac_common.devices import choose_workers
     from snac_eval.choose import Wanted
     from snac_eval.evaluate import evaluate
     from snac_eval.rebuild import rebuild
     from snac_eval.request import EvaluationRequest
 
+    cluster = choose_cluster(ray, gpus, workers)
+    places = Artifacts.at(artifacts)
     request = EvaluationRequest(
         models=models,
         base=base,
-        artifacts=Artifacts.at(artifacts),
+        artifacts=places,
         codes=codes,
         manifest=manifest,
         name=name,
@@ -223,11 +231,16 @@ def main(
         group_by=group_by,
         wanted=Wanted(samples, pick, where, ids),
         seed=seed,
-        devices=choose_workers(device, gpus, workers),
+        devices=choose_workers("auto" if cluster else device, gpus, workers),
         all_devices=workers is not None,
         max_reject_rate=max_reject_rate,
     )
-    report = rebuild(request) if report_only else evaluate(request)
+    if report_only:
+        report = rebuild(request)
+    else:
+        joined = ray_engine(cluster, places.root, device) if cluster else nullcontext(None)
+        with joined as engine:
+            report = evaluate(request, engine)
     say(report)
     rejected = sum(report.rejects.values())
     check_reject_rate(report.rejects, report.utterances - rejected, max_reject_rate)

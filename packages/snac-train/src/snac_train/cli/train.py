@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from snac_train.session.train import Request
 
 NEWEST = "newest"
+AUTO = "auto"
 
 EXAMPLE = """snac-train --recipe small --run first
 snac-train --phase 12 --run second --gpus 0,1 --detach
@@ -69,9 +70,11 @@ snac-train --phase base --base builtin:speech-small --run small
     "--resume",
     is_flag=False,
     flag_value=NEWEST,
-    metavar="[RUN|CHECKPOINT]",
+    metavar="[RUN|CHECKPOINT|auto]",
     help="Go on with a run that was stopped: the one that is named here or by --run, or else the "
-    "one that wrote last. It goes on from its newest whole checkpoint, or from the one given here.",
+    "one that wrote last. It goes on from its newest whole checkpoint, or from the one given here. "
+    "With auto, the run that --run names is started if it is not there yet, and goes on if it is: "
+    "one command for a job that a scheduler starts again.",
 )
 @click.option(
     "--allow-changed",
@@ -159,7 +162,7 @@ def main(
         name_by_time,
         with_heads_of_base,
     )
-    from snac_train.commands.which_run import find_resumed
+    from snac_train.commands.which_run import find_resumed, is_there
     from snac_train.distributed.visible_gpus import number_as_nvidia_smi
     from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe.load import split_setting
@@ -168,6 +171,10 @@ def main(
     places = Artifacts.at(artifacts)
     earlier = read_config(config) if config else NO_CONFIG
     name = earlier.run if run is None else run
+    if resume == AUTO and is_there(places, name):
+        resume, recipe_file, earlier = NEWEST, None, NO_CONFIG  # it has its own recipe
+    elif resume == AUTO:
+        resume = None
     where = None if resume == NEWEST else resume
     resumed = None if resume is None else find_resumed(places, name, where)
     folder = resumed.run if resumed else choose_run(places, name)

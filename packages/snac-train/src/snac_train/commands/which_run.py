@@ -67,6 +67,18 @@ def find_resumed(places: Artifacts, name: str | None, where: str | None) -> Resu
     return found
 
 
+def is_there(places: Artifacts, name: str | None) -> bool:
+    """Say whether a run has begun; raises BadInput if it has no name.
+
+    Each of several processes asks for itself. One that finds the run that another one has just
+    begun reads the same recipe from its folder; whether a checkpoint is loaded is decided by the
+    main process for all.
+    """
+    if name is None:
+        raise BadInput("--resume auto: say which run is to start or to go on, by --run NAME")
+    return (run_folder(places, name) / RECIPE).is_file()
+
+
 def _newest_run(places: Artifacts) -> Path:
     runs = [run for run in find_runs(places) if (run / RECIPE).is_file()]
     if not runs:

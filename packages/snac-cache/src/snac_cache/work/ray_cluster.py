@@ -1,0 +1,76 @@
+"""Joining a Ray cluster, or starting one for this command."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from snac_cache.work.cluster import LOCAL, Cluster
+from snac_common.devices import available_cores
+from snac_common.errors import Failure
+
+OBJECT_STORE_BYTES = 100 << 20  # nothing large is sent
+# Ray would send the folder of the project to each worker, and count who uses Ray
+_SETTINGS = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+@contextmanager
+def joined(cluster: Cluster) -> Iterator[Any]:
+    """Join the cluster, or start one on this machine; yield the module ``ray``.
+
+    Raises:
+        Failure: if Ray is not installed, or the cluster does not answer or has another version.
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError as error:
+        raise Failure(
+            "--ray needs the package ray, which is not installed: uv sync --extra ray, or "
+            "pip install 'snac-cache[ray]'"
+        ) from error
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        _init(ray, cluster)
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own there
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _init(ray: Any, cluster: Cluster) -> None:
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if cluster.address == LOCAL:
+            ray.init(
+                address=LOCAL,
+                num_cpus=available_cores(),
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                **quiet,
+            )
+        else:
+            ray.init(address=cluster.address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        reason = " ".join(str(error).split())
+        raise Failure(f"--ray {cluster.address}: this cluster cannot be used: {reason}") from error
+
+
+def worker_places(ray: Any, device: str) -> tuple[str, int, int]:
+    """Return the device that workers compute on, how many have room, and the cores of each.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``; auto takes GPUs if the cluster has any.
+
+    Raises:
+        Failure: if ``cuda`` is asked for and the cluster has no GPU.
+    """
+    resources = ray.cluster_resources()
+    cores, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+    if device == "cuda" and not gpus:
+        raise Failure("--device cuda: the Ray cluster has no GPU. Give --device cpu.")
+    if device == "cpu" or not gpus:
+        return "cpu", cores, 1
+    return "cuda:0", gpus, max(1, cores // gpus)

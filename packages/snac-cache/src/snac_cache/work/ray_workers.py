@@ -1,0 +1,140 @@
+"""Workers on a Ray cluster that share a list of parts.
+
+Each is an actor with a GPU or a core of its own. It asks for the next part when it is ready for
+one, as a worker on this machine does. An actor that dies, alone or with its machine, is replaced as
+soon as the cluster has room, and what it had not finished is done again. A machine that joins is
+used. When this process ends, however it ends, Ray stops the actors.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from snac_cache.work.engine import RayEngine, Unfinished
+from snac_cache.work.ray_actor import TaskActor
+from snac_cache.work.ray_nodes import Driver, check_nodes
+from snac_cache.work.workers import DONE, FAILED, MESSAGE, NEXT, Event, Task
+from snac_common.console import note
+from snac_common.errors import Failure
+
+SECONDS_BETWEEN_LOOKS = 2.0  # at what the cluster has
+MOST_DEATHS = 5  # one after the other, without a word from any worker in between
+
+
+@dataclass
+class _Worker:
+    actor: Any
+    items: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class _Workers:
+    """The actors at work, each by the answer that is waited for from it."""
+
+    engine: RayEngine
+    driver: Driver
+    task: Task
+    left: deque[Any]
+    unfinished: Unfinished
+    running: dict[Any, _Worker] = field(default_factory=dict)
+    deaths: int = 0
+    looked: float = float("-inf")
+
+    def grow(self) -> None:
+        """Start as many actors as the cluster has room for and items are left for."""
+        now = time.monotonic()
+        if now - self.looked < SECONDS_BETWEEN_LOOKS:
+            return
+        self.looked = now
+        for _ in range(min(self._places() - len(self.running), len(self.left))):
+            self._start()
+
+    def _places(self) -> int:
+        """Return how many workers there may be, with what has joined and what has gone."""
+        resources = self.engine.ray.cluster_resources()
+        count = int(resources.get("CPU" if self.engine.devices[0] == "cpu" else "GPU", 0))
+        return min(count, self.engine.cluster.most or count)
+
+    def _start(self) -> None:
+        gpus = 0 if self.engine.devices[0] == "cpu" else 1
+        kind = self.engine.ray.remote(TaskActor).options(
+            max_concurrency=2, num_cpus=1, num_gpus=gpus
+        )
+        actor = kind.remote(self.task, self.driver)
+        self.running[actor.events.remote()] = _Worker(actor)
+
+    def listen(self, receive: Callable[[Any], object]) -> None:
+        """Wait for what actors say, and answer it."""
+        ray = self.engine.ray
+        ready, _ = ray.wait(list(self.running), timeout=SECONDS_BETWEEN_LOOKS)
+        for answer in ready:
+            worker = self.running.pop(answer)
+            try:
+                said = ray.get(answer)
+            except ray.exceptions.RayActorError as error:
+                self._replace(worker, error)
+                continue
+            self.deaths = 0
+            if self._goes_on(worker, said, receive):
+                self.running[worker.actor.events.remote()] = worker
+
+    def _goes_on(
+        self, worker: _Worker, said: list[Event], receive: Callable[[Any], object]
+    ) -> bool:
+        """Return whether the worker has more to do; raise Failure if it has failed."""
+        for kind, content in said:
+            if kind == MESSAGE:
+                receive(content)
+            elif kind == NEXT:
+                items = [self.left.popleft()] if self.left else []
+                worker.items += items
+                worker.actor.give.remote(items)
+            elif kind == FAILED:
+                raise Failure(f"a worker failed:\n{content}")
+            elif kind == DONE:
+                self.engine.ray.kill(worker.actor)
+                return False
+        return True
+
+    def _replace(self, worker: _Worker, error: Exception) -> None:
+        """Put back what a dead worker had not finished."""
+        self.deaths += 1
+        if self.deaths >= MOST_DEATHS:
+            raise Failure(
+                f"{self.deaths} workers died one after the other (out of memory?): "
+                f"{str(error).strip()} Finished parts are kept, and the same command carries on."
+            )
+        again = self.unfinished(worker.items)
+        note(f"a worker died, with {len(again)} parts unfinished: others do them again")
+        self.left.extendleft(reversed(again))
+        self.looked = float("-inf")
+
+
+def run_on_ray(
+    engine: RayEngine,
+    task: Task,
+    items: Sequence[Any],
+    receive: Callable[[Any], object],
+    unfinished: Unfinished,
+) -> None:
+    """Run the task in actors that share the items; see ``Engine.run``.
+
+    Raises:
+        Failure: with the worker's traceback, if one raises; if workers die again and again; if a
+            machine cannot do the work.
+    """
+    driver = Driver.this(engine.folder)
+    check_nodes(engine.ray, driver)
+    workers = _Workers(engine, driver, task, deque(items), unfinished)
+    try:
+        while workers.left or workers.running:
+            workers.grow()
+            if workers.running:
+                workers.listen(receive)
+            else:
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+    finally:
+        for worker in workers.running.values():
+            engine.ray.kill(worker.actor)
