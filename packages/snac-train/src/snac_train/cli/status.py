@@ -1,6 +1,7 @@
 """``snac-status``: what runs, how far, how fast."""
 
 import sys
+import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ from snac_common.tool import Tool
 
 EXAMPLE = """snac-status
 snac-status --run first --log 50
+snac-status --codes
 snac-status | jq -r 'select(.state == "dead").run'
 """
 
@@ -37,8 +39,23 @@ snac-status | jq -r 'select(.state == "dead").run'
     help="Also show the last N lines of the log of --run, or else of the run that wrote last. "
     "[default: no log; 20 lines if N is left out]",
 )
+@click.option(
+    "--codes",
+    is_flag=False,
+    flag_value="",
+    metavar="[DIR]",
+    help="Show how far the cache in this folder is: parts, utterances, rejects, speed, time left, "
+    "and who is at work. [default: ARTIFACTS/codes, if DIR is left out]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each run.")
-def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: bool) -> None:
+def main(
+    *,
+    artifacts: Path | None,
+    run: str | None,
+    log: int | None,
+    codes: str | None,
+    as_json: bool,
+) -> None:
     """Show every run in ARTIFACTS/runs: its state, progress, speed, losses and last checkpoint.
 
     Below them it shows what snac-cache and snac-upsample do. In a pipe, each is a line of JSON.
@@ -53,6 +70,9 @@ def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: b
     from snac_train.commands.which_run import existing_run
 
     places = Artifacts.at(artifacts)
+    if codes is not None:
+        show_codes(Path(codes or places.codes), as_json or not for_people())
+        return
     runs = find_runs(places)
     one = run is not None or log is not None
     if run is not None:
@@ -80,6 +100,18 @@ def main(*, artifacts: Path | None, run: str | None, log: int | None, as_json: b
         runs=len(found),
         states=Counter([*(status.state for status in found), *(job.state for job in jobs)]),
     )
+
+
+def show_codes(folder: Path, as_json: bool) -> None:
+    """Show how far a cache is."""
+    from snac_cache.store.progress import CacheProgress
+    from snac_train.commands.status_of_codes import fields, jobs_of, write_fields
+
+    said = fields(CacheProgress.of(folder), jobs_of(folder), time.time())
+    if as_json:
+        print_summary(**said)
+    else:
+        write_fields(said, sys.stdout)
 
 
 if __name__ == "__main__":
