@@ -526,6 +526,7 @@ def test_rows_are_pushed_as_a_data_set_without_the_ledger(
     )
     assert (uploaded["repo_type"], uploaded["folder_path"]) == ("dataset", tmp_path / "rows")
     assert uploaded["ignore_patterns"] == ["rejects.parquet"]
+    assert 'load_dataset("me/rows"' in (tmp_path / "rows/README.md").read_text()
 
 
 def test_it_works_without_torch(made: Path, tokenizer: Path, tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def main(
         max_tokens=max_tokens,
         pack=pack,
         drop_repeated=drop_repeated == "coarse",
+        repository=repository,
     )
     clear_leftovers(output.parent)
     with progress(None, "rows", "utterances") as advance:

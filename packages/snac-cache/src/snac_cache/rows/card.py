@@ -79,7 +79,7 @@ def write_card(
         sha=identity.tokenizer_sha256[:16],
         counts="\n".join(counts),
         columns=_columns(request),
-        place="USER/NAME",
+        place=request.repository or "USER/NAME",
         repeated=" ".join(_repeated(request, report).split("\n")),
         facts=json.dumps(facts, indent=2, ensure_ascii=False),
     )

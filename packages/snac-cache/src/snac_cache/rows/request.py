@@ -25,6 +25,7 @@ class RowsRequest:
         max_tokens: most ids in an utterance; None for any number.
         pack: ids in a row of several utterances; None for a row each.
         drop_repeated: leave out frames that repeat a coarse token.
+        repository: of the Hub, where the rows go; None if they stay.
     """
 
     codes: Path
@@ -38,6 +39,7 @@ class RowsRequest:
     max_tokens: int | None = None
     pack: int | None = None
     drop_repeated: bool = False
+    repository: str | None = None
 
     @property
     def most(self) -> int | None:
