@@ -41,6 +41,9 @@ class Packer:
         self._by_length: list[tuple[int, int]] = []  # sorted: length, then number
         self._count = 0
 
+    def __len__(self) -> int:
+        return len(self._by_number)
+
     def add(self, utterances: list[Utterance]) -> Iterator[list[Utterance]]:
         """Take utterances; yield rows while there are enough to choose from."""
         for utterance in utterances:
