@@ -23,6 +23,8 @@ WARNINGS = {
     "durations",
     "duplicates_across_splits",
     "bandwidth",
+    "speakers_across_splits",
+    "texts",
 }
 Damage = Callable[[Path], None]
 
@@ -122,6 +124,15 @@ def narrow(table: pa.Table) -> pa.Table:
     return with_values(with_values(table, "target_path", paths), "bandwidth_hz", bandwidths)
 
 
+def hear_again(table: pa.Table) -> pa.Table:
+    """A speaker of train in val."""
+    return with_values(table, "speaker", ["s3", *table.column("speaker").to_pylist()[1:]])
+
+
+def lose_texts(table: pa.Table) -> pa.Table:
+    return with_values(table, "text", [None, " ", *table.column("text").to_pylist()[2:]])
+
+
 def cut_short(root: Path) -> None:
     whole = part(root).read_bytes()
     part(root).write_bytes(whole[: len(whole) // 2])
@@ -176,4 +187,6 @@ DAMAGES: dict[str, Damage] = {
     "durations": change("duration_s", lambda value: 61.0, 1),
     "targets": rewrite_manifest("train", lose_target),
     "bandwidth": rewrite_manifest("train", narrow),
+    "speakers_across_splits": rewrite_manifest("val", hear_again),
+    "texts": rewrite_manifest("train", lose_texts),
 }

@@ -114,7 +114,13 @@ def _manifest(targets: Path, split: str, rows: int) -> pa.Table:
         row |= {"source_sample_rate": 44_100, "channels": 1, "num_frames": frames}
         row |= {"duration_s": frames / 44_100, "audio_fingerprint": f"flac:{frames:032x}"}
         row |= {"target_path": str(target), "text": f"sentence {number}"}
-        content.append({**row, "speaker": f"s{number % 5}", "language": ("de", "hi")[number % 2]})
+        content.append(
+            {
+                **row,
+                "speaker": f"{split[0].replace('t', 's')}{number % 5}",
+                "language": ("de", "hi")[number % 2],
+            }
+        )
     own = [pa.field(name, pa.string()) for name in ("text", "speaker", "language")]
     return pa.Table.from_pylist(content, schema=pa.schema([*MANIFEST, *own]))
 

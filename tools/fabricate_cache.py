@@ -103,7 +103,8 @@ def manifest_rows(
     }
     own = [columns.get(field.name, pa.nulls(count, field.type)) for field in MANIFEST]
     table = pa.Table.from_arrays(own, schema=MANIFEST)
-    return table.append_column("text", texts(count, random)).append_column("speaker", speakers)
+    named = pc.binary_join_element_wise(split, speakers, "-")
+    return table.append_column("text", texts(count, random)).append_column("speaker", named)
 
 
 def made_up_audio(ids: pa.Array, random: np.random.Generator) -> dict[str, pa.Array]:

@@ -20,6 +20,7 @@ FLOORS = {
         {"targets"},
         {"checks"},
         {"convert"},
+        {"rows"},
         {"cli"},
     ),
     "snac_train": (

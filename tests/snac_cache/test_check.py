@@ -47,8 +47,35 @@ def test_a_clean_cache_passes_every_check(clean: Path) -> None:
     assert {name: entry["result"] for name, entry in found.items()} == dict.fromkeys(
         DAMAGES, "pass"
     )
-    counts = {"pass": len(DAMAGES), "warn": 0, "fail": 0}
+    counts = {"pass": len(DAMAGES), "warn": 0, "fail": 0, "skip": 0}
     assert last_line(on_a_terminal(CHECK, "--artifacts", clean)) == counts
+
+
+def test_a_check_is_skipped_where_the_manifest_lacks_its_column(damaged: Path) -> None:
+    for split in ("train", "val"):
+        rewrite_manifest(split, lambda table: table.drop_columns(["speaker", "text"]))(damaged)
+    found = outcomes(damaged)
+    for name, column in (("speakers_across_splits", "speaker"), ("texts", "text")):
+        assert found[name]["result"] == "skip"
+        assert found[name]["skipped"] == f"manifest has no column {column}"
+    shown = on_a_terminal(CHECK, "--artifacts", damaged)
+    counts = {"pass": len(DAMAGES) - 2, "warn": 0, "fail": 0, "skip": 2}
+    assert (shown.exit_code, last_line(shown)) == (0, counts)
+    assert "texts: skip, manifest has no column text" in shown.stdout
+    assert "texts: skip, manifest has no column text" in run(CHECK, "--artifacts", damaged).stderr
+
+
+def test_a_check_of_ones_own_may_need_columns(clean: Path, tmp_path: Path) -> None:
+    checks = {"have": "manifest.text, codes.speaker", "lack": "manifest.text, codes.mood"}
+    for name, needs in checks.items():
+        text = f"-- It holds.\n-- severity: fail\n-- needs: {needs}\nSELECT 1"
+        (tmp_path / f"{name}.sql").write_text(text)
+    chosen = ["--checks-dir", tmp_path, "--only", "have", "--only", "lack"]
+    found = outcomes(clean, *chosen)
+    assert {name: entry["result"] for name, entry in found.items()} == {
+        "have": "fail",
+        "lack": "skip",
+    }
 
 
 def test_a_table_is_for_people_and_json_for_programs(clean: Path) -> None:
@@ -152,7 +179,9 @@ def test_rows_may_lie_in_another_folder_than_their_split(damaged: Path) -> None:
 
     rewrite_manifest("train", take_from_train)(damaged)
     rewrite_manifest("val", lambda table: pa.concat_tables([table, moved[0]]))(damaged)
-    assert {entry["result"] for entry in outcomes(damaged).values()} == {"pass"}
+    found = outcomes(damaged)
+    assert found.pop("speakers_across_splits")["result"] == "warn"  # it is one of train's
+    assert {entry["result"] for entry in found.values()} == {"pass"}
 
 
 def test_new_rows_of_the_manifest_are_named(damaged: Path) -> None:

@@ -215,6 +215,47 @@ def test_tokens_go_there_and_back(codes: Path, speech_folder: Path, tmp_path: Pa
         assert np.array_equal(audio[: len(trimmed)], trimmed)
 
 
+@pytest.mark.parametrize("how", [["-o", "tokens.jsonl"], ["-o", "tokens", "--format", "jsonl"]])
+def test_tokens_in_json_lines_keep_id_and_length(
+    codes: Path,
+    speech_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    succeed(ENCODE, speech_folder, *how, "--tokens", "orpheus", *MODEL)
+    for line, row in zip(rows(tmp_path / how[1]), rows(codes / "codes.jsonl"), strict=True):
+        levels = [row.pop(f"codes_{level}") for level in range(3)]
+        assert line == {**row, "tokens": ORPHEUS.text(levels)}
+    given = ["--tokens", "orpheus", *MODEL, *SEED]
+    succeed(DECODE, how[1], "-o", tmp_path / "there", *given)
+    succeed(DECODE, codes / "codes.jsonl", "-o", tmp_path / "whole", *MODEL, *SEED)
+    assert snapshot(tmp_path / "there") == snapshot(tmp_path / "whole")
+    piped = ["-", "-o", tmp_path / "piped", *given]
+    succeed(DECODE, *piped, stdin=(tmp_path / how[1]).read_text())
+    assert snapshot(tmp_path / "piped") == snapshot(tmp_path / "whole")
+
+
+def test_a_skipped_frame_of_a_json_line_leaves_the_rest_without_its_length(tmp_path: Path) -> None:
+    lines = [
+        {"utterance_id": "bad", "num_samples": 4000, "tokens": f"<custom_token_9>{FRAME}"},
+        {"utterance_id": "no tokens"},
+        {"utterance_id": "good", "num_samples": 1500, "tokens": FRAME},
+    ]
+    path = tmp_path / "tokens.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    options = ["--tokens", "orpheus", *MODEL, *SEED, "--max-reject-rate", 1]
+    stopped = run(DECODE, path, "-o", tmp_path / "out", *options)
+    assert stopped.exit_code == 1
+    assert "line 1, column 1, token 1: 9 is out of range" in stopped.stderr
+    skip = ["--on-bad-token", "skip-frame"]
+    done = succeed(DECODE, path, "-o", tmp_path / "out", *options, *skip)
+    assert (done["utterances"], done["bad_tokens"], done["rejects"]) == (2, 1, {"bad_line": 1})
+    assert frames(tmp_path / "out/bad.wav") == (2048, 24000)
+    assert frames(tmp_path / "out/good.wav") == (1500, 24000)
+
+
 def test_bad_tokens_stop_or_are_skipped(tmp_path: Path) -> None:
     text = f"{FRAME}{FRAME}\n{FRAME}oh<custom_token_3>{FRAME}\n"
     options = ["--tokens", "orpheus", *MODEL, *SEED]
@@ -333,7 +374,8 @@ def test_several_utterances_do_not_fit_in_one_file(codes: Path, tmp_path: Path) 
     [
         ("-", ["--format", "parquet"]),
         ("codes.unknown", []),
-        ("-", ["--format", "text", "--tokens", "orpheus"]),
+        ("-", ["--format", "parquet", "--tokens", "orpheus"]),
+        ("codes.parquet", ["--tokens", "orpheus"]),
     ],
 )
 def test_a_format_that_cannot_be_is_a_usage_error(

@@ -11,6 +11,7 @@ from models import CONFIG_DEFAULT
 from snac_common.errors import BadInput, Failure
 from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry
+from snac_model.prompt import Prompt
 from snac_model.token_text import BadToken, TokenReader, read_tokens, stop
 from snac_model.tokens import ORPHEUS, TokenLayout, token_layout
 
@@ -57,6 +58,23 @@ def test_orpheus_order_and_numbers_are_as_published() -> None:
     numbers = [10 + 1, 4106 + 2, 8202 + 3, 12298 + 4, 16394 + 5, 20490 + 6, 24586 + 7]
     assert ORPHEUS.flatten(codes) == numbers
     assert ORPHEUS.text(codes) == "".join(map(token, numbers))
+
+
+def test_orpheus_ids_and_prompt_are_as_published() -> None:
+    assert ORPHEUS.id_offset == 128256
+    assert ORPHEUS.id_range() == range(128266, 128266 + 7 * 4096)
+    prompt = Prompt((128259,), (128009, 128260, 128261, 128257), (128258, 128262), pad=128263)
+    assert ORPHEUS.prompt == prompt
+    ids = [128266 + 1, 132362 + 2, 136458 + 3, 140554 + 4, 144650 + 5, 148746 + 6, 152842 + 7]
+    around = [128259, 1, 17, *prompt.after_text, *ids, *prompt.after_codes, 128263, 128263]
+    assert [level.tolist() for level in ORPHEUS.codes_of_ids(around)] == [[1], [2, 5], [3, 4, 6, 7]]
+    with pytest.raises(Failure, match="the last frame is cut"):
+        ORPHEUS.codes_of_ids(around[:-5])
+
+
+def test_a_layout_without_ids_says_what_to_add() -> None:
+    with pytest.raises(BadInput, match="id_offset = N"):
+        OTHER.codes_of_ids([1, 2])
 
 
 @settings(deadline=None)
@@ -160,6 +178,11 @@ def test_a_layout_from_a_file(tmp_path: Path) -> None:
         "order = [0]\noffset = 1.5\ncodebook_size = 4",
         "order = 0\noffset = 1\ncodebook_size = 4",
         "order = [0]\noffset = 1\ncodebook_size = 4\nsize = 2",
+        "order = [0]\noffset = 1\ncodebook_size = 4\nid_offset = -1",
+        "order = [0]\noffset = 1\ncodebook_size = 4\nprompt = 1",
+        "order = [0]\noffset = 1\ncodebook_size = 4\n[prompt]\nbefore_text = [1]",
+        "order = [0]\noffset = 1\ncodebook_size = 4\n[prompt]\npad = 'x'\nbefore_text = [1]\n"
+        "after_text = []\nafter_codes = []",
         "offset = 1",
         "no toml",
     ],

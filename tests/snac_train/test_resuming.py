@@ -107,6 +107,14 @@ def test_another_base_or_other_data_is_shown(stopped: Path, voices: Path) -> Non
     assert "data.train_utterances: 6 -> 4" in result.stderr
 
 
+def test_another_condition_on_the_data_is_shown(stopped: Path, voices: Path) -> None:
+    result = snac_train(*place(stopped, voices), "--set", "data.where=duration_s > 0.5")
+    assert result.exit_code == 1
+    assert "data.where: '' -> 'duration_s > 0.5'" in result.stderr
+    assert "data.train_utterances: 6 -> " in result.stderr
+    assert 'where = ""' in recipe(stopped)
+
+
 def test_what_is_allowed_may_change(stopped: Path, voices: Path) -> None:
     """More epochs: the schedule spans the longer stage from here on, without a jump upwards."""
     more = ["--epochs", "6", "--epoch-ranges", "1-2,3-6", "--allow-changed", "curriculum"]

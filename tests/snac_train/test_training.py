@@ -2,10 +2,13 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from training import SMALL_CODEC, manifest_of, small_recipe
@@ -19,6 +22,7 @@ from snac_model import load, save
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.weights import weights_sha256
+from snac_train.data.dataset import Utterances
 from snac_train.data.inputs import open_inputs
 from snac_train.session.trainer import Trainer
 
@@ -239,6 +243,66 @@ def test_a_limit_takes_the_utterances_that_snac_cache_takes(voices: Path) -> Non
         assert ids == sample(usable, limit)["utterance_id"].to_pylist()
         first = usable["utterance_id"].to_pylist()[:limit]
         assert (ids != first) == (split == "train"), "chance has it that val's are the first"
+
+
+@pytest.fixture(scope="module")
+def described(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The manifest of voices with a column of our own: a and b in turn."""
+    folder = tmp_path_factory.mktemp("described")
+    for split, rows in read_manifest(manifest_of(voices)).items():
+        speakers = pa.array(["ab"[number % 2] for number in range(rows.num_rows)])
+        pq.write_table(rows.append_column("speaker", speakers), folder / f"{split}.parquet")
+    return str(folder)
+
+
+def ids_of(utterances: Utterances) -> list[str]:
+    return [utterances.store[int(row)].utterance_id for row in utterances.rows]
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_condition_selects_by_any_column_of_the_manifest(
+    voices: Path, described: str, small_codec: Path, encoded: bool
+) -> None:
+    where = {"data__where": "speaker = 'a' -- only", "validation__where": "duration_s > 0.5"}
+    if encoded:
+        where |= {"data__codes": "encoded", "model__base": str(small_codec)}
+    inputs = open_inputs(small_recipe(**where), voices, described)
+    rows = {split: table.to_pylist() for split, table in read_manifest(described).items()}
+    wanted = {
+        "train": [r for r in rows["train"] if r["target_path"] and r["speaker"] == "a"],
+        "val": [r for r in rows["val"] if r["target_path"] and r["duration_s"] > 0.5],
+    }
+    for split, utterances in (("train", inputs.train), ("val", inputs.val)):
+        assert 0 < len(utterances) < len(rows[split])
+        assert ids_of(utterances) == [row["utterance_id"] for row in wanted[split]]
+    without = [row for row in rows["train"] if not row["target_path"] and row["speaker"] == "a"]
+    assert inputs.counts()["train_without_target"] == len(without)
+
+
+def test_a_limit_takes_of_those_that_a_condition_selects(voices: Path, described: str) -> None:
+    both = small_recipe(data__where="speaker = 'a'", data__limit="2")
+    some = ids_of(open_inputs(both, voices, described).train)
+    whole = ids_of(open_inputs(small_recipe(data__where="speaker = 'a'"), voices, described).train)
+    assert len(some) == 2
+    assert set(some) < set(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "said"),
+    [
+        ("data", "spkr = 'a'", "data.where, \"spkr = 'a'\", cannot be answered"),
+        ("validation", "speaker = ", "validation.where, 'speaker = ', cannot be answered"),
+        ("data", "speaker = 'c'", "is true for none of the 7 train utterances"),
+        ("validation", "duration_s > 99", "is true for none of the 5 val utterances"),
+        ("data", "random() < 0.5", "would select other rows each time, by random()"),
+    ],
+)
+def test_a_condition_that_cannot_be_is_said(
+    voices: Path, described: str, name: str, condition: str, said: str
+) -> None:
+    recipe = small_recipe(**{f"{name}__where": condition})
+    with pytest.raises(BadInput, match=re.escape(said)):
+        open_inputs(recipe, voices, described)
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, Terminated])

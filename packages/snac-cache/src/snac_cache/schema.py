@@ -5,6 +5,8 @@ import pyarrow as pa
 SCHEMA_VERSION = 3  # of the columns, and of the resampler, which decides codes too
 TARGET_RATE = 48_000  # Hz, of the targets
 
+CODES_LIST, INPUT_IDS = "codes_list", "input_ids"  # columns of a language model's training rows
+
 # What is said of an utterance and may change. A manifest may have any other columns beside these.
 MANIFEST = pa.schema(
     [

@@ -46,12 +46,16 @@ class TokenReader:
     Args:
         layout: of the frames.
         on_bad: told of what is wrong; what it raises ends the reading.
+
+    Attributes:
+        line: number of the line that is being read, from 1.
+        bad: how many times something was wrong.
     """
 
     def __init__(self, layout: TokenLayout, on_bad: Callable[[BadToken], object] = stop) -> None:
         self.layout = layout
         self.on_bad = on_bad
-        self.line = 0
+        self.line = self.bad = 0
         self.held = ""
         self._begin_line()
 
@@ -113,6 +117,7 @@ class TokenReader:
         """Report what breaks a frame, once, and leave the frame out."""
         self.frame = []
         if not self.skipping:
+            self.bad += 1
             self.on_bad(BadToken(self.line, self.column, self.token, problem))
         self.skipping = True
 

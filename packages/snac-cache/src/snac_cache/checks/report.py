@@ -25,7 +25,9 @@ def write_report(outcomes: list[Outcome], width: int | None, output: IO[str]) ->
 def what_was_found(outcomes: list[Outcome]) -> Iterator[str]:
     """Yield, for each check that does not pass, its result and some of what it found."""
     for outcome in outcomes:
-        if outcome.result != "pass":
+        if outcome.skipped:
+            yield f"{outcome.check.name}: skip, {visible(outcome.skipped)}"
+        elif outcome.result != "pass":
             examples = [json.dumps(row, ensure_ascii=False) for row in outcome.examples]
             problem = f"it could not be run: {outcome.error}".splitlines()
             lines = problem if outcome.error else examples
@@ -43,9 +45,9 @@ def write_codebooks(views: Views, width: int | None, output: IO[str]) -> None:
 
 
 def summary(outcomes: list[Outcome], *, details: bool) -> dict[str, Any]:
-    """Return how many checks passed, warned and failed; with ``details`` also each of them."""
+    """Return how many checks came to each result; with ``details`` also each of them."""
     totals = Counter(outcome.result for outcome in outcomes)
-    fields: dict[str, Any] = {name: totals[name] for name in ("pass", "warn", "fail")}
+    fields: dict[str, Any] = {name: totals[name] for name in ("pass", "warn", "fail", "skip")}
     if details:
         fields["checks"] = [_details(outcome) for outcome in outcomes]
     return fields
@@ -60,5 +62,6 @@ def _details(outcome: Outcome) -> dict[str, Any]:
         "proves": outcome.check.proves,
         "examples": outcome.examples,
         "error": outcome.error,
+        "skipped": outcome.skipped,
         "seconds": round(outcome.seconds, 3),
     }

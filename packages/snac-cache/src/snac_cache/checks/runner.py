@@ -27,12 +27,15 @@ class Check:
         proves: the first comment, in one sentence.
         severity: ``fail`` or ``warn``, from the line ``-- severity: fail``.
         sql: a query whose rows are what is wrong.
+        needs: columns that a view may lack, as pairs of view and column, from the line
+            ``-- needs: manifest.text``; without them the check is skipped.
     """
 
     name: str
     proves: str
     severity: str
     sql: str
+    needs: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> "Check":
@@ -45,7 +48,9 @@ class Check:
                 f"{path} must start with '-- What it proves.' and '-- severity: fail' or "
                 "'-- severity: warn'"
             )
-        return cls(path.stem, comment[0], severity[1], sql)
+        needs = re.search(r"^-- needs: ((?:\w+\.\w+(?:, )?)+)$", sql, re.MULTILINE)
+        pairs = re.findall(r"(\w+)\.(\w+)", needs[1]) if needs else []
+        return cls(path.stem, comment[0], severity[1], sql, tuple(pairs))
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,11 @@ class Outcome:
     """What came of a check.
 
     Attributes:
-        result: ``pass``, or the check's severity.
+        result: ``pass``, or the check's severity; ``skip`` where there is nothing to check.
         count: rows that the query returned.
         examples: the first few of them.
         error: why the query could not be run; then nothing is proven and the result is ``fail``.
+        skipped: why there is nothing to check.
     """
 
     check: Check
@@ -65,6 +71,7 @@ class Outcome:
     examples: list[dict[str, Any]]
     seconds: float
     error: str | None = None
+    skipped: str | None = None
 
 
 def load_checks(own: Path | None, only: tuple[str, ...]) -> list[Check]:
@@ -99,6 +106,9 @@ def run_checks(views: Views, checks: list[Check]) -> Iterator[Outcome]:
 def _run(views: Views, check: Check) -> Outcome:
     started = time.monotonic()
     try:
+        if lacking := _lacking(views, check):
+            seconds = time.monotonic() - started
+            return Outcome(check, "skip", 0, [], seconds, skipped=lacking)
         query = check.sql.rstrip().removesuffix(";")
         views.execute(f"CREATE OR REPLACE TEMP TABLE found AS\n{query}")
         (count,) = views.execute("SELECT count(*) FROM found").fetchone() or (0,)
@@ -109,3 +119,12 @@ def _run(views: Views, check: Check) -> Outcome:
         return Outcome(check, "fail", 0, [], time.monotonic() - started, str(error))
     result = check.severity if count else "pass"
     return Outcome(check, result, count, examples, time.monotonic() - started)
+
+
+def _lacking(views: Views, check: Check) -> str | None:
+    """Say which column that a check needs is not there, if any."""
+    for view, column in check.needs:
+        described = views.execute(f"SELECT column_name FROM (DESCRIBE {view})").fetchall()
+        if (column,) not in described:
+            return f"{view} has no column {column}"
+    return None

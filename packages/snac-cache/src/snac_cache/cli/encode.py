@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from snac_cache.cli.conversion import conversion_options, sum_up
-from snac_common.errors import BadInput
 from snac_common.tool import Tool
 
 EXAMPLE = """snac-encode ~/speech -o codes.parquet
@@ -35,7 +34,8 @@ snac-encode in.wav -o - --tokens orpheus | tee tokens.txt | snac-decode - --toke
     "--tokens",
     metavar="orpheus|FILE",
     help="Write the tokens that a language model uses, one line for each utterance: orpheus for "
-    "Orpheus, or a TOML file that describes another layout. [default: write codes]",
+    "Orpheus, or a TOML file that describes another layout. With --format jsonl a line has the id "
+    "and the length too. [default: write codes]",
 )
 @conversion_options
 def main(
@@ -54,21 +54,20 @@ def main(
 
     SOURCES are audio files (wav, flac, ogg, opus, mp3) and folders of them, or - for one file on
     standard input. A file may be of any length. Parquet, JSON lines and text also hold the length
-    of the audio, so that snac-decode restores it exactly. The tokens of a language model do not.
+    of the audio, so that snac-decode restores it exactly. Lines of a language model's tokens alone
+    do not.
     """
-    if tokens and how:
-        raise BadInput("--tokens is a format of its own: leave out --format")
     from time import monotonic
 
     from snac_cache.convert.encode import encode_files
     from snac_cache.convert.rejects import recorded_rejects, rejects_path
-    from snac_cache.convert.write import choose_format, codes_writer
+    from snac_cache.convert.write import choose_format, choose_token_format, codes_writer
     from snac_cache.store.identity import CacheIdentity
     from snac_common.devices import available_cores, choose_device
     from snac_model.loading import load
     from snac_model.tokens import token_layout
 
-    chosen = "text" if tokens else choose_format(output, how)
+    chosen = choose_token_format(output, how) if tokens else choose_format(output, how)
     layout = token_layout(tokens) if tokens else None
     device = choose_device(device, say="-" not in (output, *map(str, sources)))
     codec = load(model, device)

@@ -5,6 +5,9 @@ from typing import Any
 
 from snac_cache.schema import code_column
 from snac_common.errors import Failure
+from snac_model.tokens import TokenLayout
+
+TOKENS = "tokens"  # of a JSON object with those of a language model
 
 # A line of text: id, frames and rate of the audio, and a column of tokens for each level.
 _COLUMNS = ("utterance_id", "num_frames", "source_sample_rate")
@@ -13,6 +16,15 @@ _COLUMNS = ("utterance_id", "num_frames", "source_sample_rate")
 def to_json(row: dict[str, Any]) -> str:
     """Return a row of cached codes as one object."""
     return json.dumps(row, ensure_ascii=False)
+
+
+def to_json_with_tokens(row: dict[str, Any], layout: TokenLayout) -> str:
+    """Return a row as one object that has a language model's tokens in place of the codes."""
+    names = [code_column(level) for level in range(layout.levels)]
+    said = {name: value for name, value in row.items() if name not in names}
+    return json.dumps(
+        {**said, TOKENS: layout.text([row[name] for name in names])}, ensure_ascii=False
+    )
 
 
 def to_text(row: dict[str, Any], levels: int) -> str:

@@ -1,9 +1,11 @@
 """Reading codes: from parquet by SQL, from JSON lines and text, from a language model's tokens."""
 
 import codecs
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snac_cache.convert.formats import parse_line
+from snac_cache.convert.formats import TOKENS, parse_line
 from snac_cache.convert.rejects import Unusable
 from snac_cache.schema import code_column
 from snac_cache.store.earlier import check_columns
@@ -23,6 +25,7 @@ ROWS_AT_ONCE = 256
 AUDIO_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb", b"\xff\xf3")
 TOKEN_MARK = b"<custom_token_"
 BYTES_AT_ONCE = 65536
+_LENGTHS = ("num_frames", "source_sample_rate", "num_samples", "duration_s")
 
 # A row of cached codes, or as much of one as there is.
 Row = dict[str, Any]
@@ -62,6 +65,11 @@ def read_parquet(files: list[Path], where: str | None, tokenizer_sha256: str) ->
     """
     for file in files:
         _check_model(file, tokenizer_sha256)
+    yield from select_rows(files, where)
+
+
+def select_rows(files: list[Path], where: str | None) -> Iterator[Row]:
+    """Yield rows of parquet files, of whatever columns, in order; as ``read_parquet``."""
     condition = f"WHERE ({where}\n)" if where else ""
     query = f"SELECT * FROM read_parquet(?, union_by_name = true) {condition}"
     with duckdb.connect() as connection:
@@ -134,30 +142,70 @@ def _parse(line: bytes, number: int) -> Row | Unusable:
         return Unusable("bad_line", f"line {number}: {error}", _line_name(number))
 
 
-def read_token_lines(file: Path, reader: TokenReader) -> Iterator[Row]:
-    """Yield a row for each line of a language model's tokens that has a whole frame."""
+def read_token_lines(file: Path, reader: TokenReader) -> Iterator[Row | Unusable]:
+    """Yield a row for each line of a language model's tokens that has a whole frame.
+
+    A line is the tokens themselves, or a JSON object that has them as text in ``tokens``, and what
+    ``snac-encode`` says beside them: an id, and the length of the audio.
+    """
+    with _opened(file) as data:
+        first = data.readline()
+        refuse_audio(first, file)
+        if not first.lstrip().startswith(b"{"):
+            yield from _rows_of(reader, _frames(chain([first], _pieces(data)), reader))
+            return
+        for line in chain([first], data):
+            yield from _rows_of_object(line, reader)
+
+
+def _rows_of(
+    reader: TokenReader, frames_read: Iterator[Frame | None], said: Row | None = None
+) -> Iterator[Row]:
     frames: list[Frame] = []
-    for frame in read_frames(file, reader):
+    for frame in frames_read:
         if frame is not None:
             frames.append(frame)
         elif frames:
             levels = enumerate(reader.layout.to_levels(frames))
             codes = {code_column(level): tokens for level, tokens in levels}
-            yield {"utterance_id": _line_name(reader.line - 1), **codes}
+            yield {"utterance_id": _line_name(reader.line - 1), **(said or {}), **codes}
             frames = []
+
+
+def _rows_of_object(line: bytes, reader: TokenReader) -> Iterator[Row | Unusable]:
+    """Yield the row of one JSON line; where a frame was skipped, its length is not known."""
+    number, bad = reader.line, reader.bad
+    try:
+        said = json.loads(line)
+        text = said.pop(TOKENS).replace("\n", " ") + "\n"
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
+        if line.strip():
+            detail = f"line {number} is no object with {TOKENS}: {error}"
+            yield Unusable("bad_line", detail, _line_name(number))
+        text, said = "\n", {}
+    for row in _rows_of(reader, reader.feed(text), said):
+        unknown = _LENGTHS if reader.bad > bad else ()
+        yield {name: value for name, value in row.items() if name not in unknown}
 
 
 def read_frames(file: Path, reader: TokenReader) -> Iterator[Frame | None]:
     """Yield frames as soon as they are there, and None where a line ends."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # what is no text is a bad token
     with _opened(file) as data:
-        beginning = True
-        while some := data.read1(BYTES_AT_ONCE):
-            if beginning:
-                refuse_audio(some, file)
-            beginning = False
-            yield from reader.feed(decoder.decode(some))
+        first = data.read1(BYTES_AT_ONCE)
+        refuse_audio(first, file)
+        yield from _frames(chain([first], _pieces(data)), reader)
+
+
+def _frames(pieces: Iterable[bytes], reader: TokenReader) -> Iterator[Frame | None]:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # what is no text is a bad token
+    for piece in pieces:
+        yield from reader.feed(decoder.decode(piece))
     yield from reader.finish()
+
+
+def _pieces(data: Any) -> Iterator[bytes]:
+    while some := data.read1(BYTES_AT_ONCE):
+        yield some
 
 
 def _line_name(number: int) -> str:

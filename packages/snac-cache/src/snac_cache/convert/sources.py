@@ -11,6 +11,7 @@ from snac_cache.convert.decode import decode_utterances
 from snac_cache.convert.live import decode_live
 from snac_cache.convert.read import Row, find_codes, read_lines, read_parquet, read_token_lines
 from snac_cache.convert.rejects import Rejects, Unusable
+from snac_cache.convert.token_rows import read_token_rows
 from snac_cache.convert.utterance_decoder import DecodeRequest
 from snac_cache.encoding.precision import arithmetic
 from snac_common.console import note
@@ -98,7 +99,9 @@ def _read(
 ) -> Iterator[Row | Unusable]:
     parquet = [file for file in files if file.suffix == ".parquet"]
     others = [file for file in files if file.suffix != ".parquet"]
-    if parquet:
+    if parquet and reader:
+        yield from read_token_rows(parquet, where, reader.layout)
+    elif parquet:
         yield from read_parquet(parquet, where, tokenizer_sha256)
     for file in others:
         yield from read_token_lines(file, reader) if reader else read_lines(file)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snac_cache import schema
-from snac_cache.convert.formats import to_json, to_text
+from snac_cache.convert.formats import to_json, to_json_with_tokens, to_text
 from snac_cache.schema import code_column
 from snac_cache.store.identity import CacheIdentity
 from snac_common.errors import BadInput
@@ -23,6 +23,20 @@ ROWS_IN_GROUP = 4096
 BYTES_IN_GROUP = 32 * 2**20
 
 Write = Callable[[pa.Table], object]
+
+
+def choose_token_format(output: str, asked: str | None) -> str:
+    """Return the format of a language model's tokens: text, or JSON lines, which keep the ids.
+
+    Raises:
+        BadInput: if it is to be parquet.
+    """
+    if asked == "parquet" or (asked is None and output.endswith(".parquet")):
+        raise BadInput(
+            "--tokens writes lines of text or of JSON: parquet with ids is made of a cache, by "
+            "snac-tokens"
+        )
+    return asked or ("jsonl" if output.endswith(".jsonl") else "text")
 
 
 def choose_format(output: str, asked: str | None) -> str:
@@ -47,7 +61,7 @@ def codes_writer(
     levels = identity.codec_geometry().levels
     if output != "-":
         clear_leftovers(Path(output).parent)
-    if how == "parquet" and not layout:
+    if how == "parquet":
         with _parquet_writer(Path(output), identity, levels) as write:
             yield write
         return
@@ -101,6 +115,8 @@ class RowGroups:
 
 
 def _lines(how: str, layout: TokenLayout | None, levels: int) -> Callable[[dict[str, Any]], str]:
+    if layout and how == "jsonl":
+        return lambda row: to_json_with_tokens(row, layout)
     if layout:
         return lambda row: layout.text([row[code_column(level)] for level in range(levels)])
     return to_json if how == "jsonl" else lambda row: to_text(row, levels)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from snac_cache.manifests.where import rows_where
 from snac_cache.schema import code_column
 from snac_cache.store.earlier import no_codes
 from snac_cache.store.identity import CacheIdentity
@@ -119,6 +120,34 @@ class CodeStore:
         """Map anew what was left behind."""
         self.__dict__.update(state)
         self._open_rows()
+
+    @property
+    def said(self) -> pa.Table:
+        """The whole manifest, mapped: of both splits, and of what is not cached."""
+        return self._said
+
+    @property
+    def manifest_rows(self) -> np.ndarray:
+        """Which row of the manifest each row is: int64."""
+        return self._manifest_rows
+
+    def where(self, condition: str, said_by: str) -> np.ndarray:
+        """Return the rows that an SQL condition on the manifest is true for: int64, ascending.
+
+        Raises:
+            BadInput: as ``rows_where`` does.
+        """
+        return np.flatnonzero(
+            np.isin(self._manifest_rows, rows_where(self._said, condition, said_by))
+        )
+
+    def located(self) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
+        """Yield the file of each part with rows, their places in it, and their indices: int64."""
+        for number, file in enumerate(self.files):
+            start = self._ends[number - 1] if number else 0
+            first, last = np.searchsorted(self._positions, [start, self._ends[number]])
+            if first < last:
+                yield file, self._positions[first:last] - start, np.arange(first, last)
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column of the manifest, the user's own too, for all rows in order."""

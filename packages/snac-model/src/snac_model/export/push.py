@@ -1,6 +1,7 @@
-"""Uploading an export to the Hub."""
+"""Uploading a folder to the Hub."""
 
 from pathlib import Path
+from typing import Literal
 
 from snac_common.errors import BadInput, Failure
 
@@ -24,8 +25,20 @@ def files_of(folder: Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
 
 
-def push(folder: Path, repository: str, *, private: bool) -> str:
+def push(
+    folder: Path,
+    repository: str,
+    *,
+    private: bool,
+    kind: Literal["model", "dataset"] = "model",
+    message: str = "Export of a run",
+    without: tuple[str, ...] = (),
+) -> str:
     """Upload a folder, creating the repository if it is not there; return its address.
+
+    Args:
+        message: of the commit.
+        without: files that are not uploaded.
 
     Raises:
         Failure: if the Hub cannot be reached or refuses.
@@ -35,12 +48,20 @@ def push(folder: Path, repository: str, *, private: bool) -> str:
 
     hub = HfApi()
     try:
-        url = hub.create_repo(repository, private=private, exist_ok=True)
-        hub.upload_folder(repo_id=repository, folder_path=folder, commit_message="Export of a run")
+        url = hub.create_repo(repository, repo_type=kind, private=private, exist_ok=True)
+        hub.upload_folder(
+            repo_id=repository,
+            repo_type=kind,
+            folder_path=folder,
+            commit_message=message,
+            ignore_patterns=list(without),
+        )
     except (HTTPError, OSError, ValueError) as error:
+        options = "" if kind == "model" else f" --repo-type {kind}"
+        options += "".join(f" --exclude {name}" for name in without)
         raise Failure(
-            f"cannot upload to {repository}: {' '.join(str(error).split())}. The export is whole "
-            f"in {folder}: log in with 'hf auth login' if need be, then upload it with "
-            f"'hf upload {repository} {folder}'."
+            f"cannot upload to {repository}: {' '.join(str(error).split())}. All of it is in "
+            f"{folder}: log in with 'hf auth login' if need be, then upload it with "
+            f"'hf upload {repository} {folder}{options}'."
         ) from error
     return str(url)

@@ -13,7 +13,7 @@ from snac_cache.manifests.read import read_manifest
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.identity import CacheIdentity
 from snac_common.artifacts import SPLITS
-from snac_common.errors import Failure
+from snac_common.errors import BadInput, Failure
 from snac_common.options import DEFAULT_MODEL
 from snac_model.codec import SNAC
 from snac_model.dual_head import DualHeadSNAC, double_rate
@@ -85,6 +85,7 @@ def open_inputs(recipe: Recipe, codes: Path, manifest: str) -> Inputs:
     """Open the manifest, the cache in the folder ``codes`` if the recipe reads it, and the base.
 
     Raises:
+        BadInput: if a condition of the recipe is wrong, or true for no utterance.
         Failure: if they are not there, or do not belong together.
     """
     if recipe.data.codes == "encoded":
@@ -117,14 +118,15 @@ def _inputs(
     model: SNAC,
     cache: CacheIdentity | None,
 ) -> Inputs:
-    usable = {split: _usable(rows[split], recipe.data) for split in SPLITS}
+    selected = {split: _selected(rows[split], split, recipe) for split in SPLITS}
+    usable = {split: _usable(rows[split], selected[split], recipe.data) for split in SPLITS}
     for split in SPLITS:
         if not len(usable[split]):
-            raise Failure(_nothing_usable(split, len(rows[split]), place, recipe))
+            raise Failure(_nothing_usable(split, len(selected[split]), place, recipe))
     return Inputs(
         train=_limited(rows["train"], usable["train"], recipe.data.limit),
         val=_limited(rows["val"], usable["val"], recipe.validation.limit),
-        left_out={split: len(rows[split]) - len(usable[split]) for split in SPLITS},
+        left_out={split: len(selected[split]) - len(usable[split]) for split in SPLITS},
         reference=_reference(recipe.data, model),
         base=base,
         base_model=model,
@@ -157,8 +159,25 @@ def with_heads(base: SNAC, recipe: Recipe, name: str) -> SNAC:
     return model
 
 
-def _usable(rows: Any, data: Data) -> np.ndarray:
-    return rows.with_target() if data.reference == "target" else np.arange(len(rows))
+def _selected(rows: Any, split: str, recipe: Recipe) -> np.ndarray:
+    """Return the rows of a split that the recipe's condition on it is true for."""
+    table = {"train": "data", "val": "validation"}[split]
+    condition = {"train": recipe.data.where, "val": recipe.validation.where}[split]
+    if not condition.strip():
+        return np.arange(len(rows))
+    selected: np.ndarray = rows.where(condition, f"{table}.where")
+    if len(rows) and not len(selected):
+        raise BadInput(
+            f"{table}.where, {condition!r}, is true for none of the {len(rows)} {split} "
+            'utterances. Ask for what there is: snac-check --sql "SUMMARIZE manifest"'
+        )
+    return selected
+
+
+def _usable(rows: Any, selected: np.ndarray, data: Data) -> np.ndarray:
+    if data.reference != "target":
+        return selected
+    return np.intersect1d(selected, rows.with_target(), assume_unique=True)
 
 
 def _limited(rows: Any, usable: np.ndarray, limit: int) -> Utterances:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from snac_cache.manifests.where import rows_where
 from snac_cache.store.code_store import STATED, CachedUtterance
 from snac_model.geometry import Geometry
 
@@ -28,6 +29,10 @@ class ManifestRows:
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column of all rows."""
         return self.table.column(name)
+
+    def where(self, condition: str, said_by: str) -> np.ndarray:
+        """Return the rows that an SQL condition is true for, as ``rows_where`` does."""
+        return rows_where(self.table, condition, said_by)
 
     def with_target(self) -> np.ndarray:
         """Return the rows that have a 48 kHz target, in order: int64."""

@@ -20,7 +20,9 @@ class Data:
 
     Attributes:
         seed: decides order, slices and noise of every epoch.
-        limit: train on so many utterances, chosen by a hash of their ids; 0 for all.
+        where: train on those utterances for which this SQL condition on the manifest's columns is
+            true, such as ``speaker = 'x'``; empty for all.
+        limit: train on so many of them, chosen by a hash of their ids; 0 for all.
         context: decode each segment with the decoder's context beside it, as in a whole utterance.
         codes: ``cached``, or ``encoded`` from the reference audio as it is trained on; then the
             manifest says which utterances there are, not the cache.
@@ -29,6 +31,7 @@ class Data:
     """
 
     seed: int
+    where: str
     limit: CountOrNone
     context: bool
     codes: Literal["cached", "encoded"]
@@ -246,7 +249,8 @@ class Validation:
 
     Attributes:
         seed: decides segments and noise; apart from the training's, so that runs compare.
-        limit: validate on so many utterances, chosen by a hash of their ids; 0 for all.
+        where: validate on those utterances for which this SQL condition is true, as ``data.where``.
+        limit: validate on so many of them, chosen by a hash of their ids; 0 for all.
         segment_s: segment length; shorter utterances are taken whole.
         batch_size: does not change the result.
         curriculum: also measure the starting model, and the best one at the end, with each of the
@@ -254,6 +258,7 @@ class Validation:
     """
 
     seed: int
+    where: str
     limit: CountOrNone
     segment_s: NotNegative
     batch_size: Count

@@ -143,7 +143,7 @@ def record_start(
     )
     plural = f"{processes.world_size} processes" if processes.world_size > 1 else "1 process"
     folder.log(f"run {folder.path}, from {inputs.base}, on {processes.device.type}, {plural}")
-    _say_counts(folder, inputs)
+    _say_counts(folder, inputs, recipe)
     geometry = inputs.model.geometry
     for line in describe(epochs, geometry):
         folder.log(line)
@@ -187,12 +187,13 @@ def start_wandb(
     folder.log(f"W&B ({mode}): {folder.wandb.where}")
 
 
-def _say_counts(folder: RunFolder, inputs: Inputs) -> None:
+def _say_counts(folder: RunFolder, inputs: Inputs, recipe: Recipe) -> None:
     counts = inputs.counts()
-    for split in ("train", "val"):
+    for split, condition in (("train", recipe.data.where), ("val", recipe.validation.where)):
         left_out = counts[f"{split}_without_target"]
+        selected = f", where {condition}" if condition.strip() else ""
         reason = f"; {left_out} without a 48 kHz target are left out" if left_out else ""
-        folder.log(f"{split}: {counts[split]} utterances{reason}")
+        folder.log(f"{split}: {counts[split]} utterances{selected}{reason}")
     if narrow := inputs.narrow_targets():
         folder.log(f"warning: {narrow}")
     if inputs.unlisted:
