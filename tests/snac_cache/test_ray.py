@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workplace import command, run, snapshot, succeed
-
-pytest.importorskip("ray")
-
 from ray_machines import Machines, machines
 from ray_tasks import always_die, always_raise, die_once
+from workplace import command, run, snapshot, succeed
 
 from snac_cache.work.cluster import Cluster
 from snac_cache.work.engine import ray_engine

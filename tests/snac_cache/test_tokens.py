@@ -386,7 +386,8 @@ def test_the_card_says_what_the_rows_are(made: Path, tokenizer: Path, tmp_path: 
 
 
 def test_datasets_opens_both_splits(made: Path, tokenizer: Path, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     succeed(TOKENS, *options(made, tmp_path / "rows", "--tokenizer", tokenizer))
     opened = datasets.load_dataset(str(tmp_path / "rows"), cache_dir=str(tmp_path / "hub"))
     assert {split: len(rows) for split, rows in opened.items()} == {"train": 59, "validation": 6}
