@@ -34,8 +34,13 @@ def audio_fingerprint(where: str | Path) -> str:
         raise AudioError("unreadable", describe(error)) from error
     if place.segment is None:
         return found
-    start, frames = place.segment
-    return f"frames:{start}+{frames}:{found}"
+    return segment_fingerprint(found, place.segment)
+
+
+def segment_fingerprint(recording: str, segment: tuple[int, int]) -> str:
+    """Return the fingerprint of some frames, first and number, of a recording with its own."""
+    start, frames = segment
+    return f"frames:{start}+{frames}:{recording}"
 
 
 def _fingerprint(content: Window | Held) -> str:

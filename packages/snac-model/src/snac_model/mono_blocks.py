@@ -7,8 +7,8 @@ import numpy as np
 from snac_model.audio_header import AudioError, SoundFile
 
 BLOCK_SAMPLES = 2**22  # of all channels; 16 MiB
-# Formats whose decoders, after a seek, give samples that differ in the last bits (by 1e-7 in MP3, by
-# 2e-3 in Opus at 16 kHz; measured on speech): a segment is decoded from the file's beginning.
+# Formats whose decoders give other samples after a seek: by 1e-7 in MP3, by 2e-3 in Opus at 16 kHz,
+# measured on speech. A segment of them is decoded from the file's beginning.
 INEXACT = ("MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "OPUS")
 MP3_LEAD_IN = 4 * 1152  # frames; a decoder's first ones after a seek lack what came before them
 
