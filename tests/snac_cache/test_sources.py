@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from corpora import FORMS, utterances, write_files
-from workplace import query, succeed
+from workplace import query, run, succeed
 
 from snac_cache.manifests.read import read_manifest
 
@@ -60,3 +60,21 @@ def test_every_form_gives_the_same_codes_text_and_speakers(
     assert sorted(after) == before
     made = {path.suffix for path in (tmp_path / "made").rglob("*") if path.is_file()}
     assert made.isdisjoint({".flac", ".wav", ".tar"})
+
+
+@pytest.mark.parametrize("form", ["webdataset", "kaldi_files"])
+def test_a_scan_may_be_repeated_but_not_over_columns_of_ones_own(tmp_path: Path, form: str) -> None:
+    source, _ = corpora.make(form, tmp_path / "corpus", utterances(4))
+    root = tmp_path / "made"
+    for _ in range(2):
+        succeed(MANIFEST, source, "--artifacts", root)
+        succeed("snac_cache.cli.upsample", "--artifacts", root, "--engine", "resample")
+    (tmp_path / "elsewhere").mkdir()
+    moved = (tmp_path / "corpus").rename(tmp_path / "elsewhere" / "corpus")
+    if form == "webdataset":
+        succeed(MANIFEST, moved, "--artifacts", root)
+    path = root / "manifests" / "train.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("mine", pa.nulls(table.num_rows, pa.string())), path)
+    refused = run(MANIFEST, moved, "--artifacts", root)
+    assert (refused.exit_code, "columns of your own (mine)" in refused.stderr) == (2, True)

@@ -78,8 +78,8 @@ def open_bytes(where: Locator) -> Iterator[Window | Held]:
     """Open what a locator leads to, the whole of it whatever its segment is.
 
     Raises:
-        AudioError: ``not_a_file`` for a pipe, a device or a folder; ``empty`` without bytes;
-            ``torn_tar`` where a tar has no such member; else ``unreadable``.
+        AudioError: ``not_a_file`` for a pipe, a device or a folder; ``torn_tar`` where a tar has
+            no such member; else ``unreadable``.
     """
     if where.cell:
         from snac_model.parquet_cells import read_cell
@@ -115,8 +115,6 @@ def _size(descriptor: int) -> int:
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
         raise AudioError("not_a_file", f"this is {kind}, not a file")
-    if status.st_size == 0:
-        raise AudioError("empty", "the file has no bytes")
     return status.st_size
 
 
@@ -129,9 +127,7 @@ def _member(descriptor: int, size: int, first: int, end: int) -> Window:
         if header.isreg():
             if at + header.size > min(end, size):
                 raise AudioError("torn_tar", f"the tar ends within this file: {size} bytes")
-            if header.size <= 0:
-                raise AudioError("empty", "the file has no bytes")
-            return Window(descriptor, at, header.size)
+            return Window(descriptor, at, max(header.size, 0))
         at += -(-max(header.size, 0) // BLOCK) * BLOCK
     raise AudioError(
         "torn_tar", f"the tar has no file at byte {first}: it is cut short, or another"

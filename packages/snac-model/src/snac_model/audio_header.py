@@ -88,6 +88,8 @@ def open_audio(where: str | Path) -> Iterator[tuple[SoundFile, AudioHeader]]:
 
 def _opened(content: Window | Held, place: Locator) -> SoundFile:
     """Open bytes as audio; of a file of its own libsndfile does the reading."""
+    if content.size == 0:
+        raise AudioError("empty", "the file has no bytes")
     if isinstance(content, Window) and not place.member:
         return SoundFile(content.descriptor, closefd=False)
     return SoundFile(content)

@@ -47,14 +47,14 @@ os.register_at_fork(after_in_child=_kept.forget)
 
 
 def read_cell(path: str, group: int, row: int, column: str) -> bytes:
-    """Return the bytes of one value.
+    """Return the bytes of one value; none of a NULL.
 
     Args:
         row: counted from the row group's first.
         column: its name; within a struct, such as ``audio.bytes``.
 
     Raises:
-        AudioError: ``unreadable`` where there is no such value; ``empty`` where it holds none.
+        AudioError: ``unreadable`` where there is no such value.
     """
     import pyarrow as pa
 
@@ -66,11 +66,9 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
         content = values[row].as_py()
     except (OSError, pa.ArrowException, KeyError, IndexError) as error:
         raise AudioError("unreadable", describe(error)) from error
-    if not content:
-        raise AudioError("empty", "the value holds no bytes")
-    if not isinstance(content, bytes):
+    if not isinstance(content, bytes | None):
         raise AudioError("unreadable", f"the column {column} does not hold binary data")
-    return content
+    return content or b""
 
 
 def _read(key: Key) -> Any:

@@ -148,12 +148,12 @@ def main(
 
     from snac_cache.manifests.json_lines import write_json_lines
     from snac_cache.manifests.limit import samples
-    from snac_cache.manifests.replaced import check_replaceable
     from snac_cache.manifests.sources import named_sources
     from snac_cache.manifests.splits import Grouping
     from snac_cache.manifests.write import write_manifest
     from snac_cache.sources.columns import Columns
     from snac_cache.sources.inspect import Durations
+    from snac_cache.sources.replaced import check_replaceable
     from snac_cache.sources.scan import scan
     from snac_cache.work.lock import working_in
     from snac_common.files import check_writable, clear_leftovers
@@ -165,7 +165,7 @@ def main(
     piped = output == "-"
     check_writable(folder)
     if not piped and not overwrite:
-        check_replaceable(folder, named)
+        check_replaceable(folder, named, form)
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:
         found = scan(
