@@ -122,21 +122,29 @@ def _member(descriptor: int, size: int, first: int, end: int) -> Window:
     """Find the first file in some bytes of a tar, behind the headers that tell of its name."""
     at, stop = first, min(end, first + MOST_HEADERS, size - BLOCK + 1)
     while at < stop:
-        header = _header(os.pread(descriptor, BLOCK, at), at)
+        kind, length = _header(os.pread(descriptor, BLOCK, at), at)
         at += BLOCK
-        if header.isreg():
-            if at + header.size > min(end, size):
+        if kind in tarfile.REGULAR_TYPES:
+            if at + length > min(end, size):
                 raise AudioError("torn_tar", f"the tar ends within this file: {size} bytes")
-            return Window(descriptor, at, max(header.size, 0))
-        at += -(-max(header.size, 0) // BLOCK) * BLOCK
-    raise AudioError(
-        "torn_tar", f"the tar has no file at byte {first}: it is cut short, or another"
-    )
+            return Window(descriptor, at, length)
+        at += -(-length // BLOCK) * BLOCK
+    raise _no_file(first)
 
 
-def _header(block: bytes, at: int) -> tarfile.TarInfo:
+def _header(block: bytes, at: int) -> tuple[bytes, int]:
+    """Return the type and the size of what a header of a tar tells of.
+
+    tarfile's own parser takes four times as long, of all that a file in a tar takes most.
+    """
     try:
-        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except tarfile.TarError as error:
-        detail = f"the tar has no file at byte {at}: it is damaged, or another one ({error})"
-        raise AudioError("torn_tar", detail) from error
+        told, size = tarfile.nti(block[148:156]), tarfile.nti(block[124:136])
+    except (tarfile.TarError, IndexError) as error:
+        raise _no_file(at) from error
+    if told != 8 * ord(" ") + sum(block[:148]) + sum(block[156:]):
+        raise _no_file(at)
+    return block[156:157], max(size, 0)
+
+
+def _no_file(at: int) -> AudioError:
+    return AudioError("torn_tar", f"the tar has no file at byte {at}: it is damaged, or another")
