@@ -164,6 +164,21 @@ def nemo(folder: Path, some: list[Utterance]) -> Path:
     return folder / "manifest.json"
 
 
+def nemo_tarred(folder: Path, some: list[Utterance]) -> Path:
+    """Write NeMo's tars, and the one manifest of all of them."""
+    rows = []
+    for shard, start in enumerate(range(0, len(some), 10)):
+        part = some[start : start + 10]
+        write_tar(folder / f"audio_{shard}.tar", [(f"{one.name}.flac", one.flac) for one in part])
+        rows += [
+            {"audio_filepath": f"{one.name}.flac", "duration": one.seconds, "shard_id": shard}
+            | {"text": one.text, "speaker": one.speaker}
+            for one in part
+        ]
+    write_lines(folder / "tarred_audio_manifest.json", rows)
+    return folder / "tarred_audio_manifest.json"
+
+
 def nemo_files(folder: Path, some: list[Utterance]) -> Path:
     """Write a manifest of files, whose durations are rounded."""
     write_files(folder, some)
@@ -252,7 +267,7 @@ Make = Callable[[Path, list[Utterance]], Path]
 FORMS: dict[str, Make] = {
     make.__name__: make
     for make in (
-        *(webdataset, parquet, kaldi, kaldi_files, nemo, nemo_files, cuts, shar),
+        *(webdataset, parquet, kaldi, kaldi_files, nemo, nemo_files, nemo_tarred, cuts, shar),
         *(csv_table, tsv_table, segments_table),
     )
 }

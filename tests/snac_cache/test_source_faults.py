@@ -220,6 +220,24 @@ def test_faults_in_tables(tmp_path: Path) -> None:
     assert (result.exit_code, "It has sentence, speaker" in result.stderr) == (2, True)
 
 
+def test_faults_in_tarred_manifests(tmp_path: Path) -> None:
+    path = corpora.nemo_tarred(tmp_path / "in", SOME)
+    more = [{"audio_filepath": "none.flac", "duration": 1, "shard_id": 0}]
+    more += [{"audio_filepath": "u000.flac", "duration": 1, "shard_id": 7}]
+    more += [
+        {"audio_filepath": f"u001-sub{n}.flac", "offset": 0.25 * n, "duration": 0.5, "shard_id": 0}
+        for n in (1, 2)
+    ]
+    write_lines(path, [*path.read_text().splitlines(), *more])
+    short = ("--min-duration", 0.1)
+    assert reasons(path, *short, good=8) == ["no_audio", "no_audio"]
+    tar = tmp_path / "in" / "audio_0.tar"
+    os.truncate(tar, tar.stat().st_size // 2)
+    rows, rejects = scan(path, *short)
+    assert len(rows) + len(rejects) == 11
+    assert {reject["reason"] for reject in rejects} == {"torn_tar", "no_audio"}
+
+
 CUTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "unsupported_cut": lambda cut: cut.update(type="MixedCut"),
     "no_recording": lambda cut: cut.pop("recording"),

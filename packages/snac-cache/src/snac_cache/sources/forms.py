@@ -11,8 +11,9 @@ from snac_cache.sources.entry import Entry
 from snac_cache.sources.kaldi import RECORDINGS, read_kaldi
 from snac_cache.sources.lhotse import SHAR_CUTS, read_lhotse
 from snac_cache.sources.lines import JSON_LINES, read_json_objects
+from snac_cache.sources.nemo import read_nemo
 from snac_cache.sources.parquet import read_parquet_audio
-from snac_cache.sources.table import TABLES, read_nemo, read_tables
+from snac_cache.sources.table import TABLES, read_tables
 from snac_cache.sources.webdataset import COMPRESSED, TARS, read_webdataset
 
 FOLDER = "folder"

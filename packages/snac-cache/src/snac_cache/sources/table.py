@@ -1,8 +1,9 @@
-"""Tables beside files: csv, tsv, JSON lines with a column of paths; NeMo's manifests too."""
+"""Tables beside files: csv, tsv, JSON lines with a column of paths."""
 
+import math
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Protocol
 
 from snac_cache.manifests.find import Problem, Span
 from snac_cache.manifests.sources import Source
@@ -34,17 +35,7 @@ def read_tables(source: Source, columns: Columns) -> Iterator[Entry]:
         if isinstance(found, Container):
             recordings = Recordings(os.path.dirname(found.path))
             for number, row in _lines(found.path):
-                yield _entry(found, number, row, columns, recordings)
-
-
-def read_nemo(source: Source, columns: Columns) -> Iterator[Entry]:
-    """Yield the utterances of NeMo's manifests: JSON lines of a path, an offset and a duration."""
-    given = {"start": "offset", "duration": "duration", **columns.given}
-    for found in find_containers(source.path, JSON_LINES, others=False):
-        if isinstance(found, Container):
-            recordings = Recordings(os.path.dirname(found.path))
-            for number, row in read_json_objects(found.path):
-                yield _entry(found, number, row, Columns(given), recordings)
+                yield row_entry(found, number, row, columns, recordings)
 
 
 def _lines(path: str) -> Iterator[Line]:
@@ -61,26 +52,43 @@ def _made_up(count: int) -> list[str]:
     ]
 
 
-def _entry(
-    table: Container, number: int, row: Row | Problem, columns: Columns, recordings: Recordings
+class Places(Protocol):
+    """Says where the recording lies that a row names, and what an id is made of."""
+
+    def path(self, name: str) -> str:
+        """Return an absolute path or a locator."""
+        ...
+
+    def place(self, path: str) -> str:
+        """Return what an id is made of, of such a path."""
+        ...
+
+
+def row_entry(
+    table: Container, line: int, row: Row | Problem, columns: Columns, recordings: Places
 ) -> Entry:
-    line = f"{table.place}/{number:06d}"
+    """Return what a row of a table tells of.
+
+    Raises:
+        BadInput: if the first row has no column of paths.
+    """
+    place = f"{table.place}/{line:06d}"
     if isinstance(row, tuple):
-        return Entry(line, table.path, table.place, problem=row)
+        return Entry(place, table.path, table.place, problem=row)
     audio = columns.find("audio", row)
-    if audio is None and number <= 2:
+    if audio is None and line <= 2:
         raise BadInput(
             f"{table.path} has no column of paths. It has {', '.join(row)}: say which it is with "
             "--column audio=NAME."
         )
     if not audio or not row.get(audio):
-        return Entry(line, table.path, table.place, problem=("no_audio", "the row names no audio"))
+        return Entry(place, table.path, table.place, problem=("no_audio", "the row names no audio"))
     path = recordings.path(str(row[audio]))
     try:
         span = _span(row, columns)
     except ValueError as error:
-        problem = "bad_segment", f"line {number}: {error}"
-        return Entry(line, path, table.place, problem=problem)
+        problem = "bad_segment", f"line {line}: {error}"
+        return Entry(place, path, table.place, problem=problem)
     used = [audio, "utterance_id", columns.find("split", row)]
     told = columns.find("split", row)
     return Entry(
@@ -108,17 +116,17 @@ def _span(row: Row, columns: Columns) -> Span | None:
     return Span(start, stop)
 
 
-def number(value: Any) -> float | None:
+def number(value: object) -> float | None:
     """Return a number of seconds; raises ValueError if it is none."""
     if value is None or value == "":
         return None
-    seconds = float(value)
+    seconds = float(value) if isinstance(value, str | int | float) else math.nan
     if not abs(seconds) < 1e9:
         raise ValueError(f"{value} is no number of seconds")
     return seconds
 
 
-def _place(row: Row, columns: Columns, recordings: Recordings, path: str, span: Span | None) -> str:
+def _place(row: Row, columns: Columns, recordings: Places, path: str, span: Span | None) -> str:
     name = columns.find("id", row)
     if name and row.get(name) is not None:
         return str(row[name])
