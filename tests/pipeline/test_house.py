@@ -15,6 +15,7 @@ FLOORS = {
         {"schema", "parquet", "fingerprint"},
         {"work"},
         {"manifests"},
+        {"sources"},
         {"store"},
         {"encoding"},
         {"targets"},

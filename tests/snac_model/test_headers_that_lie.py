@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchaudio.transforms import Resample
 
-from snac_model import audio_header
+from snac_model import audio_bytes
 from snac_model.audio import read_mono
 from snac_model.audio_header import AudioError, read_header
 from snac_model.header_bounds import most_frames
@@ -200,6 +200,6 @@ def test_a_scan_asks_the_system_for_each_file_as_little_as_before(
             asked.append(name)
             return real(*values, **more)  # type: ignore[operator]
 
-        monkeypatch.setattr(audio_header.os, name, counted)
+        monkeypatch.setattr(audio_bytes.os, name, counted)
     read_header(path)
     assert asked == ["open", "fstat"]

@@ -14,6 +14,7 @@ from snac_cache.store.parts import write_part
 from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import LARGEST_PART, part_sizes
 from snac_cache.work.plan_file import FOLDER, write_plan
+from snac_model.audio_header import read_header
 from snac_model.codec import SNAC
 from snac_model.config import SNAC_24KHZ
 from snac_model.geometry import Geometry
@@ -39,7 +40,7 @@ def join_speech(speech: Path, folder: Path, suffix: str) -> list[Path]:
 
 
 def write_cache(files: list[Path], codes: Path, rows: int = LARGEST_PART) -> None:
-    """Write ``rows`` rows over the files, each its own 48 kHz target, with random codes."""
+    """Write ``rows`` rows over places of audio, each its own 48 kHz target, with random codes."""
     model = SNAC(**SNAC_24KHZ.to_dict())
     identity = CacheIdentity.of(model, "seeded", "fp32")
     table = pa.Table.from_pylist(list(_rows(files, rows)), MANIFEST)
@@ -59,17 +60,17 @@ def write_cache(files: list[Path], codes: Path, rows: int = LARGEST_PART) -> Non
 
 def _rows(files: list[Path], count: int) -> Iterator[dict[str, object]]:
     """Yield manifest rows that share the files."""
-    headers = [(str(path), soundfile.info(path)) for path in files]
+    headers = [(str(path), read_header(path)) for path in files]
     for number in range(count):
         path, header = headers[number % len(headers)]
         yield {
             "utterance_id": f"utterance-{number:06d}",
             "split": "train",
             "audio_path": path,
-            "source_sample_rate": header.samplerate,
+            "source_sample_rate": header.sample_rate,
             "channels": header.channels,
-            "num_frames": header.frames,
-            "duration_s": header.duration,
+            "num_frames": header.num_frames,
+            "duration_s": header.duration_s,
             "audio_fingerprint": audio_fingerprint(path),
             "target_path": path,
         }

@@ -21,6 +21,7 @@ from snac_eval.frames import SCHEMA as FRAMES
 from snac_eval.frames import Frames, frames_table, read_frames
 from snac_eval.measure import Measured
 from snac_eval.metrics_file import SCHEMA, as_table
+from snac_model.locators import file_of
 
 KEY = b"snac.measured"
 FEWEST, MOST, PARTS = 2, 64, 256  # utterances in a part, and how many parts there should be
@@ -120,7 +121,7 @@ def _state(utterance: CachedUtterance) -> tuple[str, int | None, int | None]:
     """Return where an utterance's reference is, its size and when it was written."""
     path = utterance.target_path or utterance.audio_path
     try:
-        found = os.stat(path)
+        found = os.stat(file_of(path))
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return path, None, None
     return path, found.st_size, found.st_mtime_ns

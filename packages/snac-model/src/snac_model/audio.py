@@ -21,8 +21,11 @@ from snac_model.resampling import PIECE_SAMPLES, SincResampler, sinc_resampler
 CPU = torch.device("cpu")
 
 
-def read_mono(path: str | Path, start: int = 0, frames: int = -1) -> tuple[torch.Tensor, int]:
+def read_mono(where: str | Path, start: int = 0, frames: int = -1) -> tuple[torch.Tensor, int]:
     """Read ``frames`` frames from ``start`` (default: all), channels averaged.
+
+    Args:
+        where: a path or a locator, see ``locators``.
 
     Returns:
         float32 ``[T]`` and the file's sample rate. T is less than asked for at the file's end.
@@ -31,15 +34,15 @@ def read_mono(path: str | Path, start: int = 0, frames: int = -1) -> tuple[torch
         AudioError: as ``open_audio``; ``unreadable`` also where the file holds less than its header
             promises; ``non_finite`` where a sample is NaN or infinite; ``too_large`` for memory.
     """
-    audio, header = read_with_header(path, start, frames)
+    audio, header = read_with_header(where, start, frames)
     return audio, header.sample_rate
 
 
 def read_with_header(
-    path: str | Path, start: int = 0, frames: int = -1
+    where: str | Path, start: int = 0, frames: int = -1
 ) -> tuple[torch.Tensor, AudioHeader]:
     """Read like ``read_mono``, and return the whole header: the file is opened once."""
-    with refuse_too_large(), open_audio(path) as (sound, header):
+    with refuse_too_large(), open_audio(where) as (sound, header):
         blocks = list(mono_blocks(sound, start, frames))
         samples = blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros(0, "f4"), *blocks])
     return torch.from_numpy(samples), header
@@ -61,17 +64,17 @@ def resample(audio: torch.Tensor, from_rate: int, to_rate: int) -> torch.Tensor:
     return resampled.reshape(*audio.shape[:-1], length)
 
 
-def resampled_blocks(path: str | Path, to_rate: int, block_samples: int) -> Iterator[torch.Tensor]:
+def resampled_blocks(where: str | Path, to_rate: int, block_samples: int) -> Iterator[torch.Tensor]:
     """Read a file of any length and resample it, in memory that does not grow with the length.
 
     Yields:
         float32 ``[block_samples]`` at ``to_rate``, channels averaged; the last is shorter. Put
-        together they are ``resample(*read_mono(path), to_rate)``, on a CPU bit for bit.
+        together they are ``resample(*read_mono(where), to_rate)``, on a CPU bit for bit.
 
     Raises:
         AudioError: as ``read_mono``, when the block in question is asked for.
     """
-    with open_audio(path) as (sound, header), refuse_too_large():
+    with open_audio(where) as (sound, header), refuse_too_large():
         yield from _regrouped(_at_rate(sound, header, to_rate), block_samples)
 
 

@@ -1,25 +1,18 @@
 """What can be known of an audio file without decoding it; free of torch."""
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import soundfile
 
-from snac_common.errors import Failure
+from snac_model.audio_bytes import Held, Window, open_bytes
+from snac_model.audio_error import AudioError, describe
 from snac_model.header_bounds import is_odd_rate, most_frames
+from snac_model.locators import Locator, parse
 
-
-class AudioError(Failure):
-    """A file that cannot be used as audio; ``reason`` is the short code for the rejects."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
+__all__ = ["AudioError", "AudioHeader", "SoundFile", "describe", "open_audio", "read_header"]
 
 
 @dataclass(frozen=True)
@@ -41,58 +34,76 @@ class SoundFile(soundfile.SoundFile):
 
     soundfile seeks after each read, to where it is. That makes the decoders of MP3, Vorbis and Opus
     begin anew, with other samples, and hides that a file ended early.
+
+    Attributes:
+        span: the frames of the file that are meant: all, or a segment's.
     """
+
+    span: range
 
     def seekable(self) -> bool:
         """Say that there is no seeking after a read; ``seek`` works all the same."""
         return False
 
+    def can_seek(self) -> bool:
+        """Say whether the format can seek at all."""
+        return super().seekable()
 
-def read_header(path: str | Path) -> AudioHeader:
+
+def read_header(where: str | Path) -> AudioHeader:
     """Read a header.
 
     Raises:
         AudioError: ``empty`` for a file without bytes or frames, else as ``open_audio``.
     """
-    with open_audio(path) as (_, header):
+    with open_audio(where) as (_, header):
         if header.num_frames == 0:
             raise AudioError("empty", "the file holds no audio frames")
         return header
 
 
 @contextmanager
-def open_audio(path: str | Path) -> Iterator[tuple[SoundFile, AudioHeader]]:
-    """Open an audio file, whose header is believed only as far as its bytes can hold it.
+def open_audio(where: str | Path) -> Iterator[tuple[SoundFile, AudioHeader]]:
+    """Open audio, whose header is believed only as far as its bytes can hold it.
+
+    Args:
+        where: a path or a locator; a segment is as if it were a file of its own.
 
     Raises:
         AudioError: ``not_a_file`` for a pipe, a device or a folder; ``empty`` for a file without
             bytes; ``odd_rate`` for a sample rate that is none of speech or too costly to resample;
-            ``bad_header`` for more frames than the bytes can hold; else ``unreadable``, also for
-            errors of reading within.
+            ``bad_header`` for more frames than the bytes can hold; ``beyond_end`` for a segment
+            that the file does not hold; ``torn_tar`` for a tar that has no such member; else
+            ``unreadable``, also for errors of reading within.
     """
+    place = parse(where)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # never waits for a pipe's writer
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise AudioError("unreadable", describe(error)) from error
-    try:
-        size = _size(descriptor)
-        with SoundFile(descriptor, closefd=False) as sound:
-            yield sound, _checked_header(sound, size)
+        with open_bytes(place) as content, _opened(content, place) as sound:
+            header = _checked_header(sound, content.size)
+            sound.span = _span(place, header)
+            yield sound, replace(header, num_frames=len(sound.span))
     except (OSError, RuntimeError) as error:  # libsndfile's own are RuntimeErrors
         raise AudioError("unreadable", describe(error)) from error
-    finally:
-        os.close(descriptor)
 
 
-def _size(descriptor: int) -> int:
-    """Return the bytes of an open file, which must be a regular one."""
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
-        raise AudioError("not_a_file", f"this is {kind}, not a file")
-    if status.st_size == 0:
+def _opened(content: Window | Held, place: Locator) -> SoundFile:
+    """Open bytes as audio; of a file of its own libsndfile does the reading."""
+    if content.size == 0:
         raise AudioError("empty", "the file has no bytes")
-    return status.st_size
+    if isinstance(content, Window) and not place.member:
+        return SoundFile(content.descriptor, closefd=False)
+    return SoundFile(content)
+
+
+def _span(place: Locator, header: AudioHeader) -> range:
+    """Return the frames that are meant."""
+    if place.segment is None:
+        return range(header.num_frames)
+    start, frames = place.segment
+    if start + frames > header.num_frames:
+        detail = f"the segment ends at frame {start + frames}, the recording at {header.num_frames}"
+        raise AudioError("beyond_end", detail)
+    return range(start, start + frames)
 
 
 def _checked_header(sound: SoundFile, size: int) -> AudioHeader:
@@ -106,11 +117,3 @@ def _checked_header(sound: SoundFile, size: int) -> AudioHeader:
         detail = f"its header promises {header.num_frames} frames, but {size} bytes cannot hold "
         raise AudioError("bad_header", detail + f"more than {most}: the header is damaged")
     return header
-
-
-def describe(error: Exception) -> str:
-    """Say what libsndfile or the system said, without the path, which stands beside it."""
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
-    return " ".join(str(text).split())

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from snac_cache.checks.cache_files import CacheFiles, Places
 from snac_cache.checks.database import Database
+from snac_model.locators import named_file
 
 READING_THREADS = 32
 FOLDERS_AT_ONCE = 512
@@ -48,4 +49,6 @@ def _missing_in_folder(wanted: tuple[str, list[str]]) -> tuple[str, list[str]]:
         present = set(os.listdir(folder or "."))
     except OSError:
         present = set()
-    return folder, [name for name in names if name not in present]
+    return folder, [
+        name for name in names if name not in present and named_file(name) not in present
+    ]

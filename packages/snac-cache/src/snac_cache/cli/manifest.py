@@ -17,11 +17,13 @@ from snac_common.progress import progress
 from snac_common.tool import Tool
 
 if TYPE_CHECKING:
-    from snac_cache.manifests.scan import Scan
     from snac_cache.manifests.splits import Grouping
+    from snac_cache.sources.scan import Scan
 
+FORMS = ("folder", "webdataset", "parquet", "kaldi", "nemo", "lhotse", "table")
 EXAMPLE = r"""snac-manifest ~/speech/alice ~/speech/bob --min-duration 0.5
 snac-manifest --train ~/speech/train/audio --val ~/speech/valid/audio
+snac-manifest ~/mls_sidon ~/calls/data/train ~/cv/validated.tsv --column accent=accents
 snac-manifest ~/librispeech --group-by "^[^/]*/(\d+)/" -o - | shuf -n 1000 > some.jsonl
 """
 
@@ -83,6 +85,21 @@ class Pattern(click.ParamType):
     help="Regular expression that finds the speaker (its first group) in an id, so that no speaker "
     "is in both splits.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
+    help="What all sources are. [default: told by each of them]",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="Which column of the sources says what, where its name does not: id, audio, text, "
+    "speaker, language, split, start, end, duration, or a new name. Nothing behind = takes none. "
+    "May be repeated.",
+)
 @click.option("--min-duration", default=1.0, help="Reject files that are shorter, in seconds.")
 @click.option("--max-duration", type=float, help="Reject files that are longer, in seconds.")
 @limit_options("List")
@@ -103,6 +120,8 @@ def main(
     artifacts: Path | None,
     val_ratio: float,
     group_by: re.Pattern[str] | None,
+    form: str | None,
+    columns: tuple[str, ...],
     min_duration: float,
     max_duration: float | None,
     limit: int,
@@ -110,7 +129,12 @@ def main(
     workers: int,
     max_reject_rate: float,
 ) -> None:
-    """Scan SOURCES, which are folders of audio, and write one manifest row for each file.
+    """Scan SOURCES of audio, and write one manifest row for each utterance.
+
+    A source is a folder of audio files, or a corpus in another form, a folder or a file of it:
+    WebDataset tars, parquet with audio in it, a Kaldi folder, NeMo or lhotse manifests, or a table
+    (csv, tsv, JSON lines) with a column of paths. Audio stays where it is; text, speaker, language
+    and all other columns come along.
 
     A source that holds train/ and val/ (or valid/, validation/, dev/) keeps its splits. Any other
     is split by a hash of each file's path within it, so files that are added later do not change
@@ -124,22 +148,24 @@ def main(
 
     from snac_cache.manifests.json_lines import write_json_lines
     from snac_cache.manifests.limit import samples
-    from snac_cache.manifests.replaced import check_replaceable
-    from snac_cache.manifests.scan import Durations, scan
     from snac_cache.manifests.sources import named_sources
     from snac_cache.manifests.splits import Grouping
     from snac_cache.manifests.write import write_manifest
+    from snac_cache.sources.columns import Columns
+    from snac_cache.sources.inspect import Durations
+    from snac_cache.sources.replaced import check_replaceable
+    from snac_cache.sources.scan import scan
     from snac_cache.work.lock import working_in
     from snac_common.files import check_writable, clear_leftovers
 
     if not (sources or train or val):
-        raise BadInput("name a folder of audio; or folders for both splits, --train DIR --val DIR")
+        raise BadInput("name a source of audio; or folders for both splits, --train DIR --val DIR")
     named = named_sources(sources, train, val)
     folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(str(output))
     piped = output == "-"
     check_writable(folder)
     if not piped and not overwrite:
-        check_replaceable(folder, named)
+        check_replaceable(folder, named, form)
     grouping = Grouping(group_by) if group_by else None
     with progress(None, "scan", "files") as advance:
         found = scan(
@@ -149,6 +175,8 @@ def main(
             grouping=grouping,
             workers=workers,
             advance=advance,
+            form=form,
+            columns=Columns.of(columns),
         )
     found.rows = samples(found.rows, limit, val_limit)
     _say_what_was_found(found, grouping)

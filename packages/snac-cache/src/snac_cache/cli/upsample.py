@@ -63,6 +63,12 @@ snac-upsample --engine files --from ~/speech/audio_48khz
     help="Folder for the targets that are made. [default: ARTIFACTS/audio48k]",
 )
 @click.option(
+    "--shards",
+    is_flag=True,
+    help="Write the targets of each part into one tar, in place of a file each. A folder "
+    "that has such tars goes on with them.",
+)
+@click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default=SIDON,
@@ -138,6 +144,7 @@ def main(
     manifest: str | None,
     output: str | None,
     targets: Path | None,
+    shards: bool,
     engine: str,
     folders: tuple[str, ...],
     correct: bool,
@@ -190,6 +197,7 @@ def main(
     from snac_cache.schema import TARGET_RATE
     from snac_cache.targets.build import local_engine, make_targets, remarks
     from snac_cache.targets.output import other_rejects, output_folder, write_filled_in
+    from snac_cache.targets.place import has_shards
     from snac_cache.targets.prepare import check_names_targets
     from snac_cache.work.engine import LocalEngine, ray_engine
 
@@ -216,6 +224,7 @@ def main(
         rank=shared,
         retry=retry,
         verify=verify,
+        shards=shards or has_shards(made),
     )
     total = sum(table.num_rows for table in rows.values())
     check_not_empty(total, "upsample", f"the manifest {where} has no utterance.")

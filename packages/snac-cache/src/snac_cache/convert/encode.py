@@ -18,8 +18,10 @@ from snac_cache.convert.seconds import SecondsDone
 from snac_cache.convert.write import Write
 from snac_cache.encoding.encoder import UtteranceEncoder
 from snac_cache.encoding.stream import Utterance, encode_stream
-from snac_cache.manifests.scan import Durations, scan
 from snac_cache.manifests.sources import loose_sources
+from snac_cache.sources.forms import FOLDER
+from snac_cache.sources.inspect import Durations
+from snac_cache.sources.scan import scan
 from snac_cache.store.parts import codes_table, reject_row
 from snac_cache.store.records import Encoded
 from snac_common.devices import prepare_cpu_worker
@@ -123,6 +125,7 @@ def _scan(files: list[Path], rejects: Rejects) -> list[pa.Table]:
         loose_sources(files),
         val_ratio=0.0,
         with_targets=False,
+        form=FOLDER,
         durations=Durations(shortest=0.0),
         workers=READING_THREADS,
         advance=lambda count: None,

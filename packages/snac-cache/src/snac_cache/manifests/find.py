@@ -1,9 +1,10 @@
 """Finding audio files in folders, with their ids and splits."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from snac_cache.manifests.formats import (
     UNREADABLE,
@@ -24,12 +25,28 @@ Problem = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file found in a source before it is looked into, or a folder that is left out.
+class Span:
+    """The part of a recording that an utterance is.
 
     Attributes:
+        start: in seconds.
+        stop: in seconds; None for the recording's end.
+    """
+
+    start: float
+    stop: float | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An utterance found in a source before it is looked into, or what is left out of one.
+
+    Attributes:
+        path: of a file or folder; or a locator.
         hashed: in [0, 1), what decided the split; None where folders did.
         problem: why a file or folder is left out, as a short reason and a sentence.
+        span: the part of the audio that is meant; None for all of it.
+        columns: what else its source says of it.
     """
 
     path: Path
@@ -37,6 +54,8 @@ class Found:
     split: str | None
     hashed: float | None = None
     problem: Problem | None = None
+    span: Span | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_audio(

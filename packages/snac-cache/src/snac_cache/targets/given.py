@@ -8,6 +8,7 @@ from typing import Any
 from snac_cache.manifests.formats import READABLE
 from snac_cache.targets.choice import GivenFolder
 from snac_model.audio_header import AudioError
+from snac_model.locators import is_plain
 
 ENDINGS = [form for ending in (".flac", *READABLE) for form in (ending, ending.upper())]
 
@@ -31,7 +32,7 @@ class GivenFiles:
         """
         if not self.folders:
             return Path(row["target_path"]).absolute() if row["target_path"] else None
-        parts = PurePath(row["audio_path"]).with_suffix("").parts[1:]
+        parts = _place(row)
         folders = [given.path for given in self.folders if given.split in (None, row["split"])]
         for start in range(len(parts)):
             inside = parts[start:]
@@ -41,6 +42,13 @@ class GivenFiles:
             if found:
                 return found.pop()
         return None
+
+
+def _place(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return what a row's file is to mirror: its path, or its id where it is no file of its own."""
+    if is_plain(row["audio_path"]):
+        return PurePath(row["audio_path"]).with_suffix("").parts[1:]
+    return PurePath(row["utterance_id"]).parts
 
 
 def _both(first: Path, second: Path) -> str:

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from snac_cache.targets.engines import load_engine
 from snac_cache.targets.pipeline import make_rows
 from snac_cache.targets.request import TargetRequest
-from snac_cache.targets.results import PartDone, write_results
+from snac_cache.targets.results import MADE, PartDone, RowResult, write_results
 from snac_cache.targets.reuse import Listings, earlier_results
 from snac_cache.targets.rows import TargetMaker
+from snac_cache.targets.target_store import TargetShard, shard_of
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
 from snac_common.devices import available_cores, prepare_cpu_worker
@@ -42,13 +45,32 @@ def make_parts(
         results = earlier_results(part, request, rows, listings)
         send(len(results))
         left = [position for position in range(len(rows)) if position not in results]
-        made = make_rows([rows[position] for position in left], maker, sidon, threads)
-        for index, result in made:
-            results[left[index]] = result
-            send(1)
+        with _store(part, request, maker, results if left else {}) as store:
+            made = make_rows([rows[position] for position in left], maker, sidon, threads)
+            for index, result in made:
+                results[left[index]] = result
+                send(1)
         ordered = [results[position] for position in range(len(rows))]
         write_results(part, request, rows, ordered)
+        if store and left:
+            store.remove_earlier()
         send(PartDone.of(ordered))
+
+
+@contextmanager
+def _store(
+    part: Part, request: TargetRequest, maker: TargetMaker, earlier: dict[int, RowResult]
+) -> Iterator[TargetShard | None]:
+    """Open the tar of a part if there is to be one, with what stays of an earlier one in it."""
+    if not request.shards:
+        yield None
+        return
+    with shard_of(request.folder, part) as shard:
+        for position, result in earlier.items():
+            if result.kind == MADE and result.target_path:
+                earlier[position] = replace(result, target_path=shard.copy(result.target_path))
+        maker.store = shard
+        yield shard
 
 
 def see_one_gpu(device: str, environment: Any) -> str:

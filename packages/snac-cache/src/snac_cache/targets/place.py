@@ -31,6 +31,11 @@ def target_place(split: str, utterance_id: str) -> str:
     return place
 
 
+def has_shards(folder: Path) -> bool:
+    """Say whether the targets in a folder are in tars."""
+    return any(folder.glob("*/part-*.*.tar"))
+
+
 def check_way(folder: Path, place: str) -> None:
     """Look at what is on the way to a target: folders, and neither links nor files.
 

@@ -20,6 +20,7 @@ class TargetRequest:
         rank: which of the processes that share the work this is.
         retry: try rows again that were rejected.
         verify: decode every finished target, and make damaged ones anew.
+        shards: write the targets of each part into one tar.
     """
 
     folder: Path
@@ -30,3 +31,4 @@ class TargetRequest:
     rank: Rank = field(default_factory=Rank)
     retry: bool = False
     verify: bool = False
+    shards: bool = False

@@ -79,6 +79,7 @@ class PartRecord:
         versions: of the libraries; they are told, not compared.
         given: rows whose target was there before, and is used in place.
         of_files: where such targets were looked for, and what was made of them.
+        shards: whether its targets are in a tar.
     """
 
     source_sha256: str
@@ -92,6 +93,7 @@ class PartRecord:
     versions: dict[str, str]
     given: int = 0
     of_files: list[str] = field(default_factory=list)
+    shards: bool = False
 
     @classmethod
     def of(cls, part: Part, request: TargetRequest, results: list[RowResult]) -> Self:
@@ -110,6 +112,7 @@ class PartRecord:
             versions={name: version(name) for name in VERSIONS},
             given=kinds[GIVEN],
             of_files=request.engine.of_files(),
+            shards=request.shards,
         )
 
     @classmethod
@@ -122,8 +125,8 @@ class PartRecord:
 
     def is_of(self, request: TargetRequest) -> bool:
         """Say whether its results are those that the request asks for."""
-        asked = (request.engine.name, request.max_lag, SCHEMA_VERSION)
-        was = (self.engine, self.max_lag, self.schema_version)
+        asked = (request.engine.name, request.max_lag, SCHEMA_VERSION, request.shards)
+        was = (self.engine, self.max_lag, self.schema_version, self.shards)
         return was == asked and self.of_files == request.engine.of_files()
 
 

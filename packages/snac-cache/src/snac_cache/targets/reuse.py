@@ -13,6 +13,7 @@ from snac_cache.targets.request import TargetRequest
 from snac_cache.targets.results import GIVEN, MADE, REJECTED, PartResults, RowResult, read_results
 from snac_cache.work.plan import Part
 from snac_model.audio_header import AudioError
+from snac_model.locators import named_file
 
 
 class Listings:
@@ -33,12 +34,17 @@ class Listings:
             by_folder[folder].append(name)
         absent: set[str] = set()
         for folder, names in by_folder.items():
-            there = self._listed(folder)
-            hashes = np.fromiter(map(hash, names), np.int64, len(names))
-            found = np.searchsorted(there, hashes, "right") > np.searchsorted(there, hashes)
+            found = self._are_there(folder, names)
             if not found.all():
+                found |= self._are_there(folder, list(map(named_file, names)))
                 absent.update(f"{folder}/{names[at]}" for at in np.flatnonzero(~found))
         return absent
+
+    def _are_there(self, folder: str, names: list[str]) -> np.ndarray:
+        there = self._listed(folder)
+        hashes = np.fromiter(map(hash, names), np.int64, len(names))
+        found: np.ndarray = np.searchsorted(there, hashes, "right") > np.searchsorted(there, hashes)
+        return found
 
     def _listed(self, folder: str) -> np.ndarray:
         if folder not in self._hashes:

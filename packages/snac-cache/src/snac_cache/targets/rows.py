@@ -14,11 +14,11 @@ from snac_cache.targets.correction import clip, correct_target, target_length
 from snac_cache.targets.given import GivenFiles
 from snac_cache.targets.given_target import take_given
 from snac_cache.targets.notes import TargetNotes
-from snac_cache.targets.place import check_way, target_place
+from snac_cache.targets.place import target_place
 from snac_cache.targets.request import TargetRequest
 from snac_cache.targets.results import GIVEN, MADE, NATIVE, REJECTED, RowResult
 from snac_cache.targets.sidon import Features, Sidon
-from snac_cache.targets.target_file import make_way, read_target, write_target
+from snac_cache.targets.target_store import TargetFiles, TargetStore
 from snac_model.audio import resample
 from snac_model.audio_header import AudioError
 
@@ -43,10 +43,13 @@ class TargetMaker:
     Args:
         sidon: prepares the features of sources below 48 kHz; None resamples them, unless the
             request is for files that are there.
+
+    Attributes:
+        store: takes the targets; another one for each part, where they go into tars.
     """
 
     def __init__(self, request: TargetRequest, sidon: Sidon | None) -> None:
-        self.folder: Path = request.folder
+        self.store: TargetStore = TargetFiles(request.folder)
         self.max_lag = request.max_lag
         self.sidon = sidon
         self.correct = request.engine.correct
@@ -84,18 +87,18 @@ class TargetMaker:
                 gain_db=round(found.gain_db, 3),
                 clipped_samples=clipped,
             )
-            write_target(self.folder / begun.place, target, notes)
+            place = self.store.write(begun.place, target, notes)
         except AudioError as error:
             return RowResult(REJECTED, bandwidth_hz=bandwidth, reject=error)
-        return _made(begun.place, notes)
+        return _made(place, notes)
 
     def _keep_or_make(self, row: dict[str, Any]) -> RowResult | Begun:
         place = target_place(row["split"], row["utterance_id"])
-        check_way(self.folder, place)
+        self.store.check(place)
         above = row["source_sample_rate"] > TARGET_RATE
         sidon = None if above else self.sidon
-        if notes := self._finished(row, self.folder / place, SIDON if sidon else RESAMPLE):
-            return _made(place, notes, kept=True)
+        if notes := self._finished(row, place, SIDON if sidon else RESAMPLE):
+            return _made(self.store.keep(place), notes, kept=True)
         source = _load(row)
         bandwidth = measure_bandwidth(source, row["source_sample_rate"])
         if sidon:
@@ -114,23 +117,23 @@ class TargetMaker:
             if given.in_place:
                 return RowResult(GIVEN, str(path), bandwidth, given.found.lag, given.gain_db)
             place = target_place(row["split"], row["utterance_id"])
-            check_way(self.folder, place)
-            make_way(self.folder / place)
+            self.store.check(place)
+            self.store.discard(place)
             notes = given.notes(row["audio_fingerprint"], bandwidth)
-            write_target(self.folder / place, given.target, notes)
+            place = self.store.write(place, given.target, notes)
         except AudioError as error:
             return RowResult(REJECTED, bandwidth_hz=bandwidth, reject=error)
         return _made(place, notes)
 
-    def _finished(self, row: dict[str, Any], path: Path, engine: str) -> TargetNotes | None:
+    def _finished(self, row: dict[str, Any], place: str, engine: str) -> TargetNotes | None:
         """Return the notes of a finished target; one that cannot be kept is deleted."""
         length = target_length(row["num_frames"], row["source_sample_rate"])
-        notes = read_target(path, length)
+        notes = self.store.finished(place, length)
         if notes and notes.engine == engine and abs(notes.lag_samples) <= self.max_lag:
             check_unchanged(row)
             if notes.audio_fingerprint == row["audio_fingerprint"]:
                 return notes
-        path.unlink(missing_ok=True)
+        self.store.discard(place)
         return None
 
     def _resample(
@@ -140,7 +143,7 @@ class TargetMaker:
         target, clipped = clip(resample(source, row["source_sample_rate"], TARGET_RATE))
         notes = TargetNotes(RESAMPLE, row["audio_fingerprint"], bandwidth, 0, 0.0, clipped)
         try:
-            write_target(self.folder / place, target, notes)
+            place = self.store.write(place, target, notes)
         except AudioError as error:
             return RowResult(REJECTED, bandwidth_hz=bandwidth, reject=error)
         return _made(place, notes)

@@ -35,20 +35,26 @@ def write_target(path: Path, target: torch.Tensor, notes: TargetNotes) -> None:
         AudioError: ``bad_name``, if something stands in the way of its name.
         Failure: if the disk is full or cannot be written to.
     """
-    content = io.BytesIO()
-    with soundfile.SoundFile(content, "w", TARGET_RATE, 1, "PCM_16", format="FLAC") as file:
-        file.comment = notes.to_comment()
-        file.write(target.numpy())
+    content = encode_target(target, notes)
     try:
         _clear_once(path.parent)
         with atomic_path(path) as temporary:
-            temporary.write_bytes(content.getbuffer())
+            temporary.write_bytes(content)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise AudioError("bad_name", f"the ids of other rows stand in its way: {error}") from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise AudioError("bad_name", "the file's name is too long for this disk") from error
         raise cannot_write(path, error, "Finished targets are kept.") from error
+
+
+def encode_target(target: torch.Tensor, notes: TargetNotes) -> bytes:
+    """Return a target ``[T]`` as the bytes of a 16-bit flac file."""
+    content = io.BytesIO()
+    with soundfile.SoundFile(content, "w", TARGET_RATE, 1, "PCM_16", format="FLAC") as file:
+        file.comment = notes.to_comment()
+        file.write(target.numpy())
+    return content.getvalue()
 
 
 def read_target(path: Path, length: int) -> TargetNotes | None:
@@ -63,15 +69,21 @@ def read_target(path: Path, length: int) -> TargetNotes | None:
     try:
         if not _is_own(path):
             raise AudioError("target_exists", f"{path} {NOT_OURS}")
-        with soundfile.SoundFile(path) as file:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return notes_of(content, length)
+
+
+def notes_of(content: bytes, length: int) -> TargetNotes | None:
+    """Decode the bytes of a target as ``read_target`` does a file; nobody else's are asked for."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
             notes = TargetNotes.from_comment(file.comment)
             form = (file.samplerate, file.channels, file.frames, file.subtype)
             samples = file.read(dtype="int16")
-        with path.open("rb") as opened:
-            expected = opened.read(HEAD_BYTES)[_MD5]
-    except FileNotFoundError:
-        return None
-    except (OSError, soundfile.LibsndfileError, ValueError):
+        expected = content[_MD5]
+    except (soundfile.LibsndfileError, ValueError):
         return None
     if form != (TARGET_RATE, 1, length, "PCM_16") or len(samples) != length:
         return None

@@ -1,7 +1,6 @@
 """What an output is compared with: audio at one rate, read only where a segment is."""
 
 import math
-import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from snac_cache.store.code_store import CachedUtterance
 from snac_common.errors import Failure
 from snac_model.audio import read_with_header, resample
 from snac_model.audio_header import AudioError
+from snac_model.locators import file_of
 from snac_model.sinc_kernel import resample_margin
 from snac_train.data.segments import Reject
 
@@ -140,7 +140,7 @@ class _File:
         try:
             audio, header = read_with_header(self.path, first, last - first)
         except AudioError as error:
-            may_pass = error.reason == "unreadable" and os.path.exists(self.path)
+            may_pass = error.reason == "unreadable" and file_of(self.path).exists()
             raise self._unreadable(error.reason, error.detail, may_pass) from error
         if (header.sample_rate, header.num_frames) != self.expected:
             raise self._unreadable(

@@ -1,6 +1,5 @@
-"""From folders of audio to manifest rows: header scans, splits, rejects."""
+"""From sources of audio to manifest rows: header scans, splits, rejects."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,28 +11,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from snac_cache.fingerprint import audio_fingerprint
-from snac_cache.manifests.find import TARGET_FOLDER, Found, find_audio
+from snac_cache.manifests.find import TARGET_FOLDER, Found
 from snac_cache.manifests.formats import READABLE, UNSUPPORTED, ending
 from snac_cache.manifests.sources import Source
 from snac_cache.manifests.splits import Grouping
-from snac_cache.schema import MANIFEST, REJECTS, TARGET_RATE
+from snac_cache.schema import MANIFEST, REJECTS
+from snac_cache.sources.columns import Columns
+from snac_cache.sources.find_all import find_all
+from snac_cache.sources.inspect import HASHED, KEPT, Durations, inspect_all, reject_row
+from snac_cache.sources.kept_columns import KeptColumns
 from snac_common.artifacts import SPLITS
 from snac_common.errors import BadInput
-from snac_model.audio_header import AudioError, read_header
 
 FILES_AT_ONCE = 64  # that a thread takes: a header is too little to hand over alone
 CHUNKS_A_THREAD = 8
-HASHED = "hashed"
 SCANNED = MANIFEST.append(pa.field(HASHED, pa.float64()))
-
-
-@dataclass(frozen=True)
-class Durations:
-    """Which utterances are wanted, in seconds."""
-
-    shortest: float = 1.0
-    longest: float | None = None
 
 
 @dataclass
@@ -82,34 +74,47 @@ def scan(
     advance: Callable[[int], object],
     grouping: Grouping | None = None,
     with_targets: bool = True,
+    form: str | None = None,
+    columns: Columns | None = None,
 ) -> Scan:
-    """Read the header of every audio file below the sources.
+    """Read the header of every audio file in the sources.
 
-    Rows come in the order of their paths, whatever the number of workers. ``advance`` is told of
-    files as they are done; for the rest see ``find_audio``. Where the hashes leave nothing for
-    validation, the file or group of the lowest hash is, unless ``val_ratio`` is 0.
+    Rows come in the order of the sources' paths, rows and members, whatever the number of workers.
+    ``advance`` is told of utterances as they are done; for the rest see ``find_all``. Where the
+    hashes leave nothing for validation, the file or group of the lowest hash is, unless
+    ``val_ratio`` is 0.
 
     Raises:
-        BadInput: if the sources hold no audio that can be read.
+        BadInput: if the sources hold no audio that can be read, or are not of the form.
         Failure: if a folder cannot be listed.
     """
-    rows, rejects = _Collector(SCANNED), _Collector(REJECTS)
+    rows, rejects, kept = _Collector(SCANNED), _Collector(REJECTS), KeptColumns()
     targets: list[Path] = []
-    files = find_audio(sources, val_ratio, grouping, with_targets=with_targets)
+    files = find_all(
+        sources, form, columns or Columns(), val_ratio, grouping, with_targets=with_targets
+    )
     at_once = workers * CHUNKS_A_THREAD * FILES_AT_ONCE
-    inspect = partial(_inspect_all, durations=durations)
+    inspect = partial(inspect_all, durations=durations)
     with ThreadPoolExecutor(workers) as pool:
         while batch := list(islice(_without_targets(files, targets), at_once)):
             entries = list(chain.from_iterable(pool.map(inspect, _chunks(batch))))
-            rows.add([entry for entry in entries if "reason" not in entry])
+            good = [entry for entry in entries if "reason" not in entry]
+            kept.add([entry.pop(KEPT) for entry in good])
+            rows.add(good)
             rejects.add([entry for entry in entries if "reason" in entry])
             advance(len(batch))
     _check_any_readable(sources, rejects.table(), any(len(batch) for batch in rows.batches))
-    table, repeated = _separate_repeated(rows.table())
+    table, repeated = _separate_repeated(_beside(rows.table(), kept.table()))
     table = (_with_validation(table) if val_ratio else table).drop_columns([HASHED])
     by_split = {split: table.filter(pc.equal(table.column("split"), split)) for split in SPLITS}
     rejects.add([_reject_repeated(row) for row in repeated.to_pylist()])
     return Scan(by_split, rejects.table(), targets)
+
+
+def _beside(rows: pa.Table, kept: pa.Table) -> pa.Table:
+    for field_, column in zip(kept.schema, kept.columns, strict=True):
+        rows = rows.append_column(field_, column)
+    return rows
 
 
 def _without_targets(files: Iterator[Found], targets: list[Path]) -> Iterator[Found]:
@@ -155,50 +160,6 @@ def _chunks(files: list[Found]) -> list[list[Found]]:
     return [files[i : i + FILES_AT_ONCE] for i in range(0, len(files), FILES_AT_ONCE)]
 
 
-def _inspect_all(files: list[Found], durations: Durations) -> list[dict[str, Any]]:
-    return [_inspect(file, durations) for file in files]
-
-
-def _inspect(file: Found, durations: Durations) -> dict[str, Any]:
-    """Return a manifest row, or a rejects row, for one file."""
-    row: dict[str, Any] = {
-        "utterance_id": _printable(file.utterance_id),
-        "split": file.split,
-        "audio_path": _printable(os.path.abspath(file.path)),
-    }
-    if row["audio_path"] != os.path.abspath(file.path):
-        return _reject_row(row, "bad_name", "the path is not valid UTF-8: rename it")
-    if file.problem:
-        return _reject_row(row, *file.problem)
-    if file.split is None:
-        return _reject_row(row, "outside_splits", "the source has split folders; this is in none")
-    try:
-        header = read_header(file.path)
-        _check_duration(header.duration_s, durations)
-        fingerprint = audio_fingerprint(file.path)
-    except AudioError as error:
-        return _reject_row(row, error.reason, error.detail)
-    return {
-        **row,
-        "source_sample_rate": header.sample_rate,
-        "channels": header.channels,
-        "num_frames": header.num_frames,
-        "duration_s": header.duration_s,
-        "audio_fingerprint": fingerprint,
-        "target_path": row["audio_path"] if header.sample_rate == TARGET_RATE else None,
-        HASHED: file.hashed,
-    }
-
-
-def _check_duration(seconds: float, wanted: Durations) -> None:
-    if seconds < wanted.shortest:
-        detail = f"{seconds:.3f} s, shorter than --min-duration {wanted.shortest:g}"
-        raise AudioError("too_short", detail)
-    if wanted.longest is not None and seconds > wanted.longest:
-        detail = f"{seconds:.3f} s, longer than --max-duration {wanted.longest:g}"
-        raise AudioError("too_long", detail)
-
-
 def _separate_repeated(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return the first row of each id, and the rows whose id came before; both in order."""
     if pc.count_distinct(rows.column("utterance_id")).as_py() == rows.num_rows:
@@ -210,21 +171,11 @@ def _separate_repeated(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 
 def _reject_repeated(row: dict[str, Any]) -> dict[str, Any]:
-    return _reject_row(
+    return reject_row(
         row,
         "duplicate_id",
         "another file has the same id, such as one that differs in its ending alone",
     )
-
-
-def _reject_row(row: dict[str, Any], reason: str, detail: str) -> dict[str, Any]:
-    place = {name: row[name] for name in ("utterance_id", "split", "audio_path")}
-    return {**place, "stage": "manifest", "reason": reason, "detail": detail}
-
-
-def _printable(text: str) -> str:
-    """Return text that can be stored: bytes of a name that are not UTF-8 become escapes."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _total(table: pa.Table, column: str) -> float:

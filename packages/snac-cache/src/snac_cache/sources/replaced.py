@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from snac_cache.manifests.sources import Source
 from snac_cache.parquet import read_table
 from snac_cache.schema import MANIFEST
+from snac_cache.sources.forms import FOLDER, form_of
+from snac_cache.sources.kept_columns import SCANNED
 from snac_common.artifacts import SPLITS
 from snac_common.errors import BadInput
 
@@ -17,11 +19,15 @@ MOST_NAMES = 100  # ids of the user's own may start with anything
 ADVICE = "Give another folder with -o or --artifacts, or --overwrite to replace them."
 
 
-def check_replaceable(folder: Path, sources: list[Source]) -> None:
+def check_replaceable(folder: Path, sources: list[Source], form: str | None = None) -> None:
     """Look at the manifests in a folder, of which a scan of the sources is to take the place.
 
     They may be of the same corpus, with other files or in another place, but not of another one;
-    and they may have no columns of the user's own, which a scan knows nothing of.
+    and they may have no columns of the user's own, which a scan knows nothing of. Those that came
+    out of the sources may be there, for they come again.
+
+    Args:
+        form: of all sources, as it was asked for.
 
     Raises:
         BadInput: saying what would be lost.
@@ -29,14 +35,14 @@ def check_replaceable(folder: Path, sources: list[Source]) -> None:
     for split in SPLITS:
         path = folder / f"{split}.parquet"
         try:
-            names = pq.read_schema(path).names
+            columns = list(pq.read_schema(path))
             rows = read_table(path, ["utterance_id", "audio_path"])
         except (OSError, ValueError, pa.ArrowException):
             continue  # it is not there, or damaged: nothing would be lost
-        if own := [name for name in names if name not in MANIFEST.names]:
+        if own := [column.name for column in columns if _is_own(column)]:
             raise BadInput(f"{path} has columns of your own ({', '.join(own)}). {ADVICE}")
         for row in _one_of_each_source(rows):
-            if not any(_is_of(row, source) for source in sources):
+            if not any(_is_of(row, source, form) for source in sources):
                 raise BadInput(
                     f"{path} is the manifest of other audio, such as {row['utterance_id']!r} "
                     f"({row['audio_path']}). {ADVICE}"
@@ -51,10 +57,20 @@ def _one_of_each_source(rows: pa.Table) -> list[dict[str, Any]]:
     return list(rows.take(pa.array(first, pa.int64())).to_pylist())
 
 
-def _is_of(row: dict[str, Any], source: Source) -> bool:
-    """Say whether a row is one of a source's, which may have moved, or may have lost the file."""
+def _is_own(column: pa.Field) -> bool:
+    marks = column.metadata or {}
+    return column.name not in MANIFEST.names and not SCANNED.items() <= marks.items()
+
+
+def _is_of(row: dict[str, Any], source: Source, form: str | None) -> bool:
+    """Say whether a row is one of a source's, which may have moved, or may have lost the file.
+
+    Of forms other than folders of files, only the name tells it: audio may lie anywhere.
+    """
     if not row["utterance_id"].startswith(f"{source.name}/"):
         return False
+    if (form or form_of(source.path)) != FOLDER:
+        return True
     inside = row["utterance_id"].removeprefix(f"{source.name}/")
     place = source.folder.absolute() / (inside + Path(row["audio_path"]).suffix)
     return str(place) == row["audio_path"] or place.exists()

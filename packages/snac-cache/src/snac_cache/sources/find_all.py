@@ -1,0 +1,41 @@
+"""Finding the utterances of all sources, whatever form each of them has."""
+
+from collections.abc import Iterator
+
+from snac_cache.manifests.find import Found, find_audio
+from snac_cache.manifests.sources import Source
+from snac_cache.manifests.splits import Grouping, SplitRule
+from snac_cache.sources.columns import Columns
+from snac_cache.sources.forms import FOLDER, READERS, form_of
+from snac_common.console import note
+
+
+def find_all(
+    sources: list[Source],
+    form: str | None,
+    columns: Columns,
+    val_ratio: float,
+    grouping: Grouping | None,
+    *,
+    with_targets: bool,
+) -> Iterator[Found]:
+    """Find the utterances of sources, in order; folders of files first.
+
+    Args:
+        form: of all of them; None tells by what each of them is.
+        columns: which column says what, in forms that have columns.
+        with_targets: see ``find_audio``.
+
+    Raises:
+        BadInput: if a source is not of the form.
+        Failure: if a folder cannot be listed.
+    """
+    forms = [form or form_of(source.path) for source in sources]
+    folders = [source for source, its in zip(sources, forms, strict=True) if its == FOLDER]
+    yield from find_audio(folders, val_ratio, grouping, with_targets=with_targets)
+    for source, its in zip(sources, forms, strict=True):
+        if its != FOLDER:
+            if not form:
+                note(f"{source.path} is read as {its}; --format says otherwise")
+            rule = SplitRule.of(source, val_ratio, grouping)
+            yield from (entry.found(source, rule) for entry in READERS[its](source, columns))
