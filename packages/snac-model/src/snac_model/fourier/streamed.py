@@ -1,0 +1,112 @@
+"""The Fourier decoder's layers, piece by piece: see ``snac_model.streamed_layers``.
+
+Between them, pieces ``[B, C, T]`` are views of ``[B, T, C]`` in memory, in which everything but the
+first convolution works on whole rows.
+"""
+
+import torch
+
+from snac_model.fourier.config import OVERLAP
+from snac_model.fourier.head import FourierHead
+from snac_model.fourier.layers import ChannelNorm, ConvNeXtBlock, Widening
+from snac_model.streamed_layers import StreamedLayer
+
+
+class StreamedNorm(StreamedLayer):
+    """Layer normalisation over the channels."""
+
+    def __init__(self, layer: ChannelNorm) -> None:
+        self.layer = layer
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Apply the layer."""
+        return self.layer(x)
+
+
+class StreamedWidening(StreamedLayer):
+    """Each position to several."""
+
+    def __init__(self, layer: Widening) -> None:
+        self.layer = layer
+        self.growth, self.width = layer.growth, layer.out_features
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Apply the layer."""
+        return self.layer(x)
+
+    def spare(self, unwanted: int) -> int:
+        """Return how many last positions of the input only unwanted ones see."""
+        return unwanted // self.growth
+
+
+class StreamedBlock(StreamedLayer):
+    """A causal ConvNeXt block."""
+
+    def __init__(self, block: ConvNeXtBlock) -> None:
+        self.block = block
+        self.taps = block.depthwise.weight.detach()[:, 0].t().contiguous()  # [kernel, C]
+        assert block.depthwise.bias is not None
+        self.bias = block.depthwise.bias.detach()
+        self.width = block.widen.out_features
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
+        self.tail: torch.Tensor | None = None
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Apply the block to what follows what it has seen."""
+        rows = x.transpose(1, 2)
+        reach, length = len(self.taps) - 1, rows.shape[1]
+        tail = rows.new_zeros(len(rows), reach, rows.shape[2]) if self.tail is None else self.tail
+        seen = torch.cat((tail, rows), 1)
+        if not ending:
+            self.tail = seen[:, length:].clone()
+        y = self.bias + seen[:, :length] * self.taps[0]
+        for number, tap in enumerate(self.taps[1:], start=1):
+            y.addcmul_(seen[:, number : number + length], tap)
+        return self.block.pointwise(y).add_(rows).transpose(1, 2)
+
+
+class StreamedHead(StreamedLayer):
+    """Features to audio; keeps the sums that the next windows still add to."""
+
+    def __init__(self, head: FourierHead) -> None:
+        self.head = head
+        self.inverse = head.inverse
+        self.growth, self.width = self.inverse.hop, head.linear.out_features
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream."""
+        self.sums: torch.Tensor | None = None
+        self.squares: torch.Tensor | None = None
+
+    def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
+        """Map ``[B, C, T]`` to ``[B, 1, hop * T]``, less what is not final."""
+        frames = self.inverse.frames(*self.head.spectra(x.transpose(1, 2)))
+        squared = self.inverse.window.square().expand(1, frames.shape[1], -1)
+        first = self.inverse.trimmed if self.sums is None else 0
+        audio = self._added(frames, self.sums)
+        squares = self._added(squared, self.squares)
+        final = frames.shape[1] * self.inverse.hop
+        if ending:
+            final = audio.shape[-1] - self.inverse.trimmed
+        else:
+            self.sums, self.squares = audio[:, final:].clone(), squares[:, final:].clone()
+        return (audio[:, first:final] / squares[:, first:final])[:, None]
+
+    def _added(self, frames: torch.Tensor, sums: torch.Tensor | None) -> torch.Tensor:
+        """Add up frames ``[B, T, n_fft]`` and what earlier ones left: ``[B, (T + 3) * hop]``."""
+        quarters = frames.unflatten(-1, (OVERLAP, self.inverse.hop))
+        items, length = quarters.shape[:2]
+        total = frames.new_zeros(items, length + OVERLAP - 1, self.inverse.hop)
+        if sums is not None:
+            total[:, : OVERLAP - 1] += sums.unflatten(-1, (OVERLAP - 1, -1))
+        for number in range(OVERLAP):
+            total[:, number : number + length] += quarters[:, :, number]
+        return total.flatten(1)
+
+    def spare(self, unwanted: int) -> int:
+        """Return how many last positions of the input only unwanted ones see."""
+        return max(0, (unwanted - self.inverse.trimmed) // self.inverse.hop)
