@@ -43,6 +43,8 @@ class InverseSTFT(nn.Module):
         """Return windowed frames ``[B, T, n_fft]``."""
         if torch.onnx.is_in_onnx_export():  # which has no inverse FFT, but has matrices
             frames = inverse_by_products(real, imaginary, self.n_fft)
+        elif not real.numel():  # of which some libraries' inverse FFT makes an error
+            frames = real.new_zeros(*real.shape[:2], self.n_fft)
         else:
             frames = torch.fft.irfft(torch.complex(real, imaginary), n=self.n_fft)
         return frames * self.window

@@ -81,18 +81,20 @@ class StreamedHead(StreamedLayer):
         """Forget the stream."""
         self.sums: torch.Tensor | None = None
         self.squares: torch.Tensor | None = None
+        self.trimmed = 0
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
         """Map ``[B, C, T]`` to ``[B, 1, hop * T]``, less what is not final."""
         frames = self.inverse.frames(*self.head.spectra(x.transpose(1, 2)))
         squared = self.inverse.window.square().expand(1, frames.shape[1], -1)
-        first = self.inverse.trimmed if self.sums is None else 0
         audio = self._added(frames, self.sums)
         squares = self._added(squared, self.squares)
         final = frames.shape[1] * self.inverse.hop
         if ending:
             final = audio.shape[-1] - self.inverse.trimmed
-        else:
+        first = min(final, self.inverse.trimmed - self.trimmed)
+        if not ending:
+            self.trimmed += first
             self.sums, self.squares = audio[:, final:].clone(), squares[:, final:].clone()
         return (audio[:, first:final] / squares[:, first:final])[:, None]
 
