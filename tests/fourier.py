@@ -16,9 +16,7 @@ def settings(rates: tuple[int, ...] = BOTH, **changed: int) -> FourierConfig:
     return FourierConfig(rates, **{**narrow, **changed})
 
 
-def fourier_model(
-    rates: tuple[int, ...] = BOTH, base: SNAC | None = None, **changed: int
-) -> SNAC:
+def fourier_model(rates: tuple[int, ...] = BOTH, base: SNAC | None = None, **changed: int) -> SNAC:
     """Return a codec with random weights that all matter, in evaluation mode."""
     base = base or seeded(NARROW["24k"])
     torch.manual_seed(1)

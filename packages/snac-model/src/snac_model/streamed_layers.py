@@ -102,6 +102,10 @@ class Convolution(StreamedLayer):
                 self.tail = _last(x, reach)
             if x.shape[-1] <= reach:
                 return x.new_empty(x.shape[0], len(self.weight), 0)
+        return self.convolve(x)
+
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output of all positions that ``x`` ``[B, C, T]`` is enough for."""
         return F.conv1d(x, self.weight, self.bias, dilation=self.dilation, groups=self.groups)
 
     def spare(self, unwanted: int) -> int:

@@ -20,10 +20,16 @@ from snac_model.fourier.layers import (
     Widening,
     initialise,
 )
-from snac_model.fourier.streamed import StreamedBlock, StreamedHead, StreamedNorm, StreamedWidening
+from snac_model.fourier.streamed import (
+    StreamedBlock,
+    StreamedConvolution,
+    StreamedHead,
+    StreamedNorm,
+    StreamedWidening,
+)
 from snac_model.noise import NoiseSource
 from snac_model.segments import Features, Segments, cut
-from snac_model.streamed_layers import Convolution, Stage
+from snac_model.streamed_layers import Stage
 
 
 class FourierDecoder(nn.Module):
@@ -82,7 +88,7 @@ class FourierDecoder(nn.Module):
 
     def streamed(self, noise: NoiseSource) -> StreamedDecoder:
         """Return what stands before the blocks, the blocks, and each head as stages."""
-        first = Convolution(self.first, (self.first.before, self.first.after))
+        first = StreamedConvolution(self.first)
         blocks = [StreamedBlock(block) for block in self.blocks]
         return StreamedDecoder(
             trunk=[

@@ -59,9 +59,7 @@ def overlap_add(frames: torch.Tensor, hop: int) -> torch.Tensor:
     return total.flatten(1)
 
 
-def inverse_by_products(
-    real: torch.Tensor, imaginary: torch.Tensor, n_fft: int
-) -> torch.Tensor:
+def inverse_by_products(real: torch.Tensor, imaginary: torch.Tensor, n_fft: int) -> torch.Tensor:
     """Return the inverse FFT of spectra, ``[..., n_fft / 2 + 1]`` to ``[..., n_fft]``.
 
     Cosines are even and sines odd in time, so that half of either matrix is enough.

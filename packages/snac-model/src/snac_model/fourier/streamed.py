@@ -5,11 +5,29 @@ first convolution works on whole rows.
 """
 
 import torch
+import torch.nn.functional as F
 
 from snac_model.fourier.config import OVERLAP
 from snac_model.fourier.head import FourierHead
-from snac_model.fourier.layers import ChannelNorm, ConvNeXtBlock, Widening
-from snac_model.streamed_layers import StreamedLayer
+from snac_model.fourier.layers import BoundedConvolution, ChannelNorm, ConvNeXtBlock, Widening
+from snac_model.streamed_layers import Convolution, StreamedLayer
+
+
+class StreamedConvolution(Convolution):
+    """The first convolution, as one matrix product.
+
+    On a CPU, torch has no fast convolution of few positions.
+    """
+
+    def __init__(self, layer: BoundedConvolution) -> None:
+        super().__init__(layer, (layer.before, layer.after))
+        self.kernel = self.weight.shape[-1]
+        self.matrix = self.weight.flatten(1)
+
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``[B, C, T]`` to ``[B, C', T - reach]``."""
+        windows = x.unfold(-1, self.kernel, 1).transpose(1, 2).flatten(2)
+        return F.linear(windows, self.matrix, self.bias).transpose(1, 2)
 
 
 class StreamedNorm(StreamedLayer):
@@ -40,10 +58,13 @@ class StreamedWidening(StreamedLayer):
 
 
 class StreamedBlock(StreamedLayer):
-    """A causal ConvNeXt block."""
+    """A causal ConvNeXt block, whose scale is part of its last product."""
 
     def __init__(self, block: ConvNeXtBlock) -> None:
         self.block = block
+        scale = block.scale.detach()
+        self.narrow = scale[:, None] * block.narrow.weight.detach()
+        self.narrow_bias = scale * block.narrow.bias.detach()
         self.taps = block.depthwise.weight.detach()[:, 0].t().contiguous()  # [kernel, C]
         assert block.depthwise.bias is not None
         self.bias = block.depthwise.bias.detach()
@@ -65,7 +86,8 @@ class StreamedBlock(StreamedLayer):
         y = self.bias + seen[:, :length] * self.taps[0]
         for number, tap in enumerate(self.taps[1:], start=1):
             y.addcmul_(seen[:, number : number + length], tap)
-        return self.block.pointwise(y).add_(rows).transpose(1, 2)
+        y = F.gelu(self.block.widen(self.block.norm(y)))
+        return F.linear(y, self.narrow, self.narrow_bias).add_(rows).transpose(1, 2)
 
 
 class StreamedHead(StreamedLayer):

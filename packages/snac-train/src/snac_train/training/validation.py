@@ -72,7 +72,9 @@ class Validator:
         """Return the mean losses of what the objective's teacher makes of the codes."""
 
         def losses_of(batch: Batch) -> Losses:
-            return objective.compare(objective.taught(objective.latents(batch).values, batch), batch)
+            return objective.compare(
+                objective.taught(objective.latents(batch).values, batch), batch
+            )
 
         return self._measure(losses_of)
 
