@@ -54,7 +54,9 @@ def test_it_imitates_first_and_is_judged_after(uninterrupted: dict[str, Any]) ->
     imitating = [line for line in train if line["stage"] == "warmup"]
     main = [line for line in train if line["stage"] == "main"]
     assert imitating
-    assert not any("discriminators" in name or "real" in name for line in imitating for name in line)
+    assert not any(
+        "discriminators" in name or "real" in name for line in imitating for name in line
+    )
     assert "24k/discriminators" in main[0]
     assert "24k/adversarial" in main[-1]
     rates = [line["lr/decoder"] for line in imitating]

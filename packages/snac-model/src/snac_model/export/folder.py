@@ -121,7 +121,9 @@ def write_models(model: SNAC, folder: Path, *, half: bool) -> None:
     """
     stored = half_weights.half_decoder if half else lambda model: model
     if model.config.decoder_kind != "snac":
-        note(f"the official package has no {model.config.decoder_kind} decoder: writing safetensors")
+        note(
+            f"the official package has no {model.config.decoder_kind} decoder: writing safetensors"
+        )
         save(stored(model), folder)
         _check(model, folder, half)
         return

@@ -17,7 +17,9 @@ with torch.inference_mode():
 
 NOT_OFFICIAL = "The official package `snac` cannot load it"
 
-OURS = NOT_OFFICIAL + """: it has no {kind} decoder. `snac_model` does, at {rates} Hz, and its commands take
+OURS = (
+    NOT_OFFICIAL
+    + """: it has no {kind} decoder. `snac_model` does, at {rates} Hz, and its commands take
 the name too:
 
 ```python
@@ -29,6 +31,7 @@ with torch.inference_mode():
     codes = model.encode(torch.zeros(1, 1, {second}))  # [B, 1, T] at {second} Hz
     outputs = model.decode_by_rate(codes)  # [B, 1, T] under each rate in Hz
 ```"""
+)
 
 DUAL_HEAD = """At {rates} Hz, with `snac_model`, whose commands take the name too:
 

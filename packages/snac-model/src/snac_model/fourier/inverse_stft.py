@@ -47,7 +47,7 @@ class InverseSTFT(nn.Module):
             frames = real.new_zeros(*real.shape[:2], self.n_fft)
         else:
             frames = torch.fft.irfft(torch.complex(real, imaginary), n=self.n_fft)
-        return frames * self.window
+        return frames.mul_(self.window)
 
 
 def overlap_add(frames: torch.Tensor, hop: int) -> torch.Tensor:

@@ -13,6 +13,9 @@ from snac_model.fourier.layers import BoundedConvolution, ChannelNorm, ConvNeXtB
 from snac_model.streamed_layers import Convolution, StreamedLayer
 
 
+SUM_OF_SQUARES = 1.5  # of Hann windows that follow each other by a quarter
+
+
 class StreamedConvolution(Convolution):
     """The first convolution, as one matrix product.
 
@@ -103,22 +106,33 @@ class StreamedHead(StreamedLayer):
         """Forget the stream."""
         self.sums: torch.Tensor | None = None
         self.squares: torch.Tensor | None = None
-        self.trimmed = 0
+        self.trimmed = self.seen = 0
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
         """Map ``[B, C, T]`` to ``[B, 1, hop * T]``, less what is not final."""
         frames = self.inverse.frames(*self.head.spectra(x.transpose(1, 2)))
-        squared = self.inverse.window.square().expand(1, frames.shape[1], -1)
-        audio = self._added(frames, self.sums)
-        squares = self._added(squared, self.squares)
-        final = frames.shape[1] * self.inverse.hop
+        audio, length = self._added(frames, self.sums), frames.shape[1]
+        final = length * self.inverse.hop
         if ending:
             final = audio.shape[-1] - self.inverse.trimmed
         first = min(final, self.inverse.trimmed - self.trimmed)
+        given = self._normalised(audio[:, first:final], slice(first, final), length, ending)
         if not ending:
             self.trimmed += first
-            self.sums, self.squares = audio[:, final:].clone(), squares[:, final:].clone()
-        return (audio[:, first:final] / squares[:, first:final])[:, None]
+            self.seen += length
+            self.sums = audio[:, final:].clone()
+        return given[:, None]
+
+    def _normalised(
+        self, audio: torch.Tensor, place: slice, length: int, ending: bool
+    ) -> torch.Tensor:
+        """Divide by the sum of squared windows, which is constant but for both ends."""
+        if self.seen >= OVERLAP - 1 and not ending:
+            return audio / SUM_OF_SQUARES  # and what is left of the sum for later is as it was
+        squares = self._added(self.inverse.window.square().expand(1, length, -1), self.squares)
+        if not ending:
+            self.squares = squares[:, length * self.inverse.hop :].clone()
+        return audio / squares[:, place]
 
     def _added(self, frames: torch.Tensor, sums: torch.Tensor | None) -> torch.Tensor:
         """Add up frames ``[B, T, n_fft]`` and what earlier ones left: ``[B, (T + 3) * hop]``."""
