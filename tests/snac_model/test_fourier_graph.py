@@ -7,7 +7,7 @@ from fourier import fourier_model
 
 pytest.importorskip("onnxruntime")
 
-from snac_model.export.onnx_files import TOLERANCE, write_onnx  # noqa: E402
+from snac_model.export.onnx_files import TOLERANCE, write_onnx
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -14,6 +14,7 @@ from whole_runs import FAST, fast_arguments, fast_recipe, metrics, result, run
 
 from snac_common.errors import BadInput, Failure
 from snac_model import DualHeadSNAC, load, save
+from snac_model.audio import resample
 from snac_model.codec import SNAC
 from snac_model.weights import weights_sha256
 from snac_train.data.inputs import open_inputs
@@ -127,9 +128,7 @@ def test_a_teacher_is_heard_as_in_whole_utterances_without_noise(
 
 @torch.no_grad()
 def test_a_rate_that_the_teacher_lacks_is_its_own_resampled(voices: Path) -> None:
-    from snac_model.audio import resample
-
-    objective, batch, segments = taught(voices, "", ("24k", "48k"))
+    _, _, segments = taught(voices, "", ("24k", "48k"))
     assert segments["48k"].shape[-1] == 2 * segments["24k"].shape[-1]
     again = resample(segments["24k"], 24_000, 48_000)
     inner = slice(400, -400)
@@ -177,8 +176,8 @@ def test_a_fast_decoder_can_be_gone_on_with(
     base = {"model__base": str(fast_base)}
     with pytest.raises(Failure, match="would imitate itself"):
         open_inputs(fast_recipe(**base), voices, manifest_of(voices))
+    other = fast_recipe(**base, fourier__dim="16", curriculum__warmup_epochs="0")
     with pytest.raises(Failure, match=r"a Fourier decoder already.*set \[fourier\]"):
-        other = fast_recipe(**base, fourier__dim="16", curriculum__warmup_epochs="0")
         open_inputs(other, voices, manifest_of(voices))
     again = open_inputs(
         fast_recipe(**base, model__teacher=str(small_codec)), voices, manifest_of(voices)

@@ -24,7 +24,7 @@ class StreamingDecoder:
         noise: as for ``decode``. ``SeededNoise`` or ``no_noise`` make the audio independent of how
             the codes are cut into pieces; fresh noise falls differently each time.
         look_ahead: coarse tokens after a sample that are awaited before the sample is given.
-            Default: as many as it depends on (``model.geometry.look_ahead_tokens``), which is exact.
+            Default: as many as it depends on, ``model.geometry.look_ahead_tokens``, which is exact.
             With fewer, samples are given early as if the codes ended there.
 
     Raises:

@@ -158,8 +158,9 @@ def _figures(run: Run) -> str:
     lines = "\n".join(_figure_rows(metrics, start))
     return (
         "Validation losses; lower is better. *Starting model* is the model that training started "
-        "from; of a new decoder, the one that it imitated first. Where it has no 48 kHz output, *resampled* is its 24 kHz output at 48 kHz, and this "
-        "model is compared with that.\n\n"
+        "from; of a new decoder, the one that it imitated first. Where it has no 48 kHz "
+        "output, *resampled* is its 24 kHz output at 48 kHz, and this model is compared with "
+        "that.\n\n"
         "| | starting model | resampled | this model | |\n"
         f"| --- | ---: | ---: | ---: | ---: |\n{lines}"
     )

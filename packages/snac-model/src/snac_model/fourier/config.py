@@ -49,7 +49,7 @@ class FourierConfig:
         names = [field.name for field in fields(cls)]
         if unknown := [name for name in given if name not in names]:
             raise Failure(f"'decoder' in the model's config.json has an unknown {unknown[0]!r}")
-        rates = given.get("rates")
+        rates: Any = given.get("rates")
         if not _is_list_of_rates(rates):
             raise Failure(
                 f"the decoder's 'rates' in the model's config.json are {rates!r}, not a list of "

@@ -12,7 +12,6 @@ from snac_model.fourier.head import FourierHead
 from snac_model.fourier.layers import BoundedConvolution, ChannelNorm, ConvNeXtBlock, Widening
 from snac_model.streamed_layers import Convolution, StreamedLayer
 
-
 SUM_OF_SQUARES = 1.5  # of Hann windows that follow each other by a quarter
 
 

@@ -41,7 +41,8 @@ snac-train --phase base --base builtin:speech-small --run small
     metavar="10|11|12|refine|fast|base",
     help="Train by this packaged recipe: 12 trains a 24 kHz and a 48 kHz output, 11 a "
     "48 kHz decoder, 10 a 24 kHz one; refine goes on from --base RUN with discriminators; fast "
-    "trains a faster decoder of the same tokens; base trains a whole codec from nothing. [default: with --resume, the run's own]",
+    "trains a faster decoder of the same tokens; base trains a whole codec from nothing. [default: "
+    "with --resume, the run's own]",
 )
 @click.option(
     "--recipe",

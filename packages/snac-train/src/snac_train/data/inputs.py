@@ -21,8 +21,8 @@ from snac_model.loading import load, untrained
 from snac_model.weights import weights_sha256
 from snac_train.data.dataset import Utterances
 from snac_train.data.manifest_rows import ManifestRows
-from snac_train.data.reading import SegmentSource
 from snac_train.data.new_decoder import teacher_of, with_new_decoder
+from snac_train.data.reading import SegmentSource
 from snac_train.data.references import Reference, Sources, Targets
 from snac_train.recipe.heads import RATES
 from snac_train.recipe.tables import Data, Recipe

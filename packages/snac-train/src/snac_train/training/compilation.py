@@ -18,7 +18,7 @@ MOST_GRAPHS_OF_ONE_CODE = 1024
 
 
 def compile_decoder(model: SNAC) -> None:
-    """Compile the decoder's blocks and the encoder's residual units in place; weights keep their names.
+    """Compile residual units, noise blocks and ConvNeXt blocks in place; weights keep their names.
 
     What cannot be compiled any more raises ``FailOnRecompileLimitHit``: nothing that is to be
     compiled runs otherwise.
