@@ -98,7 +98,7 @@ def other_model(base: SNAC, monkeypatch: pytest.MonkeyPatch) -> SNAC:
     monkeypatch.setitem(
         decoder_shapes.DECODER_SHAPES,
         KIND,
-        lambda config: DecoderShape(4, (hop(config), 2 * hop(config))),
+        lambda config: DecoderShape(Margin(4, 4), (hop(config), 2 * hop(config))),
     )
     monkeypatch.setitem(decoders.DECODERS, KIND, FrameDecoder)
     model = SNAC(**base.config.to_dict(), decoder={"kind": KIND})

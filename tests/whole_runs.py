@@ -6,6 +6,7 @@ from typing import Any
 
 from training import SMALL_BASE, SMALL_RECIPE, manifest_of, small_recipe
 
+from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Recipe
 from snac_train.session.train import Request, train
 
@@ -42,6 +43,28 @@ def adversarial_recipe(**overrides: str) -> Recipe:
     """Return the small recipe with these discriminators; keywords are ``table__field``."""
     named = {name.replace(".", "__"): text for name, text in ADVERSARIAL.items()}
     return small_recipe(**(named | overrides))
+
+
+# a Fourier decoder small enough for tests: a warm-up that imitates, then discriminators
+FAST = ADVERSARIAL | {
+    "fourier.dim": "8",
+    "fourier.hidden": "16",
+    "fourier.blocks": "2",
+    "curriculum.warmup_epochs": "2",
+}
+
+
+def fast_recipe(**overrides: str) -> Recipe:
+    """Return the recipe of a small Fourier decoder; keywords are ``table__field``."""
+    named = {name.replace("__", "."): text for name, text in overrides.items()}
+    return load_recipe("fast", (SMALL_RECIPE | FAST | named).items())
+
+
+def fast_arguments(root: Path, codes: Path, *more: object) -> list[object]:
+    """Arguments that train a small Fourier decoder."""
+    place = ["--artifacts", root, "--codes", codes, "--manifest", manifest_of(codes)]
+    start = ["--phase", "fast", *place, "--run", "one", "--device", "cpu"]
+    return [*start, *settings(RECIPE | FAST), *more]
 
 
 def arguments(root: Path, codes: Path, *more: object) -> list[object]:

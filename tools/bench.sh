@@ -30,6 +30,7 @@ uv run --locked python tools/bench/worker_memory.py "$folder"
 uv run --locked python tools/bench/data.py "$folder"
 uv run --locked python tools/bench/step.py "$folder" "$@"
 uv run --locked python tools/bench/decode.py "$folder" "$@"
+uv run --locked python tools/bench/fast.py
 uv run --locked python tools/bench/look_ahead.py "$folder"
 uv run --locked python tools/bench/compare.py
 if $scale; then

@@ -3,7 +3,6 @@
 import pickle
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate, pairwise
 from unittest.mock import patch
 
 import pytest
@@ -11,6 +10,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from models import NARROW, TRUE, codes, seeded
+from streams import pieces, stream
 
 from snac_common.errors import Failure
 from snac_model.codec import SNAC
@@ -22,23 +22,6 @@ DUAL = DualHeadSNAC.from_base(seeded(NARROW["24k"]))
 ODD_STRIDES = seeded(replace(NARROW["default"], attn_window_size=None))
 PLAIN = seeded(replace(NARROW["24k"], noise=False, depthwise=False))
 MODELS = {"dual": DUAL, "odd strides": ODD_STRIDES, "no noise, no depthwise": PLAIN}
-
-
-def pieces(model: SNAC, levels: list[torch.Tensor], lengths: Sequence[int]) -> list[list]:
-    """Cut codes into pieces of so many coarse tokens, the last as long as what is left."""
-    total = levels[0].shape[-1]
-    ends = [0, *(min(end, total) for end in accumulate(lengths)), total]
-    spans = [(start, end - start) for start, end in pairwise(ends)]
-    return [
-        [codes[:, model.geometry.token_span(level, *span)] for level, codes in enumerate(levels)]
-        for span in spans
-    ]
-
-
-def stream(decoder: StreamingDecoder, cut: list[list]) -> dict[int, torch.Tensor]:
-    """Decode pieces, and put the audio together."""
-    given = [*(decoder.push(piece) for piece in cut), decoder.finish()]
-    return {rate: torch.cat([audio[rate] for audio in given], -1) for rate in decoder.rates}
 
 
 @torch.inference_mode()

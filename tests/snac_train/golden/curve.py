@@ -1,7 +1,7 @@
 """Print the metrics of a small fixed run.
 
-After a meant change, ``python curve.py NAME > NAME.jsonl``; NAME is ``curve``, of phase 12, or
-``adversarial``, of the same with discriminators.
+After a meant change, ``python curve.py NAME > NAME.jsonl``; NAME is ``curve``, of phase 12,
+``adversarial``, of the same with discriminators, or ``fast``, of a Fourier decoder.
 
 Nearly the same on every x86-64 processor: the audio is made of whole numbers, and ``PORTABLE``
 keeps torch, oneDNN and MKL to the instructions that all of them have, on one thread. Two processors
@@ -40,7 +40,7 @@ def write_saws(path: Path, frames: int, seed: int) -> None:
 def main(name: str) -> None:
     """Make a codec, audio and a cache, train, and print what was measured."""
     from training import SMALL_CODEC, make_cache, manifest_of, small_recipe
-    from whole_runs import adversarial_recipe
+    from whole_runs import adversarial_recipe, fast_recipe
 
     from snac_model import save
     from snac_train.session.train import Request, train
@@ -52,7 +52,12 @@ def main(name: str) -> None:
             write_saws(root / f"in/train/{seed}.wav", frames, seed)
             write_saws(root / f"in/val/{seed}.wav", frames, seed + 10)
         codes = make_cache(root / "in", root / "artifacts", root / "model")
-        recipe = {"curve": small_recipe, "adversarial": adversarial_recipe}[name]()
+        recipes = {
+            "curve": small_recipe,
+            "adversarial": adversarial_recipe,
+            "fast": fast_recipe,
+        }
+        recipe = recipes[name]()
         train(recipe, Request(codes, manifest_of(codes), root / "run", "cpu"))
         for line in (root / "run/metrics.jsonl").read_text().splitlines():
             entry = json.loads(line)

@@ -6,19 +6,20 @@ from typing import NamedTuple
 
 from snac_common.errors import Failure
 from snac_model.config import CodecConfig
-from snac_model.receptive_field import decoder_receptive_field
+from snac_model.fourier import config as fourier
+from snac_model.receptive_field import Margin, decoder_reach
 
 
 class DecoderShape(NamedTuple):
     """How a decoder's audio relates to its latents.
 
     Attributes:
-        receptive_field: latent frames that a sample depends on, to each side of its own; None where
+        reach: latent frames that a sample depends on, before and after its own; None where
             attention makes the dependence one of absolute windows.
         samples_per_frame: of each output, lowest rate first.
     """
 
-    receptive_field: int | None
+    reach: Margin | None
     samples_per_frame: tuple[int, ...]
 
 
@@ -27,12 +28,23 @@ def _snac(config: CodecConfig) -> DecoderShape:
     rates = config.decoder_rates + ((2,) if config.dual_head else ())
     samples = math.prod(config.decoder_rates)
     return DecoderShape(
-        receptive_field=None if config.attn_window_size else decoder_receptive_field(rates),
+        reach=None if config.attn_window_size else decoder_reach(rates),
         samples_per_frame=(samples, 2 * samples) if config.dual_head else (samples,),
     )
 
 
-DECODER_SHAPES: dict[str, Callable[[CodecConfig], DecoderShape]] = {"snac": _snac}
+def _fourier(config: CodecConfig) -> DecoderShape:
+    """Return the shape of a Fourier decoder."""
+    settings = fourier.FourierConfig.from_dict(config.decoder or {})
+    frame = config.sampling_rate, math.prod(config.encoder_rates)
+    hops = (settings.hop(rate, *frame) for rate in settings.rates)
+    return DecoderShape(settings.reach, tuple(settings.upsample * hop for hop in hops))
+
+
+DECODER_SHAPES: dict[str, Callable[[CodecConfig], DecoderShape]] = {
+    "snac": _snac,
+    fourier.KIND: _fourier,
+}
 
 
 def decoder_shape(config: CodecConfig) -> DecoderShape:

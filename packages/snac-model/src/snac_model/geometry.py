@@ -27,8 +27,9 @@ class Geometry:
         vq_strides: latent frames in one token of each level, coarsest first.
         attention_window: latent frames in one window of local attention, 1 without attention.
         output_rates: rate of each of the decoder's outputs, in Hz.
-        decoder_context: latent frames that a decoded sample depends on, to each side of its own;
-            None where attention makes the dependence one of absolute windows.
+        decoder_context: latent frames that a decoded sample depends on, to the farther side of its
+            own; None where attention makes the dependence one of absolute windows.
+        decoder_look_ahead: those after its own; None as well.
         encoder_context: latent frames beside a piece of whole ``unit_frames``, to each side, whose
             audio the piece's latents depend on.
     """
@@ -39,6 +40,7 @@ class Geometry:
     attention_window: int
     output_rates: tuple[int, ...]
     decoder_context: int | None
+    decoder_look_ahead: int | None
     encoder_context: int
 
     @classmethod
@@ -63,7 +65,8 @@ class Geometry:
             vq_strides=strides,
             attention_window=config.attn_window_size or 1,
             output_rates=tuple(samples // hop_length for samples in scaled),
-            decoder_context=decoder.receptive_field,
+            decoder_context=max(decoder.reach) if decoder.reach else None,
+            decoder_look_ahead=decoder.reach.after if decoder.reach else None,
             encoder_context=encoder_receptive_field(
                 config.encoder_rates, config.attn_window_size or 1
             ),
@@ -96,9 +99,21 @@ class Geometry:
         Raises:
             ValueError: for a model with attention, whose context is not bounded in this way.
         """
-        if self.decoder_context is None:
+        return self._in_tokens(self.decoder_context)
+
+    @property
+    def look_ahead_tokens(self) -> int:
+        """Coarse tokens after a sample's own that it depends on.
+
+        Raises:
+            ValueError: as for ``context_tokens``.
+        """
+        return self._in_tokens(self.decoder_look_ahead)
+
+    def _in_tokens(self, frames: int | None) -> int:
+        if frames is None:
             raise ValueError("a decoder with local attention has no fixed context")
-        return math.ceil(self.decoder_context / self.vq_strides[0])
+        return math.ceil(frames / self.vq_strides[0])
 
     def padded_samples(self, num_samples: int) -> int:
         """Length after the codec's own padding: whole coarse tokens and attention windows."""

@@ -2,9 +2,11 @@
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from snac_model.codec import SNAC
 from snac_model.layers import NoiseBlock, ResidualUnit
+from snac_model.snac_decoder import SNACDecoder
 
 RESIDUAL_SCALE = 0.2
 NOISE_SCALE = 0.02
@@ -18,21 +20,21 @@ def init_variance_preserving(model: SNAC) -> SNAC:
     torch's own start shrinks it to a third in every convolution, so that after a dozen in a row the
     output hardly depends on the input, and neither do the gradients: a SNAC started so does not
     learn. Residual branches and noise start small instead, and the last layer as quiet as speech.
+    A decoder of another kind, without weight norms, stays as it starts.
     """
     for module in model.modules():
-        if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+        if parametrize.is_parametrized(module, "weight"):
             _scale(module, 3**0.5)
             if module.bias is not None:
-                module.bias.zero_()
+                module.bias.zero_()  # type: ignore[operator]
     for module in model.modules():
         if isinstance(module, ResidualUnit):
             _scale(module.block[-1], RESIDUAL_SCALE)
         if isinstance(module, NoiseBlock):
             _scale(module.linear, NOISE_SCALE)
-    first_head = next(iter(model.synthesizer.heads.values()))
-    assert isinstance(first_head, nn.Module)
-    *_, last = (layer for layer in first_head.modules() if isinstance(layer, nn.Conv1d))
-    _scale(last, OUTPUT_SCALE)
+    if isinstance(model.decoder, SNACDecoder):
+        *_, last = (layer for layer in model.decoder.head if isinstance(layer, nn.Conv1d))
+        _scale(last, OUTPUT_SCALE)
     return model
 
 

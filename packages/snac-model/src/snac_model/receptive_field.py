@@ -38,12 +38,13 @@ def decoder_margins(decoder_rates: Sequence[int]) -> list[Margin]:
     return margins[::-1]
 
 
-def decoder_receptive_field(decoder_rates: Sequence[int]) -> int:
-    """Latent frames that an output sample depends on, to the farther side of its own frame.
+def decoder_reach(decoder_rates: Sequence[int]) -> Margin:
+    """Latent frames that an output sample depends on, before and after its own frame.
 
     A frame's first sample reaches farthest back, its last one farthest ahead.
     """
-    return max(decoder_margins(decoder_rates)[0]) + KERNEL_REACH
+    before, after = decoder_margins(decoder_rates)[0]
+    return Margin(before + KERNEL_REACH, after + KERNEL_REACH)
 
 
 def encoder_receptive_field(encoder_rates: Sequence[int], attention_window: int = 1) -> int:

@@ -73,12 +73,16 @@ class SnakeCurve(StreamedLayer):
 
 
 class Convolution(StreamedLayer):
-    """A convolution of stride 1, which sees ``padding`` positions to each side of its own."""
+    """A convolution of stride 1.
 
-    def __init__(self, layer: nn.Conv1d) -> None:
+    Args:
+        reach: positions that it sees before and after its own; by default the layer's padding.
+    """
+
+    def __init__(self, layer: nn.Conv1d, reach: tuple[int, int] | None = None) -> None:
         self.weight = layer.weight.detach()
         self.bias = None if layer.bias is None else layer.bias.detach()
-        self.padding = int(layer.padding[0])
+        self.before, self.after = reach or (int(layer.padding[0]), int(layer.padding[0]))
         self.dilation = layer.dilation
         self.groups = layer.groups
         self.width = len(self.weight)
@@ -90,19 +94,23 @@ class Convolution(StreamedLayer):
 
     def __call__(self, x: torch.Tensor, ending: bool) -> torch.Tensor:
         """Convolve what has its whole neighbourhood by now."""
-        if self.padding:
-            x = _continued(self.tail, x, zeros=self.padding)
+        if reach := self.before + self.after:
+            x = _continued(self.tail, x, zeros=self.before)
             if ending:
-                x = F.pad(x, (0, self.padding))
+                x = F.pad(x, (0, self.after))
             else:
-                self.tail = _last(x, 2 * self.padding)
-            if x.shape[-1] <= 2 * self.padding:
+                self.tail = _last(x, reach)
+            if x.shape[-1] <= reach:
                 return x.new_empty(x.shape[0], len(self.weight), 0)
+        return self.convolve(x)
+
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output of all positions that ``x`` ``[B, C, T]`` is enough for."""
         return F.conv1d(x, self.weight, self.bias, dilation=self.dilation, groups=self.groups)
 
     def spare(self, unwanted: int) -> int:
         """Return how many last positions of the input only unwanted ones see."""
-        return max(0, unwanted - self.padding)
+        return max(0, unwanted - self.after)
 
 
 class Upsampling(StreamedLayer):

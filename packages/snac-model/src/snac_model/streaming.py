@@ -24,7 +24,7 @@ class StreamingDecoder:
         noise: as for ``decode``. ``SeededNoise`` or ``no_noise`` make the audio independent of how
             the codes are cut into pieces; fresh noise falls differently each time.
         look_ahead: coarse tokens after a sample that are awaited before the sample is given.
-            Default: as many as it depends on (``model.geometry.context_tokens``), which is exact.
+            Default: as many as it depends on, ``model.geometry.look_ahead_tokens``, which is exact.
             With fewer, samples are given early as if the codes ended there.
 
     Raises:
@@ -49,7 +49,7 @@ class StreamingDecoder:
         if unknown := set(self.rates) - set(model.heads):
             raise Failure(f"the model decodes to {tuple(model.heads)} Hz, not to {unknown} Hz")
         self.noise = noise or RandomNoise()
-        exact = model.geometry.context_tokens
+        exact = model.geometry.look_ahead_tokens
         self.look_ahead = exact if look_ahead is None else look_ahead
         self.trunk, heads = model.synthesizer.streamed(self.noise)
         self.heads = {rate: heads[rate] for rate in self.rates}

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from snac_common.errors import Failure
 from snac_common.files import atomic_path, write_text
 from snac_model.codec import SNAC
 from snac_model.places import CONFIG, OFFICIAL_WEIGHTS, WEIGHTS
@@ -32,8 +33,14 @@ def save_officially(model: SNAC, folder: str | Path) -> None:
     Weight norm stays in place: the official class has it, and its keys.
 
     Raises:
+        Failure: if its decoder is of a kind that the official package does not have.
         ValueError: if the model has two heads, or its weight norm is folded.
     """
+    if model.config.decoder_kind != "snac":
+        raise Failure(
+            f"the official package has no {model.config.decoder_kind} decoder and cannot load this "
+            "model: save it as safetensors, which snac_model.load takes"
+        )
     state = stored_state(model)
     if model.config.dual_head or not any("parametrizations" in name for name in state):
         raise ValueError("the official class has one head and weight norm")

@@ -12,7 +12,6 @@ from snac_model.export.markdown import as_block, as_code, as_text
 from snac_model.export.onnx_files import OnnxReport
 from snac_model.export.run import Run
 from snac_model.export.snippets import usage
-from snac_model.geometry import Geometry
 
 README = "README.md"
 RESAMPLED = "resampled/"
@@ -53,10 +52,15 @@ class CardFacts:
 def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
     """Write ``README.md``, with the front matter that the Hub reads."""
     sections = [
-        f"---\n{_front_matter(run, facts)}\n---",
-        _introduction(run, model.geometry, facts),
+        f"---\n{_front_matter(run, model, facts)}\n---",
+        _introduction(run, model, facts),
         "## Use",
-        *usage(model.geometry, facts.repository or PLACEHOLDER, facts.onnx),
+        *usage(
+            model.geometry,
+            facts.repository or PLACEHOLDER,
+            facts.onnx,
+            model.config.decoder_kind,
+        ),
         *([TRY] if facts.page else []),
         *([_discriminators(facts.discriminators)] if facts.discriminators else []),
         "## Training",
@@ -68,13 +72,13 @@ def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
     write_text(folder / README, "\n\n".join(sections) + "\n")
 
 
-def _front_matter(run: Run, facts: CardFacts) -> str:
+def _front_matter(run: Run, model: SNAC, facts: CardFacts) -> str:
     from huggingface_hub import ModelCardData
 
     base = run.state["base"]
     card = ModelCardData(
         license=facts.licence,
-        library_name="snac",
+        library_name="snac" if model.config.decoder_kind == "snac" else None,
         pipeline_tag="audio-to-audio",
         tags=["audio", "codec", "speech", *(["onnx"] if facts.onnx else [])],
         base_model=base if _is_hub_id(base) else None,
@@ -82,7 +86,8 @@ def _front_matter(run: Run, facts: CardFacts) -> str:
     return str(card.to_yaml()).strip()
 
 
-def _introduction(run: Run, geometry: Geometry, facts: CardFacts) -> str:
+def _introduction(run: Run, model: SNAC, facts: CardFacts) -> str:
+    geometry = model.geometry
     rates = " and ".join(f"{rate / 1000:g} kHz" for rate in geometry.output_rates)
     trained = run.recipe["model"]
     if trained["freeze_encoder"] and trained["freeze_vq"]:
@@ -99,10 +104,16 @@ def _introduction(run: Run, geometry: Geometry, facts: CardFacts) -> str:
     return (
         f"# {as_text((facts.repository or run.name).split('/')[-1])}\n\n"
         f"A [SNAC](https://github.com/hubertsiuzdak/snac) codec at {geometry.sample_rate / 1000:g} "
-        f"kHz whose decoder gives {rates}, fine-tuned on speech from "
+        f"kHz whose {_decoder(model)} gives {rates}, fine-tuned on speech from "
         f"{as_code(_public(run.state['base']))} (SHA-256 of its weights "
         f"{as_code(run.state['base_sha256'][:16] + '...')}). {tokens}{half}{_mix(run)}"
     )
+
+
+def _decoder(model: SNAC) -> str:
+    """Say what decodes; a Fourier decoder began by imitating another one."""
+    kind = model.config.decoder_kind
+    return "decoder" if kind == "snac" else f"new decoder ({kind}: spectra, and an inverse STFT)"
 
 
 def _mix(run: Run) -> str:
@@ -147,8 +158,9 @@ def _figures(run: Run) -> str:
     lines = "\n".join(_figure_rows(metrics, start))
     return (
         "Validation losses; lower is better. *Starting model* is the model that training started "
-        "from. Where it has no 48 kHz output, *resampled* is its 24 kHz output at 48 kHz, and this "
-        "model is compared with that.\n\n"
+        "from; of a new decoder, the one that it imitated first. Where it has no 48 kHz "
+        "output, *resampled* is its 24 kHz output at 48 kHz, and this model is compared with "
+        "that.\n\n"
         "| | starting model | resampled | this model | |\n"
         f"| --- | ---: | ---: | ---: | ---: |\n{lines}"
     )

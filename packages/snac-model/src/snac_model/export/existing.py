@@ -9,14 +9,19 @@ from snac_model.codec import SNAC
 from snac_model.export.card import PLACEHOLDER, README
 from snac_model.export.half import half_decoder
 from snac_model.export.run import Run
+from snac_model.export.snippets import NOT_OFFICIAL
 from snac_model.loading import load
-from snac_model.places import OFFICIAL_WEIGHTS
+from snac_model.places import OFFICIAL_WEIGHTS, WEIGHTS
 from snac_model.weights import weights_sha256
 
 
 def is_export(folder: Path) -> bool:
     """Say whether a folder is one that snac-export wrote."""
-    return (folder / OFFICIAL_WEIGHTS).is_file() and (folder / README).is_file()
+    card = folder / README
+    if (folder / OFFICIAL_WEIGHTS).is_file():
+        return card.is_file()
+    ours = (folder / WEIGHTS).is_file() and card.is_file()
+    return ours and NOT_OFFICIAL in card.read_text(encoding="utf-8")
 
 
 def take_existing(run: Run, folder: Path, repository: str, given: list[str]) -> None:

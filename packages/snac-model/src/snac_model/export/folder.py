@@ -14,13 +14,13 @@ from snac_model.discriminators import load_discriminators, save_discriminators
 from snac_model.dual_head import DualHeadSNAC
 from snac_model.export import half as half_weights
 from snac_model.export.card import CardFacts, write_card
+from snac_model.export.existing import is_export
 from snac_model.export.onnx_files import OnnxReport, check_onnx_installed, random_codes, write_onnx
 from snac_model.export.run import Run
 from snac_model.export.starting_model import starting_model
 from snac_model.export.try_page import write_page
 from snac_model.loading import load
 from snac_model.noise import SeededNoise
-from snac_model.places import OFFICIAL_WEIGHTS
 from snac_model.weights import save, save_officially
 
 DUAL_HEAD, ONNX, DISCRIMINATORS = "dual_head", "onnx", "discriminators"
@@ -110,13 +110,23 @@ def check_target(request: ExportRequest) -> None:
             f"{folder} is there already. --push USER/NAME uploads it as it is; --overwrite "
             "replaces it; another -o leaves it alone."
         )
-    if not (folder / OFFICIAL_WEIGHTS).is_file():
+    if not is_export(folder):
         raise BadInput(f"{folder} holds no export, so --overwrite leaves it alone: give another -o")
 
 
 def write_models(model: SNAC, folder: Path, *, half: bool) -> None:
-    """Write the codec for the official package, and a dual head beside it; check both."""
+    """Write the codec for the official package, and a dual head beside it; check both.
+
+    A decoder that the official package does not have is written for ``snac_model`` alone.
+    """
     stored = half_weights.half_decoder if half else lambda model: model
+    if model.config.decoder_kind != "snac":
+        note(
+            f"the official package has no {model.config.decoder_kind} decoder: writing safetensors"
+        )
+        save(stored(model), folder)
+        _check(model, folder, half)
+        return
     single = model.single_head() if isinstance(model, DualHeadSNAC) else model
     save_officially(stored(single), folder)
     _check(model, folder, half)

@@ -15,6 +15,24 @@ with torch.inference_mode():
     audio = model.decode(codes)  # [B, 1, T] at {rate} Hz
 ```"""
 
+NOT_OFFICIAL = "The official package `snac` cannot load it"
+
+OURS = (
+    NOT_OFFICIAL
+    + """: it has no {kind} decoder. `snac_model` does, at {rates} Hz, and its commands take
+the name too:
+
+```python
+import torch
+import snac_model
+
+model = snac_model.load("{repository}")
+with torch.inference_mode():
+    codes = model.encode(torch.zeros(1, 1, {second}))  # [B, 1, T] at {second} Hz
+    outputs = model.decode_by_rate(codes)  # [B, 1, T] under each rate in Hz
+```"""
+)
+
 DUAL_HEAD = """At {rates} Hz, with `snac_model`, whose commands take the name too:
 
 ```python
@@ -47,13 +65,19 @@ for name, length in lengths.items():  # fresh noise, as torch's decoder draws it
 """
 
 
-def usage(geometry: Geometry, repository: str, onnx: OnnxReport | None) -> list[str]:
+def usage(
+    geometry: Geometry, repository: str, onnx: OnnxReport | None, decoder_kind: str = "snac"
+) -> list[str]:
     """Return the examples, each with a sentence before it."""
     rates = geometry.output_rates
     common = {"repository": repository, "second": geometry.sample_rate}
-    examples = [OFFICIAL.format(**common, rate=rates[0])]
-    if len(rates) > 1:
-        examples.append(DUAL_HEAD.format(**common, rates=" and ".join(map(str, rates))))
+    named = " and ".join(map(str, rates))
+    if decoder_kind != "snac":
+        examples = [OURS.format(**common, rates=named, kind=decoder_kind)]
+    else:
+        examples = [OFFICIAL.format(**common, rate=rates[0])]
+        if len(rates) > 1:
+            examples.append(DUAL_HEAD.format(**common, rates=named))
     if onnx:
         examples.append(_onnx(rates[-1], onnx, common))
     return examples

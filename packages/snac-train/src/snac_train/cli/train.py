@@ -31,6 +31,7 @@ EXAMPLE = """snac-train --recipe small --run first
 snac-train --phase 12 --run second --gpus 0,1 --detach
 snac-train --run second --resume
 snac-train --phase refine --base first --run refined
+snac-train --phase fast --run fast
 snac-train --phase base --base builtin:speech-small --run small
 """
 
@@ -38,10 +39,11 @@ snac-train --phase base --base builtin:speech-small --run small
 @click.command(cls=Tool, example=EXAMPLE)
 @click.option(
     "--phase",
-    metavar="10|11|12|refine|base",
+    metavar="10|11|12|refine|fast|base",
     help="Train by this packaged recipe: 12 trains a 24 kHz and a 48 kHz output, 11 a "
-    "48 kHz decoder, 10 a 24 kHz one; refine goes on from --base RUN with discriminators; base "
-    "trains a whole codec from nothing. [default: with --resume, the run's own]",
+    "48 kHz decoder, 10 a 24 kHz one; refine goes on from --base RUN with discriminators; fast "
+    "trains a faster decoder of the same tokens; base trains a whole codec from nothing. [default: "
+    "with --resume, the run's own]",
 )
 @click.option(
     "--recipe",

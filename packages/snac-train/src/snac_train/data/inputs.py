@@ -21,6 +21,7 @@ from snac_model.loading import load, untrained
 from snac_model.weights import weights_sha256
 from snac_train.data.dataset import Utterances
 from snac_train.data.manifest_rows import ManifestRows
+from snac_train.data.new_decoder import teacher_of, with_new_decoder
 from snac_train.data.reading import SegmentSource
 from snac_train.data.references import Reference, Sources, Targets
 from snac_train.recipe.heads import RATES
@@ -36,7 +37,8 @@ class Inputs:
         left_out: how many of each split have none.
         base: the name of the model to start from.
         base_model: that model.
-        model: what is trained: the base, with the heads of the recipe.
+        model: what is trained: the base, with the heads of the recipe, or a new decoder.
+        teacher: what a new decoder imitates; None where there is none.
         cache: what the codes were made with; None if they are encoded in training.
         manifest: where what is known of the utterances comes from.
         unlisted: cached utterances that it does not have, which are left out.
@@ -49,6 +51,7 @@ class Inputs:
     base: str
     base_model: SNAC
     model: SNAC
+    teacher: SNAC | None
     cache: CacheIdentity | None
     manifest: str
     unlisted: int
@@ -56,12 +59,14 @@ class Inputs:
     def source(self, recipe: Recipe) -> SegmentSource:
         """Return what segments are read from."""
         geometry = self.model.geometry
+        decoders = [self.model, *([self.teacher] if self.teacher else [])]
+        context = max(decoder.geometry.context_tokens for decoder in decoders)
         return SegmentSource(
             utterances={"train": self.train, "val": self.val},
             reference=self.reference,
             augmentation=recipe.augmentation,
             geometry=geometry,
-            context=geometry.context_tokens if recipe.data.context else 0,
+            context=context if recipe.data.context else 0,
         )
 
     def counts(self) -> dict[str, int]:
@@ -131,6 +136,7 @@ def _inputs(
         base=base,
         base_model=model,
         model=with_heads(model, recipe, base),
+        teacher=teacher_of(model, recipe, base),
         cache=cache,
         manifest=manifest,
         unlisted=rows["train"].unlisted if cache else 0,
@@ -140,10 +146,14 @@ def _inputs(
 def with_heads(base: SNAC, recipe: Recipe, name: str) -> SNAC:
     """Return what a recipe trains: its base, with a 48 kHz head or output if that is new.
 
+    Or with a new decoder.
+
     Raises:
         Failure: if the base cannot have the recipe's outputs.
     """
     wanted = tuple(RATES[head] for head in sorted(recipe.model.heads))
+    if recipe.model.decoder == "fourier":
+        return with_new_decoder(base, recipe, name, wanted)
     copied = recipe.model.new_layers == "copied"
     rate = base.geometry.sample_rate
     model = base
@@ -151,6 +161,11 @@ def with_heads(base: SNAC, recipe: Recipe, name: str) -> SNAC:
         model = double_rate(base, copied=copied)
     elif base.geometry.output_rates == (rate,) and wanted == (rate, 2 * rate):
         model = DualHeadSNAC.from_base(base, copied=copied)
+    if recipe.curriculum.warmup_epochs and base.config.decoder_kind != "snac":
+        raise Failure(
+            f"{name} has a {base.config.decoder_kind} decoder, without new layers for a warm-up: "
+            "leave that out with --warmup-epochs 0"
+        )
     if model.geometry.output_rates != wanted or model.geometry.decoder_context is None:
         raise Failure(
             f"{name} cannot be trained in this phase, whose outputs are {wanted} Hz of a 24 kHz "

@@ -11,6 +11,7 @@ def check_consistent(recipe: Recipe) -> None:
     _check_heads(recipe)
     if not recipe.loss.terms or len(set(recipe.loss.terms)) < len(recipe.loss.terms):
         raise BadInput("loss.terms must name each term once, and at least one: l1, stft, mel")
+    _check_decoder(recipe)
     _check_warmup(recipe)
     _check_best(recipe)
     _check_optimizer(recipe)
@@ -99,8 +100,25 @@ def _check_judged(recipe: Recipe) -> None:
         )
 
 
+def _check_decoder(recipe: Recipe) -> None:
+    model = recipe.model
+    if model.decoder == "fourier" and not (model.freeze_encoder and model.freeze_vq):
+        raise BadInput(
+            "model.decoder=fourier is a new decoder of the base's tokens: leave "
+            "model.freeze_encoder=true and model.freeze_vq=true"
+        )
+    if model.teacher and model.decoder != "fourier":
+        raise BadInput("model.teacher is imitated by a new decoder: set model.decoder=fourier too")
+    if recipe.fourier.look_ahead >= recipe.fourier.kernel:
+        raise BadInput(
+            f"fourier.look_ahead={recipe.fourier.look_ahead}: a kernel of {recipe.fourier.kernel} "
+            f"looks at most {recipe.fourier.kernel - 1} latent frames ahead"
+        )
+
+
 def _check_warmup(recipe: Recipe) -> None:
-    new = recipe.model.weights == "random" or "48k" in recipe.model.heads
+    model = recipe.model
+    new = model.weights == "random" or "48k" in model.heads or model.decoder == "fourier"
     if recipe.curriculum.warmup_epochs and not new and recipe.model.heads:
         raise BadInput(
             "warm-up trains new layers alone, and this recipe has none: set "

@@ -96,6 +96,9 @@ class Model:
             for those that the base has.
         new_layers: what the 48 kHz head's own layers start from: the base's last layers ``copied``,
             or ``random``.
+        decoder: the ``base``'s own, or a new one as ``[fourier]`` says, whose warm-up imitates a
+            teacher. A base that has such a decoder goes on with it.
+        teacher: the model whose decoder is imitated; empty for the base.
         freeze_encoder: leave the encoder as it is.
         freeze_vq: leave the quantizer as it is. If either is trained, codes are ``encoded``.
         compile: let torch compile the decoder's blocks.
@@ -105,9 +108,32 @@ class Model:
     weights: Literal["pretrained", "random"]
     heads: tuple[Literal["24k", "48k"], ...]
     new_layers: Literal["copied", "random"]
+    decoder: Literal["base", "fourier"]
+    teacher: str
     freeze_encoder: bool
     freeze_vq: bool
     compile: bool
+
+
+@dataclass(frozen=True)
+class Fourier:
+    """A Fourier decoder: ConvNeXt blocks, and an inverse STFT a head.
+
+    Attributes:
+        dim: channels of the blocks.
+        hidden: channels within a block.
+        blocks: how many.
+        kernel: of the first convolution and of each block's.
+        upsample: spectra for a latent frame.
+        look_ahead: latent frames after its own that a spectrum depends on; a stream waits for them.
+    """
+
+    dim: Count
+    hidden: Count
+    blocks: Count
+    kernel: Count
+    upsample: Count
+    look_ahead: CountOrNone
 
 
 @dataclass(frozen=True)
@@ -131,7 +157,8 @@ class Optimizer:
     """AdamW.
 
     Attributes:
-        warmup_lr: constant rate of the new layers in warm-up.
+        warmup_lr: constant rate of the new layers in warm-up; where that is an imitation, the peak
+            of the schedule that the main stage has too.
         main_lr: peak rate of every other group.
         tokenizer_lr: peak rate of the encoder and of the quantizer's projections, where they are
             trained. Codes lag behind latents that move fast, and are lost.
@@ -162,7 +189,7 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate over the whole main stage.
+    """The learning rate over the whole main stage, and over a whole imitation.
 
     Attributes:
         shape: ``onecycle`` (torch's OneCycleLR, with its names below), ``cosine`` from the peak
@@ -311,6 +338,7 @@ class Recipe:
     augmentation: Augmentation
     curriculum: Curriculum
     model: Model
+    fourier: Fourier
     codebooks: Codebooks
     optimizer: Optimizer
     schedule: Schedule

@@ -67,8 +67,13 @@ class Measures:
             self.folder.update(before=self._before_at_each_length())
 
     def _starting(self, validator: Validator) -> dict[str, float]:
-        """Return the starting model's losses, ``resampled/...`` among them."""
+        """Return the starting model's losses, ``resampled/...`` among them.
+
+        Where a new decoder imitates a teacher, the teacher's.
+        """
         trainer, base = self.trainer, self.inputs.base_model
+        if self.inputs.teacher:
+            return validator.taught(trainer.objective)
         losses = validator.validate(trainer.objective)
         rates = base.geometry.output_rates
         if "48k" in self.recipe.model.heads and 24_000 in rates and 48_000 not in rates:

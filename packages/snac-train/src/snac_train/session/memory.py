@@ -60,7 +60,7 @@ def _largest(recipe: Recipe, inputs: Inputs) -> tuple[Epoch, StepMemory]:
     plan = plan_epochs(recipe.curriculum, inputs.model.geometry, len(inputs.train))
     discriminators = make_discriminators(recipe)
     for name, epochs in groupby(plan, key=lambda epoch: epoch.stage):
-        trained = Trained.of(name, inputs.model, recipe, discriminators)
+        trained = Trained.of(name, inputs.model, recipe, discriminators, inputs.teacher)
         memory = trained.memory(silence)
         found += [(epoch, memory) for epoch in epochs]
     return max(found, key=lambda each: each[1].of(each[0].segment_tokens, each[0].batch_size))

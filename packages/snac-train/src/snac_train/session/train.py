@@ -112,15 +112,14 @@ class _Run:
             recipe.schedule,
             head_start(recipe),
         )
-        facts = {
-            "base": {"sha256": weights_sha256([inputs.base_model])},
-            "data": _facts_of(inputs),
-        }
+        facts = _facts_of(inputs)
         open_folder(folder, request.start, processes)
         self.checkpoint = find_checkpoint(folder, request.start, recipe, facts, processes)
         self.finished = processes.from_main(self._is_at_its_end())
         inputs.model.to(processes.device)
         inputs.base_model.to(processes.device)
+        if inputs.teacher:
+            inputs.teacher.to(processes.device)
         if recipe.model.compile:
             compile_decoder(inputs.model)
         self.readers = readers = Readers(
@@ -231,12 +230,17 @@ def _say_what_needs_memory() -> Iterator[None]:
 
 
 def _facts_of(inputs: Inputs) -> dict[str, Any]:
-    """Return what must be the same of a run's utterances when it is resumed: which, not where."""
-    return {
-        "train_utterances": len(inputs.train),
-        "train_sha256": inputs.train.sha256(),
-        "val_utterances": len(inputs.val),
-        "val_sha256": inputs.val.sha256(),
+    """Return what must be the same when a run is resumed: models and utterances, not where."""
+    models = {"base": inputs.base_model}
+    if inputs.teacher:
+        models["teacher"] = inputs.teacher
+    return {name: {"sha256": weights_sha256([model])} for name, model in models.items()} | {
+        "data": {
+            "train_utterances": len(inputs.train),
+            "train_sha256": inputs.train.sha256(),
+            "val_utterances": len(inputs.val),
+            "val_sha256": inputs.val.sha256(),
+        }
     }
 
 

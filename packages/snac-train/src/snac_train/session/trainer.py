@@ -22,6 +22,7 @@ from snac_train.data.slices import Draws, epoch_batches, micro_batches
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import STOPS, Requests
 from snac_train.recipe.curriculum import Epoch, StageName
+from snac_train.recipe.imitation import imitates
 from snac_train.recipe.tables import Recipe
 from snac_train.run.best_models import BestModels
 from snac_train.run.checkpoints.checkpoint import Checkpoint
@@ -89,10 +90,14 @@ class Trainer:
         if recipe.optimizer.average:
             self.average = MovingAverage(self.model, recipe.optimizer.average)
         self.kept_model = self.average.model if self.average else self.model
-        scores = None
+        self.scores: Scores | None = None
         if self.discriminators is not None:
-            scores = Scores(self.discriminators.to(processes.device))
-        self.objective = Objective(self.kept_model, recipe, adversary=scores).to(processes.device)
+            self.scores = Scores(self.discriminators.to(processes.device))
+        self.objective = Objective(
+            self.kept_model, recipe, adversary=self.scores, teacher=inputs.teacher
+        ).to(processes.device)
+        if recipe.curriculum.warmup_epochs:
+            self._judge_in("warmup")
         self.best = BestModels(folder, recipe.checkpoint.best)
         self.tracker = Tracker(folder, self.model.geometry, recipe.tracking.log_every)
         self.restored: Checkpoint | None = None
@@ -137,7 +142,9 @@ class Trainer:
         remaining = remaining_of(epochs, self.tracker.position, state)
         for name, members in groupby(remaining, key=lambda part: part.epoch.stage):
             parts = list(members)
-            trained = Trained.of(name, self.model, self.recipe, self.discriminators)
+            trained = Trained.of(
+                name, self.model, self.recipe, self.discriminators, self.inputs.teacher
+            )
             trained.objective.to(self.processes.device)
             self.pieces.choose(trained, [part.epoch for part in parts if part.steps])
             self._stages.append((name, parts))
@@ -161,6 +168,7 @@ class Trainer:
             self.processes.unwrap_all()
 
     def _begin_stage(self, name: StageName, parts: Sequence[Remaining]) -> Stage:
+        self._judge_in(name)
         checkpoint, self.restored = self.restored, None
         position = self.tracker.position
         goes_on = checkpoint is not None and position.stage == name
@@ -176,6 +184,7 @@ class Trainer:
             self.recipe,
             self.processes,
             discriminators=self.discriminators,
+            teacher=self.inputs.teacher,
             average=self.average,
             done=done,
             state=checkpoint.players if checkpoint and goes_on else None,
@@ -187,6 +196,10 @@ class Trainer:
         if checkpoint and goes_on and checkpoint.state["stage_steps"] != steps:
             self._say_that_plan_changed(checkpoint.state["stage_steps"], stage)
         return stage
+
+    def _judge_in(self, stage: StageName) -> None:
+        """Have validation ask the discriminators, unless the stage leaves them at random."""
+        self.objective.adversary = None if imitates(self.recipe, stage) else self.scores
 
     def _say_that_plan_changed(self, steps: int, stage: Stage) -> None:
         now = ", ".join(f"{name} {rate:.3g}" for name, rate in stage.decoder.rates().items())

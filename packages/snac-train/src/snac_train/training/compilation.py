@@ -8,6 +8,7 @@ from torch._dynamo import exc
 
 from snac_common.errors import Failure
 from snac_model.codec import SNAC
+from snac_model.fourier.layers import ConvNeXtBlock
 from snac_model.layers import NoiseBlock, ResidualUnit
 
 # All residual units share one piece of code, and each is compiled for its channels and for every
@@ -17,7 +18,7 @@ MOST_GRAPHS_OF_ONE_CODE = 1024
 
 
 def compile_decoder(model: SNAC) -> None:
-    """Compile the residual units and noise blocks in place; weights keep their names.
+    """Compile residual units, noise blocks and ConvNeXt blocks in place; weights keep their names.
 
     What cannot be compiled any more raises ``FailOnRecompileLimitHit``: nothing that is to be
     compiled runs otherwise.
@@ -26,7 +27,7 @@ def compile_decoder(model: SNAC) -> None:
     torch._dynamo.config.accumulated_recompile_limit = MOST_GRAPHS_OF_ONE_CODE
     torch._dynamo.config.fail_on_recompile_limit_hit = True
     for module in model.modules():
-        if isinstance(module, ResidualUnit | NoiseBlock):
+        if isinstance(module, ResidualUnit | NoiseBlock | ConvNeXtBlock):
             module.compile()
 
 

@@ -17,6 +17,7 @@ from snac_train.recipe.tables import Recipe
 from snac_train.training.adversary import Opponent, Scores
 from snac_train.training.arithmetic import tf32
 from snac_train.training.losses import HeadLoss
+from snac_train.training.teacher import Teacher
 
 Losses = dict[str, torch.Tensor]
 
@@ -42,6 +43,8 @@ class Objective(nn.Module):
 
     Args:
         adversary: discriminators, whose judgement of the segments is reported beside the losses.
+        teacher: another decoder, from whose audio the distance is reported beside the losses.
+        imitates: whether the teacher's audio takes the place of the references.
         quantized: whether a tokenizer that is trained chooses codes; without, its projections
             stand for them.
         precision: of what is trained, ``fp32``, ``tf32`` or ``bf16``: the trunk's and the
@@ -55,6 +58,8 @@ class Objective(nn.Module):
         recipe: Recipe,
         *,
         adversary: Opponent | Scores | None = None,
+        teacher: SNAC | None = None,
+        imitates: bool = False,
         quantized: bool = True,
         precision: str = "fp32",
     ) -> None:
@@ -63,6 +68,8 @@ class Objective(nn.Module):
         self.quantized = quantized
         self.model = model
         self.heads: dict[str, int] = {HEADS[rate]: rate for rate in model.geometry.output_rates}
+        self.teacher = Teacher(teacher, self.heads) if teacher else None
+        self.imitates = imitates
         self.precision = precision
         self.trains_tokenizer = not (recipe.model.freeze_encoder and recipe.model.freeze_vq)
         loss = recipe.loss
@@ -78,18 +85,35 @@ class Objective(nn.Module):
 
         Where encoder or quantizer are trained, ``commitment`` and ``codebook`` as well; with
         discriminators of each head what they say, and ``adversarial``, what the decoder minimises
-        of it beside ``loss``.
+        of it beside ``loss``; with a teacher that is not imitated, ``imitation/loss`` and so on.
         """
         return self.with_codes(batch)[0]
 
     def with_codes(self, batch: Batch) -> tuple[Losses, list[torch.Tensor]]:
         """Return what ``forward`` does, and the codes that it is of, ``[B, tokens]`` a level."""
         latents, quantizer_losses, codes = self.latents(batch)
-        losses = self.compare(self.decode_segments(latents, batch), batch)
+        losses = self._compared(latents, self.decode_segments(latents, batch), batch)
         for name, value in quantizer_losses.items():
             losses[name] = value
             losses["loss"] = losses["loss"] + self.quantizer_weights[name] * value
         return losses, codes
+
+    def _compared(self, latents: torch.Tensor, segments: Losses, batch: Batch) -> Losses:
+        """Compare segments with their references, and with what a teacher makes of the latents."""
+        if self.teacher is None:
+            return self.compare(segments, batch)
+        taught = self.taught(latents, batch)
+        if self.imitates:
+            return self._distances(segments, taught, batch)
+        distances = self._distances(segments, taught, batch)
+        return self.compare(segments, batch) | {
+            f"imitation/{name}": value for name, value in distances.items()
+        }
+
+    def taught(self, latents: torch.Tensor, batch: Batch) -> Losses:
+        """Return what the teacher makes of the segments, ``[B, T]`` a head."""
+        assert self.teacher is not None
+        return self.teacher.segments(latents, self._segments(latents, batch))
 
     def latents(self, batch: Batch) -> "Latents":
         """Return the windows' quantized latents, zero beyond the utterance."""
@@ -127,9 +151,13 @@ class Objective(nn.Module):
 
     def decode_segments(self, latents: torch.Tensor, batch: Batch) -> Losses:
         """Decode the windows' segments, with no more of the context than they need."""
+        return self._decode(latents, batch, self._segments(latents, batch))
+
+    def _segments(self, latents: torch.Tensor, batch: Batch) -> Segments:
         stride = self.model.geometry.vq_strides[0]
-        frames, window = stride * batch.segment_tokens, latents.shape[-1]
-        return self._decode(latents, batch, Segments(stride * batch.offsets, frames, window))
+        return Segments(
+            stride * batch.offsets, stride * batch.segment_tokens, window=latents.shape[-1]
+        )
 
     def _decode(self, latents: torch.Tensor, batch: Batch, segments: Segments | None) -> Losses:
         with self._autocast(latents.device):  # which heads leave
@@ -149,14 +177,18 @@ class Objective(nn.Module):
 
     def compare(self, segments: Losses, batch: Batch) -> Losses:
         """Compare each head's segments, ``[B, T]``, with their references."""
+        references = self.references(batch)
+        losses = self._distances(segments, references, batch)
+        return losses | self._judged(segments, references, batch)
+
+    def _distances(self, segments: Losses, references: Losses, batch: Batch) -> Losses:
+        """Return every loss of each head's segments, both ``[B, T]``: ``[B]``."""
         losses: Losses = {}
         total = torch.zeros((), device=batch.audio.device)
-        references = self.references(batch)
         for head, rate in self.heads.items():
             parts = self.losses[head](segments[head], references[head], batch.valid[rate])
             losses |= {f"{head}/{name}": value for name, value in parts.items()}
             total = total + self.weights[head] * parts["loss"]
-        losses |= self._judged(segments, references, batch)
         if f"{head}/mel" in losses:
             mel = [self.weights[each] * losses[f"{each}/mel"] for each in self.heads]
             losses["mel"] = torch.stack(mel).sum(0)

@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from snac_model.codec import SNAC
 from snac_train.recipe.curriculum import StageName
+from snac_train.recipe.imitation import imitates
 from snac_train.recipe.tables import Model, Optimizer, Recipe, Schedule
 
 NEW_LAYERS = "head_48k"
@@ -46,6 +47,8 @@ def freeze_all_but(model: SNAC, parameters: Iterable[nn.Parameter]) -> None:
 def peak_rates(stage: StageName, groups: Iterable[str], recipe: Recipe) -> dict[str, float]:
     """Return the highest learning rate of each group that a stage trains."""
     settings = recipe.optimizer
+    if imitates(recipe, stage):
+        return dict.fromkeys(groups, settings.warmup_lr)
     if stage == "warmup":
         new = {NEW_LAYERS}
         if recipe.model.weights == "random":

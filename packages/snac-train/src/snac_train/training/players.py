@@ -3,6 +3,7 @@
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.curriculum import StageName
 from snac_train.recipe.heads import head_start
+from snac_train.recipe.imitation import imitates
 from snac_train.recipe.tables import Recipe
 from snac_train.training.optimization import make_optimizer, make_schedule
 from snac_train.training.player import DECODER, DISCRIMINATORS, Moves, Player
@@ -16,13 +17,14 @@ def make_players(
     settings, adversarial = recipe.optimizer, recipe.adversarial
     first = head_start(recipe) if trained.judging else 0
     moves = Moves(first)
+    course: StageName = "main" if imitates(recipe, stage) else stage  # which is no constant one
     optimizer = make_optimizer(trained.groups, trained.peaks, settings)
     decoder = Player(
         DECODER,
         trained.objective,
         trained.parameters,
         optimizer,
-        make_schedule(stage, optimizer, moves.until(steps), recipe.schedule),
+        make_schedule(course, optimizer, moves.until(steps), recipe.schedule),
         processes=processes,
         clip=settings.clip,
         moves=moves,

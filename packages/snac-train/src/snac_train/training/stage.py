@@ -29,6 +29,7 @@ class Stage:
 
     Args:
         discriminators: of the run, which the decoder meets in the main stage.
+        teacher: of the run, which the decoder imitates in warm-up.
         average: follows the decoder's weights.
         done: steps of the stage that an earlier process has taken.
         state: of each player by name, if any steps were taken.
@@ -47,6 +48,7 @@ class Stage:
         processes: Processes,
         *,
         discriminators: Discriminators | None = None,
+        teacher: SNAC | None = None,
         average: MovingAverage | None = None,
         done: int = 0,
         state: Mapping[str, Mapping[str, Any]] | None = None,
@@ -58,7 +60,7 @@ class Stage:
         self.processes = processes
         self.average = average
         self.shares_every = recipe.tracking.log_every
-        self.trained = Trained.of(name, model, recipe, discriminators)
+        self.trained = Trained.of(name, model, recipe, discriminators, teacher)
         self.players = make_players(self.trained, name, steps, recipe, processes)
         for player in self.players.values():
             player.go_on((state or {}).get(player.name), done)

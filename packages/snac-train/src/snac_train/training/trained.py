@@ -11,6 +11,7 @@ from snac_model.codec import SNAC
 from snac_model.discriminators import Discriminators
 from snac_train.data.segments import Batch
 from snac_train.recipe.curriculum import StageName
+from snac_train.recipe.imitation import imitates
 from snac_train.recipe.tables import Recipe
 from snac_train.training.adversary import DiscriminatorObjective, Losses, Opponent
 from snac_train.training.arithmetic import tf32
@@ -45,11 +46,13 @@ class Trained:
         model: SNAC,
         recipe: Recipe,
         discriminators: Discriminators | None = None,
+        teacher: SNAC | None = None,
     ) -> Self:
         """Have gradients computed for what a stage trains, and for nothing else.
 
         Args:
             discriminators: of the run, which take part in the main stage.
+            teacher: of the run, which a warm-up imitates.
         """
         groups = parameter_groups(model, recipe.model)
         precision = recipe.optimizer.precision
@@ -58,10 +61,20 @@ class Trained:
         if discriminators is not None and name == "main":
             opponent = Opponent(discriminators, recipe.adversarial)
             judging = DiscriminatorObjective(discriminators)
+        imitation = imitates(recipe, name)
+        objective = Objective(
+            model,
+            recipe,
+            adversary=opponent,
+            teacher=teacher if imitation else None,
+            imitates=imitation,
+            quantized=quantized,
+            precision=precision,
+        )
         trained = cls(
             groups,
             peak_rates(name, groups, recipe),
-            Objective(model, recipe, adversary=opponent, quantized=quantized, precision=precision),
+            objective,
             precision == "tf32",
             opponent,
             judging,

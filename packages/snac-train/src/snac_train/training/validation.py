@@ -68,6 +68,16 @@ class Validator:
         means = self._measure(losses_of)
         return means | (use.figures(self.processes) if use else {})
 
+    def taught(self, objective: Objective) -> dict[str, float]:
+        """Return the mean losses of what the objective's teacher makes of the codes."""
+
+        def losses_of(batch: Batch) -> Losses:
+            return objective.compare(
+                objective.taught(objective.latents(batch).values, batch), batch
+            )
+
+        return self._measure(losses_of)
+
     def resampled(self, base: Objective, wanted: Objective) -> dict[str, float]:
         """Return the mean 48 kHz losses of a base's resampled 24 kHz output."""
         return self._measure(lambda batch: resampled_losses(base, wanted, batch))

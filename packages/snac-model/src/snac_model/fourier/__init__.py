@@ -1,0 +1,1 @@
+"""A fast decoder of the same tokens: spectra at a low rate, and an inverse STFT."""

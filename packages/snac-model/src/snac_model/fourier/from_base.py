@@ -1,0 +1,23 @@
+"""A codec's tokens with a Fourier decoder in place of its own."""
+
+from typing import Any
+
+from snac_model.codec import SNAC
+from snac_model.fourier.config import FourierConfig
+
+
+def with_fourier_decoder(base: SNAC, settings: FourierConfig) -> SNAC:
+    """Return a codec with the tokens of ``base`` and an untrained Fourier decoder.
+
+    Encoder and quantizer are taken over bit for bit. The decoder's weights come from torch's global
+    generator.
+
+    Raises:
+        Failure: if such a decoder does not fit the codec.
+    """
+    config: dict[str, Any] = {**base.config.to_dict(), "decoder": settings.to_dict()}
+    config.pop("dual_head", None)
+    model = SNAC(**config)
+    for own, others in zip(model.tokenizer_modules(), base.tokenizer_modules(), strict=True):
+        own.load_state_dict(others.state_dict())
+    return model.train(base.training)

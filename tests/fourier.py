@@ -1,0 +1,29 @@
+"""Codecs with a Fourier decoder, small enough for tests."""
+
+import torch
+from models import NARROW, liven, seeded
+
+from snac_model.codec import SNAC
+from snac_model.fourier.config import FourierConfig
+from snac_model.fourier.from_base import with_fourier_decoder
+
+BOTH = (24_000, 48_000)
+
+
+def settings(rates: tuple[int, ...] = BOTH, **changed: int) -> FourierConfig:
+    """Return a narrow decoder's configuration."""
+    narrow = {"dim": 8, "hidden": 16, "blocks": 2, "kernel": 7, "upsample": 2, "look_ahead": 3}
+    return FourierConfig(rates, **{**narrow, **changed})
+
+
+def fourier_model(rates: tuple[int, ...] = BOTH, base: SNAC | None = None, **changed: int) -> SNAC:
+    """Return a codec with random weights that all matter, in evaluation mode."""
+    base = base or seeded(NARROW["24k"])
+    torch.manual_seed(1)
+    model = with_fourier_decoder(base, settings(rates, **changed))
+    liven(model.decoder)
+    with torch.no_grad():
+        for name, value in model.decoder.named_parameters():
+            if "blocks" in name or "linear" in name:  # phases turn, and nothing is left at zero
+                value.add_(0.2 * torch.randn_like(value))
+    return model.eval().requires_grad_(False)
