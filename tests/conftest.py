@@ -2,14 +2,20 @@
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from killing import start_fork_server
 
+from snac_common.devices import give_back_freed_memory
+
 # Small models gain nothing from threads, and lose a hundredfold where other work holds a core that
 # OpenMP waits for. Set before torch is imported, and inherited by the commands under test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Imports make what stays: looking through it again and again is a tenth of the collection's time.
+gc.disable()
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = frozenset((ROOT / "tests/slow_modules.txt").read_text().split())
@@ -29,6 +35,7 @@ def pytest_collection_finish() -> None:
     """Leave what was imported to garbage collection no more: each one would look at all of it."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:
@@ -42,6 +49,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if os.path.relpath(item.path, ROOT / "tests") in SLOW:
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_after_each_module() -> Iterator[None]:
+    """Hand back what a module's models took: a process kept some gigabytes of it otherwise."""
+    yield
+    gc.collect()
+    give_back_freed_memory()
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Checks everything: lint, format, types, tests. Arguments go to pytest: tools/test.sh -k geometry
-# With --fast first, the modules of tests/slow_modules.txt are left out: a few minutes.
+# With --fast first, the modules of tests/slow_modules.txt are left out, and types: a minute.
+# With --all first, the tests marked as campaign run too: the same laws in more shapes.
 source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
 
 chosen=()
 if [ "${1:-}" = --fast ]; then
     shift
-    chosen=(-m 'not slow')
+    chosen=(-m 'not slow and not campaign')
+elif [ "${1:-}" = --all ]; then
+    shift
+    chosen=(-m '')
 fi
 cd -- "$root"
 uv sync --quiet --locked --group perceptual ||
@@ -15,7 +19,7 @@ uv sync --quiet --locked --group perceptual ||
         "perceptual metrics are skipped"
 uv run --no-sync ruff check .
 uv run --no-sync ruff format --check .
-uv run --no-sync mypy
+[ "${chosen[*]}" = "-m not slow and not campaign" ] || uv run --no-sync mypy
 # slow modules first, in the order of tests/conftest.py: or a core idles at the end
 uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
     "${chosen[@]}" "$@"

@@ -57,10 +57,16 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     assert len({json.loads(line)["utterance_id"] for line in asked.stdout.splitlines()}) == 2
 
 
-def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -> None:
+def test_real_speech_keeps_its_splits(tmp_path: Path, speech: Path) -> None:
     art = ["--artifacts", tmp_path]
     found = succeed("snac_cache.cli.manifest", speech / "nathalie", *art)
     assert (found["train"], found["val"], found["rejects"]) == (396, 40, {"too_short": 4})
+
+
+@pytest.mark.campaign
+def test_real_speech_is_learnt_from(tmp_path: Path, speech: Path) -> None:
+    art = ["--artifacts", tmp_path]
+    succeed("snac_cache.cli.manifest", speech / "nathalie", *art)
     limits = ["--limit", 12, "--val-limit", 2]
     succeed(
         "snac_cache.cli.cache", "--model", "builtin:speech-small", "--device", "cpu", *limits, *art
@@ -74,6 +80,7 @@ def test_real_speech_keeps_its_splits_and_learns(tmp_path: Path, speech: Path) -
     assert judged["losses"]["tried"]["48k/loss"] is not None
 
 
+@pytest.mark.campaign
 def test_the_true_size_trains_two_steps_on_real_files(tmp_path: Path, speech: Path) -> None:
     save(SNAC(**SNAC_24KHZ.to_dict()), tmp_path / "model")
     art = ["--artifacts", tmp_path]

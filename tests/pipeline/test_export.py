@@ -37,6 +37,8 @@ ONE_EPOCH = SMALL_RECIPE | {
     "validation.curriculum": "false",
 }
 PHASES = (10, 11, 12)
+# Of a run with one head at 24 kHz there is nothing that the one with two has not.
+EXPORTED = (pytest.param(10, marks=pytest.mark.campaign), 11, 12)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def by_rate(model: SNAC, levels: list[torch.Tensor]) -> dict[int, torch.Tensor]:
     return model.decode_by_rate(levels)
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", EXPORTED)
 def test_the_official_package_loads_it_and_gives_our_audio(
     artifacts: Path, exported: Callable[[int], Path], phase: int
 ) -> None:
@@ -115,7 +117,7 @@ def test_the_second_head_is_the_runs(artifacts: Path, exported: Callable[[int], 
     assert all(torch.equal(written[name], value) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", EXPORTED)
 def test_onnx_agrees_with_torch_at_any_length_and_batch_size(
     artifacts: Path, exported: Callable[[int], Path], phase: int
 ) -> None:
@@ -318,7 +320,7 @@ def test_names_are_text_in_the_card(artifacts: Path, tmp_path: Path) -> None:
     assert "<script>alert(1)</script>\n````\n" in card
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", EXPORTED)
 def test_the_card_is_the_runs_and_its_python_runs(
     artifacts: Path,
     exported: Callable[[int], Path],

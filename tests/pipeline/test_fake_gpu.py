@@ -23,7 +23,7 @@ from snac_model.resampling import sinc_resampler
 from snac_model.segments import Segments
 from snac_model.streaming import StreamingDecoder
 
-COARSE = 32
+COARSE = 16
 
 
 def made(config: str = "24k", *, dual: bool = False) -> SNAC:
@@ -45,7 +45,7 @@ def on_gpu(tensors: object) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("config", "precision"), [("24k", "fp32"), ("24k", "tf32"), ("24k", "bf16"), ("44k", "fp32")]
+    ("config", "precision"), [("24k", "tf32"), ("24k", "bf16"), ("44k", "fp32")]
 )
 def test_encoding(config: str, precision: Precision) -> None:
     """Batches that mix rates, resampled on the GPU."""
@@ -89,7 +89,6 @@ def test_decoding_of_segments() -> None:
 @pytest.mark.parametrize(
     ("config", "dual", "make_noise"),
     [
-        ("24k", False, RandomNoise),
         ("24k", True, RandomNoise),
         ("24k", True, lambda: SeededNoise(7)),
         ("44k", False, lambda: SeededNoise(7)),

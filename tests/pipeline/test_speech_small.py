@@ -71,6 +71,7 @@ def test_the_official_class_gives_the_same_codes(model: SNAC) -> None:
     assert all(torch.equal(one, two) for one, two in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.campaign
 def test_its_codebooks_are_used(cached: Path) -> None:
     art = ["--artifacts", cached]
     checked = run("snac_cache.cli.check", *art, "--json")
@@ -85,7 +86,7 @@ def test_its_codebooks_are_used(cached: Path) -> None:
 
 def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
     folders = [speech / source / "val" for source in SOURCES]
-    done = run("tools.codec_figures", NAME, *folders, "--limit", 4)
+    done = run("tools.codec_figures", NAME, *folders, "--limit", 2)
     assert done.exit_code == 0, done.stderr
     table = done.stdout
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
@@ -99,6 +100,7 @@ def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
             assert mel[control] > WORSE[folder.parent.name] * mel["codec"], (control, mel)
 
 
+@pytest.mark.campaign
 def test_codes_of_the_token_before_are_worse(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shift of 85 ms between codes and audio shows in the loss that phase 12 validates with."""
     recipe = load_recipe(12, {"validation.segment_s": "1", "validation.limit": "16"}.items())

@@ -2,11 +2,15 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 from conftest import ROOT
 from training import write_voice
@@ -33,6 +37,33 @@ def blocks(language: str) -> str:
     return "\n".join(re.findall(rf"```{language}\n(.*?)```", TUTORIAL, re.DOTALL))
 
 
+COMMANDS = {
+    name: module.partition(":")[0]
+    for path in ROOT.glob("packages/*/pyproject.toml")
+    for name, module in tomllib.loads(path.read_text())["project"].get("scripts", {}).items()
+}
+
+
+def test_its_commands_have_the_options_that_it_gives_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That they do what it says, tools/test.sh --all sees."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("speech", "tokens.txt", "artifacts/runs/voice/best/config.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    lines = [
+        shlex.split(line.replace("$speech", "speech").replace("$first", "speech"), comments=True)
+        for line in blocks("sh").replace("\\\n", " ").splitlines()
+    ]
+    commands = [line for line in lines if line and line[0] in COMMANDS]
+    assert len(commands) > 12
+    for name, *words in commands:
+        given = words[: min((words.index(one) for one in "<>" if one in words), default=None)]
+        import_module(COMMANDS[name]).main.make_context(name, given)
+
+
+@pytest.mark.campaign
 def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY)
     home = tmp_path / "home"

@@ -1,5 +1,6 @@
 """What an existing cache allows: carrying on, appending, mending; never mixing."""
 
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -22,32 +23,47 @@ def ids(codes: Path) -> list[str]:
     return [utterance_id for (utterance_id,) in rows]
 
 
+@pytest.fixture(scope="module")
+def encoded(
+    model_folder: Path, manifest_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A cache of twelve utterances; not to be changed."""
+    folder = tmp_path_factory.mktemp("encoded")
+    succeed(CACHE, *options(model_folder, manifest_folder, folder))
+    return folder
+
+
+@pytest.fixture
+def copied(encoded: Path, tmp_path: Path) -> Path:
+    """A copy of it, in ``tmp_path`` itself."""
+    shutil.copytree(encoded, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
 @pytest.mark.parametrize("damage", ["flipped byte", "torn", "empty", "another part's rows"])
 def test_a_damaged_part_is_made_anew(
-    tmp_path: Path, model_folder: Path, manifest_folder: Path, damage: str
+    copied: Path, model_folder: Path, manifest_folder: Path, damage: str
 ) -> None:
-    where = options(model_folder, manifest_folder, tmp_path)
-    succeed(CACHE, *where)
-    whole = snapshot(tmp_path)
-    part = tmp_path / "train" / "part-00001.parquet"
+    where = options(model_folder, manifest_folder, copied)
+    whole = snapshot(copied)
+    part = copied / "train" / "part-00001.parquet"
     content = bytearray(part.read_bytes())
     if damage == "flipped byte":
         content[60] ^= 1
     elif damage == "another part's rows":
-        content = bytearray((tmp_path / "train" / "part-00000.parquet").read_bytes())
+        content = bytearray((copied / "train" / "part-00000.parquet").read_bytes())
     part.write_bytes(content[: {"torn": 500, "empty": 0}.get(damage, len(content))])
     verify = ["--verify"] if damage == "flipped byte" else []  # a footer does not show it
     assert succeed(CACHE, *where, *verify)["rows"] == 3
-    assert snapshot(tmp_path) == whole
+    assert snapshot(copied) == whole
 
 
 @pytest.mark.parametrize("changed", ["manifest", "--part-rows", "precision"])
 def test_another_plan_over_a_cache_is_refused_and_named(
-    tmp_path: Path, model_folder: Path, manifest_folder: Path, changed: str
+    copied: Path, model_folder: Path, manifest_folder: Path, changed: str
 ) -> None:
-    where = options(model_folder, manifest_folder, tmp_path)
-    succeed(CACHE, *where)
-    before = snapshot(tmp_path)
+    where = options(model_folder, manifest_folder, copied)
+    before = snapshot(copied)
     other: dict[str, list[object]] = {
         "manifest": ["--limit", 4],
         "--part-rows": ["--part-rows", 5],
@@ -56,15 +72,14 @@ def test_another_plan_over_a_cache_is_refused_and_named(
     refused = run(CACHE, *where, *other[changed])
     assert refused.exit_code == 1
     assert f"It differs in {changed}" in refused.stderr
-    assert snapshot(tmp_path) == before
+    assert snapshot(copied) == before
 
 
 def test_overwrite_deletes_the_cache_alone(
-    tmp_path: Path, model_folder: Path, manifest_folder: Path
+    copied: Path, model_folder: Path, manifest_folder: Path
 ) -> None:
-    where = options(model_folder, manifest_folder, tmp_path)
-    succeed(CACHE, *where)
-    kept = tmp_path / "val" / "notes.txt"
+    where = options(model_folder, manifest_folder, copied)
+    kept = copied / "val" / "notes.txt"
     kept.write_text("of the user")
     assert succeed(CACHE, *where, "--overwrite")["rows"] == 12
     assert kept.read_text() == "of the user"
@@ -84,15 +99,15 @@ def test_overwrite_refuses_a_folder_of_other_files(
 
 
 def test_append_encodes_only_what_is_new(tmp_path: Path, model_folder: Path) -> None:
-    art = ["-o", tmp_path / "manifests", "--val-ratio", 0.2]
+    art = ["-o", tmp_path / "manifests", "--val-ratio", 0.2, "--min-duration", 0.1]
     for number in range(6):
-        write_tone(tmp_path / "in" / f"{number}.wav", 1.0 + number / 10)
+        write_tone(tmp_path / "in" / f"{number}.wav", 0.3 + number / 20)
     succeed(MANIFEST, tmp_path / "in", *art)
     where = options(model_folder, tmp_path / "manifests", tmp_path / "codes")
     succeed(CACHE, *where)
     before = snapshot(tmp_path / "codes")
     for number in range(6, 11):
-        write_tone(tmp_path / "in" / f"{number:02}.wav", 1.0 + number / 10)
+        write_tone(tmp_path / "in" / f"{number:02}.wav", 0.3 + number / 20)
     succeed(MANIFEST, tmp_path / "in", *art)
     assert "--append" in run(CACHE, *where).stderr
     assert succeed(CACHE, *where, "--append")["rows"] == 5

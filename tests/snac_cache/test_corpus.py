@@ -20,20 +20,30 @@ from snac_model.sinc_kernel import KAISER_BETA, ROLLOFF, ZERO_CROSSINGS
 CACHE, MANIFEST = "snac_cache.cli.cache", "snac_cache.cli.manifest"
 
 
-@pytest.fixture
-def corpus(tmp_path: Path, model_folder: Path) -> Path:
-    """An artifact root with manifests and codes of six utterances in ``in``."""
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> tuple[Path, Path]:
+    """The place of an artifact root, and a copy of how it was there."""
+    root = tmp_path_factory.mktemp("corpus") / "root"
     for number in range(6):
-        write_tone(tmp_path / "in" / f"{number}.wav", 1.0 + number / 10)
-    scan(tmp_path)
-    cache(tmp_path, model_folder)
-    return tmp_path
+        write_tone(root / "in" / f"{number}.wav", 0.3 + number / 20)
+    scan(root)
+    cache(root, model_folder)
+    return root, Path(shutil.copytree(root, root.with_name("copy")))
+
+
+@pytest.fixture
+def corpus(kept: tuple[Path, Path]) -> Path:
+    """An artifact root with manifests and codes of six utterances in ``in``."""
+    root, copy = kept
+    shutil.rmtree(root)
+    return Path(shutil.copytree(copy, root))
 
 
 def scan(root: Path, *options: object, folder: str = "in") -> None:
     """Write the manifests of the corpus as it is now."""
     split = [] if "--val-ratio" in options else ["--val-ratio", 0]
-    succeed(MANIFEST, root / folder, "--artifacts", root, *split, *options)
+    short = ["--min-duration", 0.1]
+    succeed(MANIFEST, root / folder, "--artifacts", root, *split, *short, *options)
 
 
 def cache(root: Path, model: Path, *options: object) -> dict[str, object]:
@@ -123,7 +133,7 @@ def test_audio_replaced_in_place_is_noticed_and_encoded_again(
 
 
 def test_audio_replaced_after_the_scan_is_a_reject(corpus: Path, model_folder: Path) -> None:
-    write_tone(corpus / "in" / "4.wav", 1.4, channels=2)
+    write_tone(corpus / "in" / "4.wav", 0.5, channels=2)
     where = ["--artifacts", corpus, "--model", model_folder, "--device", "cpu", "--overwrite"]
     found = run(CACHE, *where)
     assert found.exit_code == 1
@@ -212,7 +222,7 @@ def test_another_schema_version_is_named(corpus: Path, model_folder: Path) -> No
 
 def test_an_appended_cache_is_mended_as_any_other(corpus: Path, model_folder: Path) -> None:
     for number in range(6, 9):
-        write_tone(corpus / "in" / f"{number}.wav", 1.0 + number / 10)
+        write_tone(corpus / "in" / f"{number}.wav", 0.3 + number / 20)
     scan(corpus)
     assert cache(corpus, model_folder, "--append")["rows"] == 3
     whole = parts(corpus)

@@ -106,7 +106,7 @@ def test_on_a_processor_codes_are_exactly_those_of_each_utterance_alone(
 def test_without_memory_for_a_batch_it_is_done_in_halves(
     encoder: UtteranceEncoder, rows: list[Row], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    padded = encoder.geometry.padded_samples(24_000)
+    padded = encoder.geometry.padded_samples(round(24_000 * rows[0]["duration_s"]))
     encoder.batch_samples = 100 * padded
     same = [rows[0]] * 7
     sizes = fail_above(monkeypatch, 2 * padded, error)

@@ -30,7 +30,7 @@ def equal(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
 
 
 @torch.no_grad()
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.sampled_from(MODELS), st.integers(1, 100_000), st.integers(1, 200_000), st.booleans())
 def test_codes_are_the_whole_recordings(name: str, length: int, block: int, alone: bool) -> None:
     model, signal = exact(name), audio(length).double()
@@ -79,13 +79,13 @@ def test_no_more_audio_is_held_than_a_piece_needs() -> None:
 
 @pytest.mark.speech
 @torch.no_grad()
-def test_a_minute_of_real_speech_has_the_codes_of_the_whole(speech: Path, tmp_path: Path) -> None:
+def test_real_speech_has_the_codes_of_the_whole(speech: Path, tmp_path: Path) -> None:
     import soundfile
 
-    paths = sorted((speech / "nathalie").glob("**/*.flac"))
+    paths = sorted((speech / "nathalie").glob("**/*.flac"))[:20]
     parts = [resample(*read_mono(path), 22_050) for path in paths]
-    joined = torch.cat(parts)[: 60 * 22_050 + 1]
-    assert len(joined) > 50 * 22_050
+    joined = torch.cat(parts)[: 25 * 22_050 + 1]
+    assert len(joined) > 24 * 22_050
     soundfile.write(tmp_path / "long.wav", joined.numpy(), 22_050)
     model = load("builtin:speech-small").fold_weight_norm()
     whole = model.encode(resample(*read_mono(tmp_path / "long.wav"), 24_000)[None, None])

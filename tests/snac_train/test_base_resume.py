@@ -19,7 +19,8 @@ MOMENTS = {  # the calls are those of one process
     "right after the fill": Moment(CHANGE, 1),
     "right after a revival": Moment(CHANGE, 2),
 }
-NO_WARM_UP = ("--set", "curriculum.warmup_epochs=0", "--set", "tracking.log_every=1")
+NO_WARM_UP = ("--set", "curriculum.warmup_epochs=0", "--set", "curriculum.epochs=2")
+NO_WARM_UP += ("--set", "curriculum.epoch_ranges=1-1,2-2", "--set", "tracking.log_every=1")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,7 @@ def test_two_processes_begin_with_the_codebooks_of_one(alone: dict[str, Any], tw
     )  # the order of adding
 
 
+@pytest.mark.campaign
 def test_two_processes_that_are_killed_after_a_fill_resume_exactly(
     voices: Path, architecture: Path, two: Path, tmp_path: Path
 ) -> None:

@@ -12,7 +12,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the curve is that of x86-64")
-@pytest.mark.parametrize("name", ["curve", "adversarial", "fast"])
+@pytest.mark.parametrize(
+    "name", ["curve", "fast", pytest.param("adversarial", marks=pytest.mark.campaign)]
+)
 def test_the_curve_is_the_one_in_the_repository(name: str) -> None:
     printed = subprocess.run(
         [sys.executable, str(GOLDEN / "curve.py"), name],

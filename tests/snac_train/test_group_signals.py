@@ -25,7 +25,10 @@ def start(voices: Path, root: Path) -> ForkServerProcess:
     return killing.start(killing.TRAIN, line, log=root / "log", surroundings=surroundings)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.campaign)],
+)
 def test_a_signal_to_the_whole_group_and_again_saves(
     voices: Path, tmp_path: Path, number: int, code: int
 ) -> None:

@@ -128,6 +128,7 @@ def test_what_outlives_the_launcher_is_asked_to_stop(tmp_path: Path) -> None:
     wait_for(tmp_path / "ended 0", tmp_path / "ended 1")
 
 
+@pytest.mark.campaign
 def test_training_processes_stop_together(voices: Path, tmp_path: Path) -> None:
     longer = ["--set", "curriculum.epochs=500", "--set", "curriculum.epoch_ranges=1-2,3-500"]
     words = [str(word) for word in arguments(tmp_path, voices, *longer)]

@@ -37,7 +37,9 @@ LAUNCHERS["accelerate"] += ["--num_machines", "1", "--mixed_precision", "no"]
 LAUNCHERS["accelerate"] += ["--dynamo_backend", "no", "-m", "snac_train"]
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(  # both say the same to the processes that they start
+    "launcher", ["torchrun", pytest.param("accelerate", marks=pytest.mark.campaign)]
+)
 def test_a_launcher_starts_processes_that_train_together(
     voices: Path, tmp_path: Path, launcher: str
 ) -> None:

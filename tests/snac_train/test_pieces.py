@@ -113,7 +113,9 @@ def test_pieces_come_to_what_the_whole_comes_to(
     voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lower = {"optimizer__warmup_lr": "2e-4", "optimizer__main_lr": "2e-4"}
-    recipe = small_recipe(**lower)  # at larger rates the last bits become much
+    recipe = small_recipe(
+        curriculum__epochs="3", **lower
+    )  # at larger rates the last bits become much
     run(recipe, voices, tmp_path / "whole")
     memory = StepMemory(0, 8, 1)
     monkeypatch.setattr(Trained, "memory", lambda *_: memory)

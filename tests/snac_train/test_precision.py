@@ -86,6 +86,7 @@ def dilation_of(unit: ResidualUnit) -> int:
     )
 
 
+@pytest.mark.campaign
 def test_every_block_runs_compiled_in_every_stage(
     voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,19 @@ def uninterrupted(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     return whole
 
 
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
+# Of one player's steps, and of weights that are being written, test_resume_law.py tells the same.
+AS_OF_ONE = {
+    "in the head start",
+    "in a step of the decoder alone",
+    "while discriminators are written",
+}
+KILLED = [
+    pytest.param(moment, id=name, marks=[pytest.mark.campaign] if name in AS_OF_ONE else [])
+    for name, moment in MOMENTS.items()
+]
+
+
+@pytest.mark.parametrize("moment", KILLED)
 def test_a_run_that_is_killed_ends_as_if_it_had_not_been(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any], moment: Moment
 ) -> None:
@@ -75,6 +87,9 @@ def test_two_processes_come_to_what_one_comes_to(voices: Path, tmp_path: Path) -
     options = settings(
         ADVERSARIAL
         | {
+            "curriculum.epochs": "2",
+            "curriculum.epoch_ranges": "1-1,2-2",
+            "adversarial.head_start": "1",
             "data.limit": "5",
             "optimizer.accumulate": "2",
             "optimizer.warmup_lr": "2e-4",
@@ -139,6 +154,7 @@ def test_updates_are_counted_as_they_are_made(moves: Moves, steps: int) -> None:
     assert moves.until(steps) == sum(made)
 
 
+@pytest.mark.campaign
 def test_discriminators_learn(voices: Path, tmp_path: Path) -> None:
     recipe = adversarial(
         adversarial__head_start="59",

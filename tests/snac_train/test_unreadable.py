@@ -21,6 +21,7 @@ from snac_train.data.slices import Draws
 from snac_train.session.run_setup import Start
 
 GONE = "in/train/1"
+SHORT = small_recipe(curriculum__epochs="2")
 PART = 0.34  # of a split's utterances: two of six
 
 
@@ -41,12 +42,12 @@ def rejects(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_another_utterance_takes_its_place(codes: Path, tmp_path: Path) -> None:
-    summary = run(small_recipe(), codes, tmp_path / "run", max_reject_rate=PART)
-    assert summary["rejects"] == {"train": 4, "val": 0}
+    summary = run(SHORT, codes, tmp_path / "run", max_reject_rate=PART)
+    assert summary["rejects"] == {"train": 2, "val": 0}
     found = rejects(tmp_path / "run")
-    assert [(entry["utterance_id"], entry["split"]) for entry in found] == [(GONE, "train")] * 4
+    assert [(entry["utterance_id"], entry["split"]) for entry in found] == [(GONE, "train")] * 2
     assert all(entry["step"] and entry["reason"] and entry["detail"] for entry in found)
-    assert metrics(tmp_path / "run", "train")[-1]["samples_seen"] == 4 * 6
+    assert metrics(tmp_path / "run", "train")[-1]["samples_seen"] == 2 * 6
     assert GONE in (tmp_path / "run/train.log").read_text()
 
 
@@ -67,14 +68,14 @@ def test_who_takes_its_place_depends_on_nothing_else(codes: Path, tmp_path: Path
 def test_too_many_stop_the_run_until_they_are_mended(codes: Path, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(Failure, match=rf"1 of 6 train utterances.*{GONE}"):
-            run(small_recipe(), codes, tmp_path / "run", max_reject_rate=0.1)
+            run(SHORT, codes, tmp_path / "run", max_reject_rate=0.1)
         with pytest.raises(Failure, match="max-reject-rate"):
-            run(small_recipe(), codes, tmp_path / "run", max_reject_rate=0.1, start=RESUME)
+            run(SHORT, codes, tmp_path / "run", max_reject_rate=0.1, start=RESUME)
         shutil.rmtree(tmp_path / "run")
     with pytest.raises(Failure):
-        run(small_recipe(), codes, tmp_path / "run", max_reject_rate=0.1)
-    summary = run(small_recipe(), codes, tmp_path / "run", max_reject_rate=PART, start=RESUME)
-    assert summary["epochs"] == 4
+        run(SHORT, codes, tmp_path / "run", max_reject_rate=0.1)
+    summary = run(SHORT, codes, tmp_path / "run", max_reject_rate=PART, start=RESUME)
+    assert summary["epochs"] == 2
 
 
 RESUME = Start(resume=True)
@@ -83,10 +84,10 @@ RESUME = Start(resume=True)
 def test_a_validation_goes_on_as_well(codes: Path, tmp_path: Path) -> None:
     write_voice(tmp_path / f"{GONE}.wav", 0.3 + 0.1 * 1, 1)
     (tmp_path / "in/val/0.wav").unlink()
-    summary = run(small_recipe(), codes, tmp_path / "run", max_reject_rate=PART)
-    assert summary["rejects"]["val"] == 4 + 2  # epochs, and two passes before them
+    summary = run(SHORT, codes, tmp_path / "run", max_reject_rate=PART)
+    assert summary["rejects"]["val"] == 2 + 2  # epochs, and two passes before them
     with pytest.raises(Failure, match="1 of 3 val utterances could not be read"):
-        run(small_recipe(), codes, tmp_path / "other", max_reject_rate=0.2)
+        run(SHORT, codes, tmp_path / "other", max_reject_rate=0.2)
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def busy_disk(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_busy_disk_is_asked_again(voices: Path, tmp_path: Path, busy_disk: list[float]) -> None:
-    summary = run(small_recipe(), voices, tmp_path / "run")
+    summary = run(SHORT, voices, tmp_path / "run")
     assert summary["rejects"] == {"train": 0, "val": 0}
     assert busy_disk
     assert set(busy_disk) == {dataset.PAUSES_S[0]}
