@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def frames_that_matter(model: SNAC, rate: int, sample: int, frames: int) -> tupl
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("rate", BOTH)
-def test_the_context_is_what_gradients_say(shape: dict[str, int], rate: int) -> None:
+def test_the_context_is_what_gradients_say(shape: dict[str, Any], rate: int) -> None:
     model = fourier_model(**shape)
     reach = settings(**shape).reach
     assert model.geometry.decoder_context == max(reach)
@@ -75,7 +76,7 @@ def test_the_true_size_awaits_one_coarse_token() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_segments_are_those_of_whole_windows(shape: dict[str, int]) -> None:
+def test_segments_are_those_of_whole_windows(shape: dict[str, Any]) -> None:
     model = fourier_model(**shape)
     latents = model.quantizer.from_codes(codes(model, 24, batch=3))
     segments = Segments(torch.tensor([0, 40, 80]), 16, 96)

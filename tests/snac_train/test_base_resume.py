@@ -19,7 +19,12 @@ MOMENTS = {  # the calls are those of one process
     "right after the fill": Moment(CHANGE, 1),
     "right after a revival": Moment(CHANGE, 2),
 }
-NO_WARM_UP = ("--set", "curriculum.warmup_epochs=0", "--set", "curriculum.epochs=2")
+NO_WARM_UP: tuple[str, ...] = (
+    "--set",
+    "curriculum.warmup_epochs=0",
+    "--set",
+    "curriculum.epochs=2",
+)
 NO_WARM_UP += ("--set", "curriculum.epoch_ranges=1-1,2-2", "--set", "tracking.log_every=1")
 
 

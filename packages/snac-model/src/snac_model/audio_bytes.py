@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -132,13 +132,16 @@ def _member(descriptor: int, size: int, first: int, end: int) -> Window:
     raise _no_file(first)
 
 
+_number: Callable[[bytes], int] = tarfile.nti  # type: ignore[attr-defined]
+
+
 def _header(block: bytes, at: int) -> tuple[bytes, int]:
     """Return the type and the size of what a header of a tar tells of.
 
     tarfile's own parser takes four times as long, of all that a file in a tar takes most.
     """
     try:
-        told, size = tarfile.nti(block[148:156]), tarfile.nti(block[124:136])
+        told, size = _number(block[148:156]), _number(block[124:136])
     except (tarfile.TarError, IndexError) as error:
         raise _no_file(at) from error
     if told != 8 * ord(" ") + sum(block[:148]) + sum(block[156:]):

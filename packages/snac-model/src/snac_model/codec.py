@@ -58,6 +58,8 @@ class SNAC(nn.Module):
 
     has_two_heads: ClassVar[bool] = False
 
+    decoder: Any  # of the kind that the configuration names; ``synthesizer`` is what all kinds have
+
     def __init__(self, **config: Any) -> None:
         super().__init__()
         self.config = CodecConfig.from_dict(config)
@@ -208,7 +210,8 @@ class SNAC(nn.Module):
     @property
     def synthesizer(self) -> Decoder:
         """What makes audio of latents, whatever its kind and its number of heads."""
-        return self.decoder
+        made: Decoder = self.decoder
+        return made
 
     @property
     def heads(self) -> Mapping[int, Head]:

@@ -51,8 +51,10 @@ def read_table_rows(path: str, names: Iterable[str] | None = None) -> Iterator[L
         first = file.readline()
         file.seek(0)
         delimiter = _delimiter(path, first)
-        quoting = csv.QUOTE_MINIMAL if delimiter in ",;" else csv.QUOTE_NONE
-        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, quotechar='"')
+        if delimiter in ",;":
+            reader = csv.reader(file, delimiter=delimiter)
+        else:  # a quotation mark in a column of text is one
+            reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
         header = list(names) if names else None
         try:
             for fields in reader:

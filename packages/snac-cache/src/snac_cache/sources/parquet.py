@@ -47,13 +47,14 @@ class _Rows:
         self.file = file
         self.columns = columns
         schema = file.schema_arrow
-        self.audio = columns.find("audio", schema.names, _audio_first(schema))
-        if self.audio not in schema.names:
+        audio = columns.find("audio", schema.names, _audio_first(schema))
+        if audio is None or audio not in schema.names:
             raise BadInput(
                 f"{container.path} has no column of audio. It has {', '.join(schema.names)}: say "
                 "which it is with --column audio=NAME."
             )
-        kind = schema.field(self.audio).type
+        self.audio = audio
+        kind = schema.field(audio).type
         self.bytes = _bytes_in(self.audio, kind)
         self.path = _path_in(self.audio, kind)
         self.id = columns.find("id", schema.names)

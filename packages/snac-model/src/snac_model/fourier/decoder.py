@@ -5,12 +5,14 @@ vocoders"). It looks ahead in its first convolution alone, so that a stream wait
 """
 
 import math
+from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import nn
 
 from snac_model.config import CodecConfig
-from snac_model.decoder import Head, StreamedDecoder
+from snac_model.decoder import StreamedDecoder
 from snac_model.fourier.config import FourierConfig
 from snac_model.fourier.head import FourierHead
 from snac_model.fourier.layers import (
@@ -62,9 +64,9 @@ class FourierDecoder(nn.Module):
         return self.settings.upsample
 
     @property
-    def heads(self) -> dict[int, Head]:
+    def heads(self) -> Mapping[int, FourierHead]:
         """The heads by rate in Hz, lowest first."""
-        heads: dict[int, Head] = {}
+        heads: dict[int, FourierHead] = {}
         for rate, head in self.outputs.items():
             assert isinstance(head, FourierHead)
             heads[int(rate)] = head
@@ -89,11 +91,11 @@ class FourierDecoder(nn.Module):
     def streamed(self, noise: NoiseSource) -> StreamedDecoder:
         """Return what stands before the blocks, the blocks, and each head as stages."""
         first = StreamedConvolution(self.first)
-        blocks = [StreamedBlock(block) for block in self.blocks]
+        blocks = [StreamedBlock(cast(ConvNeXtBlock, block)) for block in self.blocks]
         return StreamedDecoder(
             trunk=[
                 Stage([first, StreamedWidening(self.widen)]),
                 Stage([StreamedNorm(self.norm), *blocks, StreamedNorm(self.last_norm)]),
             ],
-            heads={int(rate): Stage([StreamedHead(head)]) for rate, head in self.outputs.items()},
+            heads={rate: Stage([StreamedHead(head)]) for rate, head in self.heads.items()},
         )

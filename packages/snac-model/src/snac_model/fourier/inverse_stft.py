@@ -23,6 +23,7 @@ class InverseSTFT(nn.Module):
 
     def __init__(self, hop: int) -> None:
         super().__init__()
+        self.window: torch.Tensor
         self.hop = hop
         self.n_fft = OVERLAP * hop
         self.trimmed = TRIMMED_HALF_HOPS * hop // 2
