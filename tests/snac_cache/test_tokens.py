@@ -69,8 +69,9 @@ def codes_of(root: Path) -> dict[str, list[list[int]]]:
     return {name: list(levels) for name, *levels in found}
 
 
-def notebook_ids(c0: list[int], c1: list[int], c2: list[int], first: int, size: int) -> list[int]:
+def notebook_ids(codes: list[list[int]], first: int, size: int) -> list[int]:
     """Return the ids of codes, written out frame by frame as Orpheus's notebooks have them."""
+    c0, c1, c2 = codes
     ids = []
     for i in range(len(c0)):
         ids.append(c0[i] + first)
@@ -147,7 +148,7 @@ def test_ids_are_those_of_the_notebook_on_codes_of_the_official_package(
         with torch.inference_mode():
             codes = [level[0].tolist() for level in model.encode(audio)]
         expected = [128259, *text_ids(f"{speaker}: {text}"), 128009, 128260, 128261, 128257]
-        expected += [*notebook_ids(*codes, 128266, 4096), 128258, 128262]
+        expected += [*notebook_ids(codes, 128266, 4096), 128258, 128262]
         row = by_id[name]
         assert row["input_ids"] == row["labels"] == expected
         assert row["attention_mask"] == [1] * len(expected)
@@ -163,7 +164,7 @@ def test_text_and_speaker_come_through_targets_cache_and_append(
     assert stated == sorted((row["utterance_id"], row["text"], row["speaker"]) for row in rows)
     codes = codes_of(spoken)
     assert all(
-        row["codes_list"] == notebook_ids(*codes[row["utterance_id"]], 128266, 4096) for row in rows
+        row["codes_list"] == notebook_ids(codes[row["utterance_id"]], 128266, 4096) for row in rows
     )
 
 
@@ -203,7 +204,7 @@ def test_rows_without_a_tokenizer_keep_text_and_the_columns_of_the_manifest(
         number = int(row["utterance_id"][-4:])
         assert row["text"] == f"<s{number % 5}> sentence {number}{{}}"
         assert (row["speaker"], row["language"]) == (f"s{number % 5}", ("de", "hi")[number % 2])
-        assert row["codes_list"] == notebook_ids(*codes[row["utterance_id"]], 1010, 16)
+        assert row["codes_list"] == notebook_ids(codes[row["utterance_id"]], 1010, 16)
 
 
 def test_no_row_is_above_the_limit_and_what_is_left_out_is_in_the_ledger(
