@@ -21,7 +21,7 @@ def write_tokenizer(folder: Path, **added: int) -> Path:
     begin = [("<begin>", BEGIN)]
     tokenizer.post_processor = TemplateProcessing(single="<begin> $A", special_tokens=begin)
     tokenizer.enable_truncation(5)  # as the file of a model may have it
-    tokenizer.enable_padding(length=7)
+    tokenizer.enable_padding(length=200)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder

@@ -1,6 +1,8 @@
 """What size must not cost: in what workers are sent, in their memory, in the order of parts."""
 
 import resource
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from workplace import succeed, write_tone
 
@@ -59,6 +62,31 @@ def test_what_a_worker_is_sent_does_not_grow_with_the_manifest(
     many = sent(monkeypatch, tmp_path, model_folder, 10_000)
     assert max(few) < 5000
     assert all(abs(more - less) < 20 for less, more in zip(few, many, strict=True))
+
+
+KEPT = """
+import re, sys
+from pathlib import Path
+from snac_cache.store.resolve import open_manifest
+
+def held(name):
+    return int(re.search(rf"{name}:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+before = held("VmRSS")
+size = open_manifest(Path(sys.argv[1])).nbytes
+print((held("RssAnon") - before) / size)
+"""
+
+
+def test_a_manifest_that_was_opened_for_the_first_time_is_not_kept_in_memory(
+    tmp_path: Path,
+) -> None:
+    """It is mapped from then on, and what it was read into is given back to the system."""
+    pq.write_table(made_up(60_000), tmp_path / "train.parquet", compression="zstd")
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 0.6
 
 
 def count_items(

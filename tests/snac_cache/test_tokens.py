@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def codes_of(root: Path) -> dict[str, list[list[int]]]:
     return {name: list(levels) for name, *levels in found}
 
 
-def notebook_ids(codes: Sequence[list[int]], first: int, size: int) -> list[int]:
+def notebook_ids(codes: list[list[int]], first: int, size: int) -> list[int]:
     """Return the ids of codes, written out frame by frame as Orpheus's notebooks have them."""
     c0, c1, c2 = codes
     ids = []

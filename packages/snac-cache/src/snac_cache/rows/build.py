@@ -113,7 +113,7 @@ class _SplitWriter:
         report.frames += part.frames
         report.repeated += part.repeated
         names = part.said.column("utterance_id").combine_chunks()
-        if self.packer:
+        if self.packer is not None:
             pairs = zip(names.to_pylist(), part.ids.split(), strict=True)
             self._take(self.packer.add([Utterance(name, ids) for name, ids in pairs]))
         elif self.request.tokenizer:
@@ -125,7 +125,7 @@ class _SplitWriter:
 
     def close(self) -> int:
         """Write what is left; return how many rows there are."""
-        if self.packer:
+        if self.packer is not None:
             self._take(self.packer.finish())
             self._flush()
         self.shards.close()

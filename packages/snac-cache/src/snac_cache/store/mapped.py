@@ -26,6 +26,7 @@ from snac_common.files import atomic_path, write_text
 
 FOLDER = ".mapped"
 ENVIRONMENT = "SNAC_MAPPED"
+BYTES_AT_ONCE = 2**22
 
 Make = Callable[[], pa.Table]
 
@@ -62,9 +63,12 @@ def map_table(folder: Path, name: str, sources: Iterable[Path], make: Make) -> p
             return table
     made = make()
     try:
-        return _write(made, folder / FOLDER / f"{name}.arrow", state)
+        table = _write(made, folder / FOLDER / f"{name}.arrow", state)
     except OSError:  # such as a cache that this user may only read, or a disk without room
-        return _write_privately(made, private, name, state)
+        table = _write_privately(made, private, name, state)
+    del made
+    pa.default_memory_pool().release_unused()
+    return table
 
 
 def _decode(part: Path) -> pa.Table:
@@ -113,12 +117,12 @@ def _voucher(path: Path) -> Path:
 
 
 def _measure(path: Path) -> dict[str, Any]:
-    """Return a file's length and checksum."""
-    size = path.stat().st_size
-    if not size:
-        return {"bytes": 0, "crc32": 0}
-    with pa.memory_map(str(path)) as file:
-        return {"bytes": size, "crc32": zlib.crc32(file.read_buffer())}
+    """Return a file's length and checksum, read piece by piece: mapped it would fill memory."""
+    checksum = 0
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(BYTES_AT_ONCE):
+            checksum = zlib.crc32(piece, checksum)
+    return {"bytes": path.stat().st_size, "crc32": checksum}
 
 
 def _map(path: Path) -> pa.Table:

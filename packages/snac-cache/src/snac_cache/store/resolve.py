@@ -47,9 +47,12 @@ def open_matches(codes: Path, parts: list[Path], manifest: Path) -> pa.Table:
 
 
 def _read(where: Path) -> pa.Table:
-    tables = read_manifest(where)
-    joined = pa.concat_tables(tables.values(), promote_options="permissive")
-    return joined.combine_chunks().replace_schema_metadata(None)
+    joined = pa.concat_tables(read_manifest(where).values(), promote_options="permissive")
+    columns = dict(zip(joined.column_names, joined.columns, strict=True))
+    del joined
+    for name in list(columns):  # one by one, so that no more than one is in memory twice
+        columns[name] = columns[name].combine_chunks()
+    return pa.table(columns)
 
 
 def _match(parts: list[Path], manifest: Path) -> pa.Table:
