@@ -5,10 +5,10 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
 
-chosen=()
+chosen=() types=true
 if [ "${1:-}" = --fast ]; then
     shift
-    chosen=(-m 'not slow and not campaign')
+    chosen=(-m 'not slow and not campaign') types=false
 elif [ "${1:-}" = --all ]; then
     shift
     chosen=(-m '')
@@ -19,7 +19,9 @@ uv sync --quiet --locked --group perceptual ||
         "perceptual metrics are skipped"
 uv run --no-sync ruff check .
 uv run --no-sync ruff format --check .
-[ "${chosen[*]}" = "-m not slow and not campaign" ] || uv run --no-sync mypy
+if $types; then
+    uv run --no-sync mypy
+fi
 # slow modules first, in the order of tests/conftest.py: or a core idles at the end
 uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
     "${chosen[@]}" "$@"
