@@ -38,13 +38,17 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "long/in").mkdir(parents=True)
     soundfile.write(root / "long/in/long.wav", np.concatenate(audio), 48_000)
     stops = np.cumsum(list(map(len, audio))) / 48_000
-    rows = [
-        {"id": name, "path": "long.wav", "start": float(stop) - len(x) / 48_000, "end": float(stop)}
+    rows: list[dict[str, object]] = [
+        {
+            "id": name,
+            "split": name.split("/")[0],
+            "path": "long.wav",
+            "start": float(stop) - len(x) / 48_000,
+            "end": float(stop),
+        }
         for name, x, stop in zip(names, audio, stops, strict=True)
     ]
-    write_lines(
-        root / "long/in/segments.jsonl", [{**row, "split": row["id"].split("/")[0]} for row in rows]
-    )
+    write_lines(root / "long/in/segments.jsonl", rows)
     for kind in ("files", "tars", "long"):
         art = ("--artifacts", root / kind)
         source = root / kind / ("in/segments.jsonl" if kind == "long" else "in")

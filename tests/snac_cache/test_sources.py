@@ -24,7 +24,7 @@ def codes_by_text(root: Path, model: Path) -> Codes:
     rows = query(
         f"SELECT utterance_id, codes_0, codes_1, codes_2 FROM '{root}/codes/*/part-*.parquet'"
     )
-    return {said[name]: codes for name, *codes in rows}
+    return {said[name]: tuple(codes) for name, *codes in rows}
 
 
 @pytest.fixture(scope="module")

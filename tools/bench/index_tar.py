@@ -77,7 +77,7 @@ def write(path: Path, count: int) -> None:
                 info = tarfile.TarInfo(f"{number:09}.{end}")
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
-            tar.members.clear()
+            tar.members.clear()  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

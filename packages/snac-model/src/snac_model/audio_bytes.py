@@ -138,12 +138,23 @@ def _header(block: bytes, at: int) -> tuple[bytes, int]:
     tarfile's own parser takes four times as long, of all that a file in a tar takes most.
     """
     try:
-        told, size = tarfile.nti(block[148:156]), tarfile.nti(block[124:136])
-    except (tarfile.TarError, IndexError) as error:
+        told, size = _number(block[148:156]), _number(block[124:136])
+    except ValueError as error:
         raise _no_file(at) from error
     if told != 8 * ord(" ") + sum(block[:148]) + sum(block[156:]):
         raise _no_file(at)
     return block[156:157], max(size, 0)
+
+
+def _number(field: bytes) -> int:
+    """Read a number as a tar has it, in octal digits, or in bytes if it is too large for them.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if field[:1] == b"\x80":
+        return int.from_bytes(field[1:])
+    return int(field.split(b"\0")[0].strip() or b"0", 8)
 
 
 def _no_file(at: int) -> AudioError:

@@ -47,7 +47,7 @@ class _Rows:
         self.file = file
         self.columns = columns
         schema = file.schema_arrow
-        self.audio = columns.find("audio", schema.names, _audio_first(schema))
+        self.audio = columns.find("audio", schema.names, _audio_first(schema)) or ""
         if self.audio not in schema.names:
             raise BadInput(
                 f"{container.path} has no column of audio. It has {', '.join(schema.names)}: say "

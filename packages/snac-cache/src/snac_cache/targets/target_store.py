@@ -159,7 +159,7 @@ class TargetShard:
                 tar.addfile(info, io.BytesIO(content))
             except OSError as error:
                 raise cannot_write(self.path, error, "Finished parts are kept.") from error
-            tar.members.clear()
+            tar.members.clear()  # type: ignore[attr-defined]
             return f"{self._split}/{self.path.name}?o={first}&e={tar.offset}"
 
     def _opened(self) -> tarfile.TarFile:
