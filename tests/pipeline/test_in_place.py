@@ -38,13 +38,13 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "long/in").mkdir(parents=True)
     soundfile.write(root / "long/in/long.wav", np.concatenate(audio), 48_000)
     stops = np.cumsum(list(map(len, audio))) / 48_000
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "id": name,
+            "split": name.split("/")[0],
             "path": "long.wav",
             "start": float(stop) - len(x) / 48_000,
             "end": float(stop),
-            "split": name.split("/")[0],
         }
         for name, x, stop in zip(names, audio, stops, strict=True)
     ]

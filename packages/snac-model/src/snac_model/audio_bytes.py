@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -132,9 +132,6 @@ def _member(descriptor: int, size: int, first: int, end: int) -> Window:
     raise _no_file(first)
 
 
-_number: Callable[[bytes], int] = tarfile.nti  # type: ignore[attr-defined]
-
-
 def _header(block: bytes, at: int) -> tuple[bytes, int]:
     """Return the type and the size of what a header of a tar tells of.
 
@@ -142,11 +139,22 @@ def _header(block: bytes, at: int) -> tuple[bytes, int]:
     """
     try:
         told, size = _number(block[148:156]), _number(block[124:136])
-    except (tarfile.TarError, IndexError) as error:
+    except ValueError as error:
         raise _no_file(at) from error
     if told != 8 * ord(" ") + sum(block[:148]) + sum(block[156:]):
         raise _no_file(at)
     return block[156:157], max(size, 0)
+
+
+def _number(field: bytes) -> int:
+    """Read a number as a tar has it, in octal digits, or in bytes if it is too large for them.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if field[:1] == b"\x80":
+        return int.from_bytes(field[1:])
+    return int(field.split(b"\0")[0].strip() or b"0", 8)
 
 
 def _no_file(at: int) -> AudioError:

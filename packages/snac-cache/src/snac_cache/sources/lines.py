@@ -13,6 +13,11 @@ from snac_common.errors import BadInput
 JSON_LINES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 MOST_FIELD = 2**24  # characters of a field; the usual 131,072 are too few for a long transcript
 
+
+class _WithoutQuotes(csv.excel):
+    quoting = csv.QUOTE_NONE
+
+
 Row = dict[str, Any]
 Line = tuple[int, Row | Problem]
 
@@ -51,10 +56,8 @@ def read_table_rows(path: str, names: Iterable[str] | None = None) -> Iterator[L
         first = file.readline()
         file.seek(0)
         delimiter = _delimiter(path, first)
-        if delimiter in ",;":
-            reader = csv.reader(file, delimiter=delimiter)
-        else:  # a quotation mark in a column of text is one
-            reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        quotes = csv.excel if delimiter in ",;" else _WithoutQuotes
+        reader = csv.reader(file, quotes, delimiter=delimiter)
         header = list(names) if names else None
         try:
             for fields in reader:

@@ -47,14 +47,13 @@ class _Rows:
         self.file = file
         self.columns = columns
         schema = file.schema_arrow
-        audio = columns.find("audio", schema.names, _audio_first(schema))
-        if audio is None or audio not in schema.names:
+        self.audio = columns.find("audio", schema.names, _audio_first(schema)) or ""
+        if self.audio not in schema.names:
             raise BadInput(
                 f"{container.path} has no column of audio. It has {', '.join(schema.names)}: say "
                 "which it is with --column audio=NAME."
             )
-        self.audio = audio
-        kind = schema.field(audio).type
+        kind = schema.field(self.audio).type
         self.bytes = _bytes_in(self.audio, kind)
         self.path = _path_in(self.audio, kind)
         self.id = columns.find("id", schema.names)

@@ -46,7 +46,7 @@ def index_tar(path: str) -> Iterator[Member | Problem]:
 
 def _members(tar: tarfile.TarFile, size: int) -> Iterator[Member | Problem]:
     while info := tar.next():
-        tar.members = []  # type: ignore[attr-defined] # which would grow with the tar
+        tar.members = []  # type: ignore[attr-defined]  # they would grow with the tar
         if info.offset_data + info.size > size and info.isreg():
             yield "torn_tar", f"it ends within the file {info.name}: {size} bytes are there"
             return
