@@ -308,7 +308,7 @@ def test_a_name_that_looks_like_a_place_is_a_files(tmp_path: Path) -> None:
     (tmp_path / "in" / "a?o=0&e=99.flac").write_bytes(FLAC)
     (tmp_path / "in" / "b.flac").write_bytes(FLAC)
     write_tar(tmp_path / "in" / "a.tar", [("x", io.BytesIO(FLAC).read())])
-    assert reasons(tmp_path / "in", good=2) == []
+    assert reasons(tmp_path / "in", good=2) == ["other_format"]  # the tar itself
 
 
 def test_ljspeech_is_understood(tmp_path: Path) -> None:
@@ -319,3 +319,25 @@ def test_ljspeech_is_understood(tmp_path: Path) -> None:
     assert ({row["text"] for row in rows}, rejects) == ({one.text for one in SOME}, [])
     assert rows[0]["utterance_id"].startswith("in/wavs/u00")
     assert rows[0]["text_normalized"] == rows[0]["text"].upper()
+
+
+def test_halves_of_characters_and_numbers_beyond_64_bits_are_taken(tmp_path: Path) -> None:
+    write_files(tmp_path / "in", SOME)
+    lines = [
+        '{"path": "u000.flac", "id": "\\ud800", "text": "a\\ud800", "n": 99999999999999999999}',
+        '{"path": "u001.flac", "id": "", "text": {"a": 1}, "n": 1}',
+        '{"path": "\\ud800.flac", "text": "?"}',
+        '{"path": ["u002.flac"], "duration": {}}',
+    ]
+    write_lines(tmp_path / "in" / "t.jsonl", lines)
+    rows, rejects = scan(tmp_path / "in" / "t.jsonl", "--val-ratio", 0)
+    assert [row["utterance_id"] for row in rows] == ["in/?", "in/u001"]
+    assert [row["text"] for row in rows] == ["a?", "{'a': 1}"]
+    assert {row["n"] for row in rows} == {"99999999999999999999", "1"}
+    assert sorted(reject["reason"] for reject in rejects) == ["bad_name", "unreadable"]
+
+
+def test_a_table_beside_audio_files_is_told_of(tmp_path: Path) -> None:
+    corpora.csv_table(tmp_path / "in", SOME)
+    result = run(MANIFEST, tmp_path / "in", "-o", tmp_path / "made")
+    assert "metadata.csv is not read; to have what it says, give it as the source" in result.stderr

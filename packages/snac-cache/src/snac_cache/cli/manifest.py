@@ -50,14 +50,14 @@ class Pattern(click.ParamType):
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder whose audio is all for training; may be repeated.",
+    help="Source whose audio is all for training; may be repeated.",
 )
 @click.option(
     "--val",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder whose audio is all for validation; may be repeated.",
+    help="Source whose audio is all for validation; may be repeated.",
 )
 @click.option(
     "-o",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from snac_cache.manifests.formats import (
+    TARS,
     UNREADABLE,
     UNSUPPORTED,
     ending,
@@ -21,6 +22,7 @@ from snac_common.console import note
 from snac_common.errors import Failure
 
 TARGET_FOLDER = "target_folder"
+TAR_BESIDE = "other_format", "a tar beside audio files: give it as a source of its own"
 Problem = tuple[str, str]
 
 
@@ -150,6 +152,7 @@ def _take_out_targets(folder: Path, subfolders: list[str]) -> Iterator[tuple[Pat
 
 def _files(folder: Path, names: list[str]) -> Iterator[tuple[Path, Problem | None]]:
     problems = {name: (UNSUPPORTED, how_to_convert(name)) for name in unsupported(names)}
+    problems |= {name: TAR_BESIDE for name in names if name.lower().endswith(TARS)}
     for name in sorted(names):
         if name in problems or is_readable(name):
             yield folder / name, problems.get(name)

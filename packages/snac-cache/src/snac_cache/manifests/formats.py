@@ -10,6 +10,7 @@ RARE = (".ac3", ".ape", ".mka", ".mpc", ".ra", ".tta", ".wv")
 VIDEO = (".mov", ".mp4", ".webm")  # which recordings of calls and lectures come in
 UNREADABLE = (*PHONES, *RARE, *VIDEO)
 UNSUPPORTED = "unsupported_format"
+TARS = (".tar", ".tar.gz", ".tgz")
 
 
 def ending(name: str) -> str:

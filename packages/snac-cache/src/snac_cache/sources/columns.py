@@ -75,7 +75,7 @@ class Columns:
             name = renamed.get(column, column)
             if column in gone or value is None or (column in renamed and name in CONSUMED):
                 continue
-            kept[_free(name)] = str(value) if name in SAID else _plain(value)
+            kept[_free(name)] = _plain(str(value) if name in SAID else value)
         return kept
 
 
@@ -86,6 +86,8 @@ def _free(name: str) -> str:
 
 def _plain(value: Any) -> Any:
     """Return a value as text, a number or a truth value; lists and the like as JSON."""
-    if isinstance(value, str | bool | int | float):
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # JSON may hold halves of characters
+    if isinstance(value, bool | int | float):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -36,12 +36,22 @@ class Entry:
 
     def found(self, source: Source, rule: SplitRule) -> Found:
         """Give it its id and its split."""
-        name = f"{source.name}/{self.place}" if source.name else self.place
+        place = _encodable(self.place) or "unnamed"
+        name = f"{source.name}/{place}" if source.name else place
         split, hashed = None, None
         if not self.problem:
             if self.told is not None and not source.split:
                 split = SPLIT_NAMES.get(self.told.lower())
             else:
-                hashed = rule.hashed(Path(self.place), name)
-                split = rule.split(Path(self.folders or self.place), hashed)
+                hashed = rule.hashed(Path(place), name)
+                split = rule.split(Path(self.folders or place), hashed)
         return Found(Path(self.audio), name, split, hashed, self.problem, self.span, self.columns)
+
+
+def _encodable(text: str) -> str:
+    """Return text that can be hashed and stored; JSON may hold halves of characters."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text

@@ -1,6 +1,7 @@
 """Finding the utterances of all sources, whatever form each of them has."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from snac_cache.manifests.find import Found, find_audio
 from snac_cache.manifests.sources import Source
@@ -32,6 +33,8 @@ def find_all(
     """
     forms = [form or form_of(source.path) for source in sources]
     folders = [source for source, its in zip(sources, forms, strict=True) if its == FOLDER]
+    for source in folders:
+        _say_if_told_of(source.path)
     yield from find_audio(folders, val_ratio, grouping, with_targets=with_targets)
     for source, its in zip(sources, forms, strict=True):
         if its != FOLDER:
@@ -39,3 +42,10 @@ def find_all(
                 note(f"{source.path} is read as {its}; --format says otherwise")
             rule = SplitRule.of(source, val_ratio, grouping)
             yield from (entry.found(source, rule) for entry in READERS[its](source, columns))
+
+
+def _say_if_told_of(folder: Path) -> None:
+    """Say so where a table beside audio files is not read."""
+    for name in ("metadata.csv", "metadata.tsv", "metadata.jsonl"):
+        if (folder / name).is_file():
+            note(f"{folder / name} is not read; to have what it says, give it as the source")

@@ -38,10 +38,10 @@ def form_of(source: Path) -> str:
 def _form_of_folder(folder: Path) -> str | None:
     if (folder / RECORDINGS).is_file():
         return "kaldi"
-    if any(map(SHAR_CUTS.fullmatch, os.listdir(folder))):
-        return "lhotse"
-    for _, subfolders, names in os.walk(folder, followlinks=True):
+    for where, subfolders, names in os.walk(folder, followlinks=True):
         subfolders.sort()
+        if where == str(folder) and any(map(SHAR_CUTS.fullmatch, names)):
+            return "lhotse"
         if any(map(is_readable, names)):
             return FOLDER
         if found := [name for name in sorted(names) if name.lower().endswith(CONTAINERS)]:

@@ -138,4 +138,7 @@ def reject_row(row: dict[str, Any], reason: str, detail: str) -> dict[str, Any]:
 
 def _printable(text: str) -> str:
     """Return text that can be stored: bytes of a name that are not UTF-8 become escapes."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a character, which no name on a disk can have
+        return text.encode("utf-8", "backslashreplace").decode()

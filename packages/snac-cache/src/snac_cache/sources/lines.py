@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
@@ -11,6 +12,7 @@ from snac_cache.manifests.find import Problem
 from snac_common.errors import BadInput
 
 JSON_LINES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+UNREADABLE = (OSError, UnicodeDecodeError, EOFError, zlib.error)
 MOST_FIELD = 2**24  # characters of a field; the usual 131,072 are too few for a long transcript
 
 
@@ -67,7 +69,7 @@ def read_table_rows(path: str, names: Iterable[str] | None = None) -> Iterator[L
                     header = [name.strip().removeprefix("\ufeff") for name in fields]
                     continue
                 yield reader.line_num, _row(header, fields, reader.line_num)
-        except (csv.Error, OSError, UnicodeDecodeError, EOFError) as error:
+        except (csv.Error, *UNREADABLE) as error:
             raise _unreadable(path, error) from error
 
 
@@ -83,7 +85,7 @@ def first_fields(path: str) -> list[str]:
     with _opened(path) as file:
         try:
             line = file.readline().rstrip("\r\n").removeprefix("\ufeff")
-        except (OSError, UnicodeDecodeError, EOFError) as error:
+        except UNREADABLE as error:
             raise _unreadable(path, error) from error
     return [field.strip().strip('"') for field in line.split(_delimiter(path, line))]
 
@@ -118,7 +120,7 @@ def _opened(path: str) -> TextIO:
 def _numbered(file: TextIO, path: str) -> Iterator[tuple[int, str]]:
     try:
         yield from enumerate(file, start=1)
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 

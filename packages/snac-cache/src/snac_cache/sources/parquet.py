@@ -93,7 +93,7 @@ class _Rows:
         self, values: Mapping[str, Any], group: int, row: int, number: int, path: str | None
     ) -> Entry:
         place = f"{self.container.place}/{number:06d}"
-        if self.id and values.get(self.id) is not None:
+        if self.id and values.get(self.id) not in (None, ""):
             place = str(values[self.id])
         if self.bytes:
             audio = str(Locator(self.container.path, cell=(group, row, self.bytes)))

@@ -128,7 +128,7 @@ def number(value: object) -> float | None:
 
 def _place(row: Row, columns: Columns, recordings: Places, path: str, span: Span | None) -> str:
     name = columns.find("id", row)
-    if name and row.get(name) is not None:
+    if name and row.get(name) not in (None, ""):
         return str(row[name])
     place = recordings.place(path)
     return f"{place}-{round(span.start * 1000):08d}" if span and span.start else place
