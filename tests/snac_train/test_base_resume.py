@@ -8,7 +8,7 @@ from typing import Any
 import killing
 import pytest
 from killing import Moment
-from whole_runs import base_arguments, result
+from whole_runs import base_arguments, result, settings
 
 STEP = "snac_train.training.stage:Stage.step"
 CODEBOOKS = "snac_train.training.codebooks"
@@ -19,13 +19,14 @@ MOMENTS = {  # the calls are those of one process
     "right after the fill": Moment(CHANGE, 1),
     "right after a revival": Moment(CHANGE, 2),
 }
-NO_WARM_UP: tuple[str, ...] = (
-    "--set",
-    "curriculum.warmup_epochs=0",
-    "--set",
-    "curriculum.epochs=2",
+NO_WARM_UP = settings(
+    {
+        "curriculum.warmup_epochs": "0",
+        "curriculum.epochs": "2",
+        "curriculum.epoch_ranges": "1-1,2-2",
+        "tracking.log_every": "1",
+    }
 )
-NO_WARM_UP += ("--set", "curriculum.epoch_ranges=1-1,2-2", "--set", "tracking.log_every=1")
 
 
 @pytest.fixture(scope="module")
