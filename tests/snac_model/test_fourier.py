@@ -141,6 +141,11 @@ def test_the_official_form_is_refused_with_a_reason(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_second_head_of_snacs_own_is_refused() -> None:
+    with pytest.raises(Failure, match="all its outputs in 'rates'"):
+        DualHeadSNAC(**NARROW["24k"].to_dict(), decoder=settings().to_dict())
+
+
 @pytest.mark.parametrize("continued", [DualHeadSNAC.from_base, double_rate])
 def test_no_block_is_put_after_it(continued: object) -> None:
     with pytest.raises(Failure, match="not a fourier one"):
