@@ -1,5 +1,7 @@
 """Codecs with a Fourier decoder, small enough for tests."""
 
+from typing import Any
+
 import torch
 from models import NARROW, liven, seeded
 
@@ -10,13 +12,13 @@ from snac_model.fourier.from_base import with_fourier_decoder
 BOTH = (24_000, 48_000)
 
 
-def settings(rates: tuple[int, ...] = BOTH, **changed: int) -> FourierConfig:
+def settings(rates: tuple[int, ...] = BOTH, **changed: Any) -> FourierConfig:
     """Return a narrow decoder's configuration."""
     narrow = {"dim": 8, "hidden": 16, "blocks": 2, "kernel": 7, "upsample": 2, "look_ahead": 3}
     return FourierConfig(rates, **{**narrow, **changed})
 
 
-def fourier_model(rates: tuple[int, ...] = BOTH, base: SNAC | None = None, **changed: int) -> SNAC:
+def fourier_model(rates: tuple[int, ...] = BOTH, base: SNAC | None = None, **changed: Any) -> SNAC:
     """Return a codec with random weights that all matter, in evaluation mode."""
     base = base or seeded(NARROW["24k"])
     torch.manual_seed(1)

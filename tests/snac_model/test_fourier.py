@@ -23,7 +23,7 @@ from snac_model.segments import Segments
 from snac_model.weights import save_officially, weights_sha256
 
 MODELS = {look_ahead: fourier_model(look_ahead=look_ahead) for look_ahead in range(4)}
-SHAPES = [
+SHAPES: list[dict[str, Any]] = [
     {},
     {"look_ahead": 0},
     {"look_ahead": 6},
@@ -123,8 +123,9 @@ def test_it_is_decoded_in_float32_whatever_the_trunk_is_in() -> None:
 
 def test_a_loud_start_does_not_overflow() -> None:
     model = fourier_model()
-    for head in model.decoder.outputs.values():
-        head.linear.bias.fill_(1_000)
+    for name, value in model.decoder.named_parameters():
+        if name.endswith("linear.bias"):
+            value.fill_(1_000)
     assert all(audio.isfinite().all() for audio in model.decode(codes(model, 2)))
 
 
@@ -140,6 +141,11 @@ def test_the_official_form_is_refused_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"official package has no fourier decoder.*safetensors"):
         save_officially(fourier_model(), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_second_head_of_snacs_own_is_refused() -> None:
+    with pytest.raises(Failure, match="all its outputs in 'rates'"):
+        DualHeadSNAC(**NARROW["24k"].to_dict(), decoder=settings().to_dict())
 
 
 @pytest.mark.parametrize("continued", [DualHeadSNAC.from_base, double_rate])

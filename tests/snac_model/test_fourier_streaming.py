@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from models import codes
 from streams import pieces, stream
 
+from snac_model.codec import SNAC
 from snac_model.streaming import StreamingDecoder
 
 MODELS = {look_ahead: fourier_model(look_ahead=look_ahead) for look_ahead in range(4)}
+FAR = fourier_model(kernel=13, look_ahead=12)  # which awaits four tokens
 chunks = given(
     st.sampled_from(sorted(MODELS)),
     st.integers(1, 16),
@@ -44,26 +46,30 @@ def test_any_chunking_gives_the_whole(
                 torch.testing.assert_close(streamed[rate], audio, rtol=0, atol=1e-5)
 
 
-@chunks
-@settings(deadline=None, max_examples=20)
+@given(
+    st.sampled_from([*MODELS.values(), FAR]),
+    st.integers(1, 12),
+    st.lists(st.integers(1, 6), max_size=8),
+    st.integers(0, 3),
+)
+@settings(deadline=None, max_examples=30)
 def test_what_is_given_early_is_what_the_codes_so_far_give(
-    model: int, tokens: int, lengths: list[int], batch: int, early: int | None
+    codec: SNAC, tokens: int, lengths: list[int], early: int
 ) -> None:
-    codec = MODELS[model]
-    levels = codes(codec, tokens, batch, seed=tokens)
-    decoder = StreamingDecoder(codec, look_ahead=0)
+    levels = codes(codec, tokens, seed=tokens)
+    decoder = StreamingDecoder(codec, look_ahead=early)
     pushed, given = 0, dict.fromkeys(BOTH, 0)
     for piece in pieces(codec, levels, lengths):
         pushed += piece[0].shape[-1]
         audio = decoder.push(piece)
-        if not piece[0].shape[-1]:
-            continue
         spans = [codec.geometry.token_span(number, 0, pushed) for number in range(len(levels))]
         whole = codec.decode_by_rate([x[:, s] for x, s in zip(levels, spans, strict=True)])
         for rate in BOTH:
-            expected = whole[rate][..., given[rate] :]
+            end = given[rate] + audio[rate].shape[-1]
+            assert end >= codec.geometry.sample_span(rate, 0, max(0, pushed - early)).stop
+            expected = whole[rate][..., given[rate] : end]
             torch.testing.assert_close(audio[rate], expected, rtol=0, atol=1e-5)
-            given[rate] += audio[rate].shape[-1]
+            given[rate] = end
 
 
 @pytest.mark.parametrize("cached", [200, 999, 5_000])
@@ -89,19 +95,22 @@ def test_audio_comes_as_soon_as_it_is_final(look_ahead: int) -> None:
         assert given == max(0, 2_048 * token - 512 * look_ahead - 256 * 3 // 2)
 
 
-def test_nothing_grows_with_the_stream() -> None:
+def held(decoder: StreamingDecoder) -> int:
+    """Return the bytes that a stream's layers keep, weights included."""
+    layers = [layer for stage in decoder.trunk for layer in stage.layers]
+    layers += [layer for head in decoder.heads.values() for layer in head.layers]
+    states = [value for layer in layers for value in vars(layer).values()]
+    tensors = [value for value in states if isinstance(value, torch.Tensor)]
+    return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+
+
+def test_what_is_kept_grows_neither_with_the_stream_nor_with_its_pieces() -> None:
     codec = MODELS[3]
-    decoder = StreamingDecoder(codec)
-
-    def held() -> int:
-        layers = [layer for stage in decoder.trunk for layer in stage.layers]
-        layers += [layer for head in decoder.heads.values() for layer in head.layers]
-        states = [value for layer in layers for value in vars(layer).values()]
-        tensors = [value for value in states if isinstance(value, torch.Tensor)]
-        return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
-
-    sizes = []
-    for piece in pieces(codec, codes(codec, 40), [1] * 40)[:40]:
-        decoder.push(piece)
-        sizes.append(held())
-    assert len(set(sizes[2:])) == 1
+    levels = codes(codec, 40)
+    sizes = set()
+    for length in (1, 5, 40):
+        decoder = StreamingDecoder(codec)
+        for piece in pieces(codec, levels, [length] * (40 // length))[:-1]:
+            decoder.push(piece)
+        sizes.add(held(decoder))
+    assert len(sizes) == 1

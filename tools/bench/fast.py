@@ -47,7 +47,7 @@ def main(seconds: float) -> None:
     levels = random_codes(base, base.geometry.coarse_tokens(seconds), "cpu")
     with tempfile.TemporaryDirectory() as folder:
         whole_files(official, base, fast, levels, Path(folder))
-    streams(base, fast, levels)
+    streams(base, fast)
 
 
 def whole_files(
@@ -92,8 +92,9 @@ def in_onnxruntime(model: SNAC, rate: int, levels: Codes, path: Path) -> Callabl
     return partial(session.run, None, inputs)
 
 
-def streams(base: SNAC, fast: dict[str, SNAC], levels: Codes) -> None:
+def streams(base: SNAC, fast: dict[str, SNAC]) -> None:
     """Print what a coarse token costs that comes alone."""
+    levels = random_codes(base, STREAMED_TOKENS, "cpu")
     tokens = [piece(base, levels, start, 1) for start in range(STREAMED_TOKENS)]
     milliseconds = 1000 * base.geometry.seconds(1)
     print(f"Streaming on one core; a coarse token is {milliseconds:.1f} ms of audio:\n")

@@ -35,6 +35,11 @@ def _snac(config: CodecConfig) -> DecoderShape:
 
 def _fourier(config: CodecConfig) -> DecoderShape:
     """Return the shape of a Fourier decoder."""
+    if config.dual_head:
+        raise Failure(
+            "the model's config.json has 'dual_head', which is of SNAC's own decoder: a Fourier "
+            "decoder has all its outputs in 'rates'"
+        )
     settings = fourier.FourierConfig.from_dict(config.decoder or {})
     frame = config.sampling_rate, math.prod(config.encoder_rates)
     hops = (settings.hop(rate, *frame) for rate in settings.rates)

@@ -39,20 +39,20 @@ class DualHeadSNAC(SNAC):
         last block, the new final layers from the base's: of each effective weight the leading
         channels, as many as the narrower layer has. Unless ``copied``, they start at random.
         """
-        check_continuable(base)
+        decoder = own_decoder(base)
         model = cls(**base.config.to_dict())
         missing, unexpected = model.load_state_dict(base.state_dict(), strict=False)
         if unexpected or any(not name.startswith("head_48k.") for name in missing):
             raise ValueError("the base is not a SNAC with weight norm in place")
         if copied:
-            copy_leading_channels(base.decoder.blocks[-1], model.head_48k.block)
-            copy_leading_channels(base.decoder.head, model.head_48k.final)
+            copy_leading_channels(decoder.blocks[-1], model.head_48k.block)
+            copy_leading_channels(decoder.head, model.head_48k.final)
         return model.train(base.training)
 
     @property
     def synthesizer(self) -> Decoder:
         """The decoder with both heads."""
-        return DualHeadDecoder(self.decoder, self.head_48k)
+        return DualHeadDecoder(own_decoder(self), self.head_48k)
 
     def single_head(self) -> SNAC:
         """Return the trunk with the first head alone, as the codec that it is without the other."""
@@ -68,24 +68,25 @@ def double_rate(base: SNAC, *, copied: bool = True) -> SNAC:
     What the base has is taken over bit for bit, but for its final layers. The new block and the
     new final layers start as the dual head's do: copied from the base's last, or at random.
     """
-    check_continuable(base)
+    decoder = own_decoder(base)
     config = base.config.to_dict()
     model = SNAC(**{**config, "decoder_rates": [*config["decoder_rates"], 2]})
     model.encoder.load_state_dict(base.encoder.state_dict())
     model.quantizer.load_state_dict(base.quantizer.state_dict())
-    shared = len(base.decoder.trunk)
-    model.decoder.model[:shared].load_state_dict(base.decoder.trunk.state_dict())
+    longer, shared = own_decoder(model), len(decoder.trunk)
+    longer.model[:shared].load_state_dict(decoder.trunk.state_dict())
     if copied:
-        copy_leading_channels(base.decoder.blocks[-1], model.decoder.blocks[-1])
-        copy_leading_channels(base.decoder.head, model.decoder.head)
+        copy_leading_channels(decoder.blocks[-1], longer.blocks[-1])
+        copy_leading_channels(decoder.head, longer.head)
     return model.train(base.training)
 
 
-def check_continuable(base: SNAC) -> None:
-    """Raise Failure unless one more 2x block can continue from a model's decoder."""
-    if not isinstance(base.decoder, SNACDecoder):
-        kind = base.config.decoder_kind
+def own_decoder(model: SNAC) -> SNACDecoder:
+    """Return a model's decoder; raises Failure unless one more 2x block can continue from it."""
+    if not isinstance(model.decoder, SNACDecoder):
+        kind = model.config.decoder_kind
         raise Failure(f"only SNAC's own decoder can be continued by a 2x block, not a {kind} one")
+    return model.decoder
 
 
 def copy_leading_channels(source: nn.Module, target: nn.Module) -> None:

@@ -5,14 +5,12 @@ vocoders"). It looks ahead in its first convolution alone, so that a stream wait
 """
 
 import math
-from collections.abc import Mapping
-from typing import cast
 
 import torch
 from torch import nn
 
 from snac_model.config import CodecConfig
-from snac_model.decoder import StreamedDecoder
+from snac_model.decoder import Head, StreamedDecoder
 from snac_model.fourier.config import FourierConfig
 from snac_model.fourier.head import FourierHead
 from snac_model.fourier.layers import (
@@ -46,9 +44,10 @@ class FourierDecoder(nn.Module):
         )
         self.widen = Widening(dim, dim, settings.upsample)
         self.norm = ChannelNorm(dim)
-        self.blocks = nn.ModuleList(
+        blocks = [
             ConvNeXtBlock(dim, settings.hidden, settings.kernel) for _ in range(settings.blocks)
-        )
+        ]
+        self.blocks = nn.Sequential(*blocks)
         self.last_norm = ChannelNorm(dim)
         initialise(self)
         self.outputs = nn.ModuleDict(
@@ -64,13 +63,13 @@ class FourierDecoder(nn.Module):
         return self.settings.upsample
 
     @property
-    def heads(self) -> Mapping[int, FourierHead]:
+    def heads(self) -> dict[int, Head]:
         """The heads by rate in Hz, lowest first."""
-        heads: dict[int, FourierHead] = {}
-        for rate, head in self.outputs.items():
-            assert isinstance(head, FourierHead)
-            heads[int(rate)] = head
-        return heads
+        return {**self._heads()}
+
+    def _heads(self) -> dict[int, FourierHead]:
+        heads = self.outputs.items()
+        return {int(rate): head for rate, head in heads if isinstance(head, FourierHead)}
 
     def features(
         self, z: torch.Tensor, noise: NoiseSource, segments: Segments | None = None
@@ -91,11 +90,11 @@ class FourierDecoder(nn.Module):
     def streamed(self, noise: NoiseSource) -> StreamedDecoder:
         """Return what stands before the blocks, the blocks, and each head as stages."""
         first = StreamedConvolution(self.first)
-        blocks = [StreamedBlock(cast(ConvNeXtBlock, block)) for block in self.blocks]
+        blocks = [StreamedBlock(block) for block in self.blocks if isinstance(block, ConvNeXtBlock)]
         return StreamedDecoder(
             trunk=[
                 Stage([first, StreamedWidening(self.widen)]),
                 Stage([StreamedNorm(self.norm), *blocks, StreamedNorm(self.last_norm)]),
             ],
-            heads={rate: Stage([StreamedHead(head)]) for rate, head in self.heads.items()},
+            heads={rate: Stage([StreamedHead(head)]) for rate, head in self._heads().items()},
         )

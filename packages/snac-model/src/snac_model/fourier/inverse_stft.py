@@ -21,6 +21,8 @@ class InverseSTFT(nn.Module):
         hop: samples from one spectrum to the next; even.
     """
 
+    window: torch.Tensor
+
     def __init__(self, hop: int) -> None:
         super().__init__()
         self.window: torch.Tensor
