@@ -249,7 +249,10 @@ def test_what_has_no_text_is_left_out_and_said(made: Path, tmp_path: Path) -> No
         *((f"train/{number:04}", "the column text is empty") for number in (0, 5, 7)),
         ("train/0009", "the column speaker is empty"),
     }
-    assert len(rows_of(tmp_path / "rows")) == 59 - 4
+    rows, codes = rows_of(tmp_path / "rows"), codes_of(made)
+    assert len(rows) == 59 - 4
+    for row in rows:  # each still has its own codes
+        assert row["codes_list"] == notebook_ids(codes[row["utterance_id"]], 1010, 16)
 
 
 def test_packed_rows_are_full_whole_and_padded(made: Path, tokenizer: Path, tmp_path: Path) -> None:
