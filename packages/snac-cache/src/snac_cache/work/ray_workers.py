@@ -20,7 +20,7 @@ from snac_common.console import note
 from snac_common.errors import Failure
 
 SECONDS_BETWEEN_LOOKS = 2.0  # at what the cluster has
-MOST_DEATHS = 5  # one after the other, without a word from any worker in between
+MOST_DEATHS = 5  # one after the other, while no worker comes to anything
 
 
 @dataclass
@@ -76,7 +76,6 @@ class _Workers:
             except ray.exceptions.RayActorError as error:
                 self._replace(worker, error)
                 continue
-            self.deaths = 0
             if self._goes_on(worker, said, receive):
                 self.running[worker.actor.events.remote()] = worker
 
@@ -86,6 +85,7 @@ class _Workers:
         """Return whether the worker has more to do; raise Failure if it has failed."""
         for kind, content in said:
             if kind == MESSAGE:
+                self.deaths = 0
                 receive(content)
             elif kind == NEXT:
                 items = [self.left.popleft()] if self.left else []
