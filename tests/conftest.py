@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 gc.disable()
 
 ROOT = Path(__file__).resolve().parent.parent
-SLOW = frozenset((ROOT / "tests/slow_modules.txt").read_text().split())
+SLOW = (ROOT / "tests/slow_modules.txt").read_text().split()  # the longest first
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -44,11 +44,27 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of modules that take more than a few seconds, and begin with them."""
-    items.sort(key=lambda item: os.path.relpath(item.path, ROOT / "tests") not in SLOW)
+    """Mark the tests of modules that take some seconds; begin with the longest.
+
+    So no core waits at the end for one that has a long module still.
+    """
+    items.sort(
+        key=lambda item: SLOW.index(name) if (name := name_of(item.path)) in SLOW else len(SLOW)
+    )
     for item in items:
-        if os.path.relpath(item.path, ROOT / "tests") in SLOW:
+        if name_of(item.path) in SLOW:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import slow modules for tools/test.sh --fast."""
+    fast = "not slow" in config.getoption("markexpr")
+    return True if fast and name_of(collection_path) in SLOW else None
+
+
+def name_of(module: Path) -> str:
+    """Return a module as slow_modules.txt names it."""
+    return os.path.relpath(module, ROOT / "tests")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -31,7 +31,7 @@ SMALL_RECIPE = {
     "loss.fft_sizes_24k": "128,256",
     "loss.fft_sizes_48k": "128,256,512",
     "validation.segment_s": "0.5",
-    "validation.batch_size": "3",
+    "validation.batch_size": "5",
     "tracking.log_every": "1",
 }
 

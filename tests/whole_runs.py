@@ -14,7 +14,7 @@ OFTEN = {
     "checkpoint.every_steps": "2",
     "checkpoint.every_minutes": "0",
     "tracking.log_every": "3",
-    "validation.batch_size": "2",
+    "validation.batch_size": "3",
 }
 RECIPE = SMALL_RECIPE | OFTEN
 

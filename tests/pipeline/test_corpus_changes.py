@@ -112,6 +112,7 @@ def test_targets_made_after_the_codes_need_no_encoding(corpus: Corpus) -> None:
     assert corpus.parts() == before
 
 
+@pytest.mark.campaign
 def test_a_corrected_transcript_asks_for_nothing(corpus: Corpus) -> None:
     corpus.manifest()
     change(corpus, "val", "text", ["thier", "there"])
@@ -131,6 +132,7 @@ def test_a_corrected_transcript_asks_for_nothing(corpus: Corpus) -> None:
     assert corpus.parts() == before
 
 
+@pytest.mark.campaign
 def test_a_corpus_may_move(corpus: Corpus) -> None:
     corpus.manifest()
     corpus.cache()
@@ -148,6 +150,7 @@ def test_a_corpus_may_move(corpus: Corpus) -> None:
     assert corpus.parts() == before
 
 
+@pytest.mark.campaign
 def test_another_split_needs_no_encoding(corpus: Corpus) -> None:
     shutil.move(corpus.speech / "train", corpus.speech / "one")  # split by hash, not by folders
     few = corpus.manifest("--val-ratio", 0.3)
@@ -164,6 +167,7 @@ def test_another_split_needs_no_encoding(corpus: Corpus) -> None:
     assert corpus.parts() == before
 
 
+@pytest.mark.campaign
 def test_audio_replaced_in_place_is_encoded_again_and_nothing_else(corpus: Corpus) -> None:
     corpus.manifest()
     corpus.cache()

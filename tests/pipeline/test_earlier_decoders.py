@@ -23,7 +23,9 @@ def cached(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_cache(root / "in", root / "artifacts", root / "codec")
 
 
-@pytest.mark.parametrize("kind", [EarlierDualHead, Earlier48kHz])
+@pytest.mark.parametrize(
+    "kind", [EarlierDualHead, pytest.param(Earlier48kHz, marks=pytest.mark.campaign)]
+)
 def test_it_starts_a_run_and_is_evaluated(
     cached: Path, tmp_path: Path, kind: type[Earlier48kHz]
 ) -> None:

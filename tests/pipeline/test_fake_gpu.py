@@ -105,7 +105,7 @@ def test_decoding(config: str, dual: bool, make_noise: Callable[[], NoiseSource]
         assert on_gpu(audio if dual else [audio])
 
 
-@pytest.mark.parametrize("dual", [False, True])
+@pytest.mark.parametrize("dual", [pytest.param(False, marks=pytest.mark.campaign), True])
 def test_streaming(dual: bool) -> None:
     with fake_gpu():
         model = made(dual=dual).to(CUDA)

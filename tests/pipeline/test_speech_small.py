@@ -84,9 +84,10 @@ def test_its_codebooks_are_used(cached: Path) -> None:
     assert finest["perplexity"] >= 1_000, finest
 
 
+@pytest.mark.campaign
 def test_it_says_the_speech_that_it_hears(speech: Path) -> None:
     folders = [speech / source / "val" for source in SOURCES]
-    done = run("tools.codec_figures", NAME, *folders, "--limit", 2)
+    done = run("tools.codec_figures", NAME, *folders, "--limit", 4)
     assert done.exit_code == 0, done.stderr
     table = done.stdout
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]

@@ -294,7 +294,7 @@ def test_it_fits_a_phone_and_a_desk_in_both_themes(
     ("change", "message"),
     [
         ({"base": "nowhere"}, "it cannot be loaded"),
-        ({"base_sha256": "0" * 64}, "holds other weights"),
+        pytest.param({"base_sha256": "0" * 64}, "holds other weights", marks=pytest.mark.campaign),
     ],
 )
 def test_a_base_that_is_not_to_be_had_is_left_out_and_said(

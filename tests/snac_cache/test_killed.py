@@ -50,7 +50,7 @@ def options(root: Path, model: Path, codes: Path, *, utterances: int = 8) -> lis
     return ["--model", model, "--codes", codes, *manifest, *one]
 
 
-@pytest.mark.parametrize("kind", ["plain", "appended"])
+@pytest.mark.parametrize("kind", ["plain", pytest.param("appended", marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
 def test_at_a_chosen_moment(
     corpus: Path, tmp_path: Path, model_folder: Path, kind: str, moment: Moment
@@ -66,7 +66,7 @@ def test_at_a_chosen_moment(
     assert accounted(codes) == [f"in/{number}" for number in range(8)]
 
 
-@pytest.mark.parametrize("call", [1, 2, 4, 6, 8])
+@pytest.mark.parametrize("call", [1, 2, 4, 6, pytest.param(8, marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("part_rows", [2, 8])
 def test_while_it_deletes_for_overwriting(
     corpus: Path, tmp_path: Path, model_folder: Path, call: int, part_rows: int

@@ -40,7 +40,9 @@ def values(folder: Path) -> dict[tuple[str, ...], float | None]:
     }
 
 
-@pytest.mark.parametrize("segment", [[], ["--segment", "0.5"]])
+@pytest.mark.parametrize(
+    "segment", [[], pytest.param(["--segment", "0.5"], marks=pytest.mark.campaign)]
+)
 def test_who_made_the_cached_codes_makes_no_difference(
     workplace: Workplace, tuned: Path, own_codes: Path, segment: list[str]
 ) -> None:

@@ -49,8 +49,17 @@ def test_the_command_offers_each_of_them() -> None:
     assert tuple(perceptual.METRICS) == PERCEPTUAL
 
 
+SECONDS_EACH = {"dnsmos", "visqol_audio"}  # of each library, another test or metric stays
+
+
 @pytest.mark.speech
-@pytest.mark.parametrize("name", perceptual.METRICS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.campaign] if name in SECONDS_EACH else [])
+        for name in perceptual.METRICS
+    ],
+)
 def test_more_noise_is_worse(sentence: torch.Tensor, name: str) -> None:
     clean, noisy, noisier = (
         score(name, output, sentence)

@@ -110,7 +110,7 @@ def names_in(browser: webdriver.Chrome, part: str) -> str:
     return element.get_attribute("textContent") or ""
 
 
-@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("width", [pytest.param(400, marks=pytest.mark.campaign), 1280])
 def test_a_blind_test_from_the_first_sound_to_the_tally(
     browser: webdriver.Chrome, report: Path, tmp_path: Path, width: int
 ) -> None:

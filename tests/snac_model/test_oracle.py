@@ -43,7 +43,7 @@ def assert_same(ours: SNAC, theirs: snac.SNAC, signal: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("name", NAMES)
 def test_narrow_models_agree_at_odd_lengths_and_batches(name: str, seed: int) -> None:
     ours = seeded(NARROW[name], seed)

@@ -52,6 +52,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
     assert finished(tmp_path, voices, architecture, "--resume") == uninterrupted
 
 
+@pytest.mark.campaign
 def test_a_run_that_is_stopped_between_epochs_ends_as_if_it_had_not_been(
     voices: Path, architecture: Path, tmp_path: Path, uninterrupted: dict[str, Any]
 ) -> None:
@@ -71,6 +72,7 @@ def alone(
     return finished(tmp_path_factory.mktemp("alone"), voices, architecture, *NO_WARM_UP)
 
 
+@pytest.mark.campaign
 def test_a_run_without_warm_up_that_is_stopped_before_its_first_step(
     voices: Path, architecture: Path, tmp_path: Path, alone: dict[str, Any]
 ) -> None:
@@ -89,6 +91,7 @@ def two(voices: Path, architecture: Path, tmp_path_factory: pytest.TempPathFacto
     return root
 
 
+@pytest.mark.campaign
 def test_two_processes_begin_with_the_codebooks_of_one(alone: dict[str, Any], two: Path) -> None:
     own, shared = alone["metrics"], result(two)["metrics"]
     assert [line["step"] for line in own] == [line["step"] for line in shared]

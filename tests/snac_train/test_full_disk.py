@@ -10,7 +10,14 @@ from whole_runs import arguments
 from workplace import run
 
 
-@pytest.mark.parametrize("size", [500, 2_500, 5_000])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(500, marks=pytest.mark.campaign),
+        pytest.param(2_500, marks=pytest.mark.campaign),
+        5_000,
+    ],
+)
 def test_a_full_disk_is_said_with_its_file_and_its_room(
     voices: Path, tmp_path: Path, size: int
 ) -> None:

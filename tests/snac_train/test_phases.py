@@ -118,7 +118,9 @@ def test_codes_encoded_on_the_fly_are_nearly_the_cached_ones(
     assert json.loads((tmp_path / "run/run.json").read_text()).get("cache") is None
 
 
-@pytest.mark.parametrize("reference", ["target", "source"])
+@pytest.mark.parametrize(
+    "reference", ["target", pytest.param("source", marks=pytest.mark.campaign)]
+)
 def test_the_full_model_is_trained_from_audio(
     voices: Path, tmp_path: Path, small_codec: Path, base: SNAC, reference: str
 ) -> None:

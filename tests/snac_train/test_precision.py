@@ -46,7 +46,7 @@ def test_bf16_learns_the_same_with_weights_and_losses_in_float32(
     assert {weight.dtype for weight in weights} == {torch.float32}
 
 
-@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+@pytest.mark.parametrize("precision", [pytest.param("fp32", marks=pytest.mark.campaign), "tf32"])
 def test_tf32_is_a_choice_and_never_that_of_references_or_validation(
     voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:

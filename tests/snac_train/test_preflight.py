@@ -139,7 +139,9 @@ def test_what_a_run_has_written_need_not_be_free_again(tmp_path: Path) -> None:
     assert "need 0.00 GB" in check_disk(tmp_path, 10**12)
 
 
-@pytest.mark.parametrize("phase", [10, 11, 12])
+@pytest.mark.parametrize(
+    "phase", [*(pytest.param(one, marks=pytest.mark.campaign) for one in (10, 11)), 12]
+)
 def test_the_estimate_is_what_a_run_comes_to(
     voices: Path, small_codec: Path, tmp_path: Path, phase: int
 ) -> None:

@@ -64,6 +64,7 @@ def uninterrupted(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 # Of one player's steps, and of weights that are being written, test_resume_law.py tells the same.
 AS_OF_ONE = {
+    "between a model and its discriminators",
     "in the head start",
     "in a step of the decoder alone",
     "while discriminators are written",
@@ -86,6 +87,7 @@ def test_a_run_that_is_killed_ends_as_if_it_had_not_been(
     assert result(tmp_path) == uninterrupted
 
 
+@pytest.mark.campaign
 def test_two_processes_come_to_what_one_comes_to(voices: Path, tmp_path: Path) -> None:
     options = settings(
         ADVERSARIAL
@@ -121,7 +123,7 @@ def test_the_head_start_trains_the_discriminators_alone(voices: Path, tmp_path: 
     recipe = adversarial(
         adversarial__head_start="4",
         adversarial__every="1",
-        curriculum__epochs="3",
+        curriculum__epochs="2",
         checkpoint__every_steps="1",
         checkpoint__keep="99",
     )
@@ -212,7 +214,9 @@ def test_shares_of_the_gradient_add_up(voices: Path, tmp_path: Path) -> None:
             assert sum(shares.values()) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("whose", ["decoder", "discriminators"])
+@pytest.mark.parametrize(
+    "whose", [pytest.param("decoder", marks=pytest.mark.campaign), "discriminators"]
+)
 def test_neither_moves_where_one_is_not_finite(
     voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from killing import Moment
 from whole_runs import arguments, result
 
-VALIDATIONS = 3 * 2  # batches of a validation, and of the baseline's two passes
+VALIDATIONS = 2 * 2  # batches of a validation, and of the baseline's two passes
 
 VALIDATION = "snac_train.training.validation:Validator._go_on_together"
 CHECKPOINT = "snac_train.run.checkpoints.checkpoint"
@@ -59,7 +59,10 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
     assert result(tmp_path) == uninterrupted
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 0)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGTERM, 143, marks=pytest.mark.campaign), (signal.SIGUSR1, 0)],
+)
 def test_signals_save_at_the_next_step(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any], number: int, code: int
 ) -> None:
@@ -79,7 +82,7 @@ def test_a_signal_in_a_validation_stops_at_once(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any]
 ) -> None:
     log = tmp_path / "log"
-    function, call = VALIDATION, VALIDATIONS + 2
+    function, call = VALIDATION, VALIDATIONS + 1
     moment = Moment(function, call, number=signal.SIGTERM)
     assert killing.run(arguments(tmp_path, voices), moment, log=log) == 143
     assert {line["kind"] for line in result(tmp_path)["metrics"]} == {"baseline", "train"}

@@ -69,15 +69,25 @@ def test_it_holds_the_numbers_of_the_metrics(voices: Path, tmp_path: Path) -> No
     assert config["data"]["codes"] == "cached"
 
 
-@pytest.fixture
-def without_newest(voices: Path, tmp_path: Path) -> list[object]:
-    """Arguments of a run that was stopped after step 7, and goes on from epoch 2's end, step 6."""
-    often = ("--set", "tracking.log_every=1", "--set", "checkpoint.every_steps=0")
-    words = arguments(tmp_path, voices, "--wandb", "offline", *often)
+OFTEN = ("--set", "tracking.log_every=1", "--set", "checkpoint.every_steps=0")
+
+
+@pytest.fixture(scope="module")
+def stopped(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a run that was stopped after step 7, and goes on from epoch 2's end, step 6."""
+    root = tmp_path_factory.mktemp("stopped")
+    words = arguments(root, voices, "--wandb", "offline", *OFTEN)
     stop = Moment(STEP, 7, number=signal.SIGTERM)
-    assert killing.run(words, stop, log=tmp_path / "log") == 143, (tmp_path / "log").read_text()
-    shutil.rmtree(tmp_path / "runs/one/checkpoints/step-00000007")
-    return words
+    assert killing.run(words, stop, log=root / "log") == 143, (root / "log").read_text()
+    shutil.rmtree(root / "runs/one/checkpoints/step-00000007")
+    return root
+
+
+@pytest.fixture
+def without_newest(stopped: Path, voices: Path, tmp_path: Path) -> list[object]:
+    """Arguments of a copy of that run."""
+    shutil.copytree(stopped, tmp_path, dirs_exist_ok=True, symlinks=True)
+    return arguments(tmp_path, voices, "--wandb", "offline", *OFTEN)
 
 
 def test_steps_that_are_taken_again_are_the_same_steps_there(

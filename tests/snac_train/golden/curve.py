@@ -52,12 +52,8 @@ def main(name: str) -> None:
             write_saws(root / f"in/train/{seed}.wav", frames, seed)
             write_saws(root / f"in/val/{seed}.wav", frames, seed + 10)
         codes = make_cache(root / "in", root / "artifacts", root / "model")
-        recipes = {
-            "curve": small_recipe,
-            "adversarial": adversarial_recipe,
-            "fast": fast_recipe,
-        }
-        recipe = recipes[name]()
+        recipes = {"curve": small_recipe, "adversarial": adversarial_recipe, "fast": fast_recipe}
+        recipe = recipes[name](validation__batch_size="3")
         train(recipe, Request(codes, manifest_of(codes), root / "run", "cpu"))
         for line in (root / "run/metrics.jsonl").read_text().splitlines():
             entry = json.loads(line)
