@@ -226,7 +226,14 @@ def test_without_a_run_there_is_nothing_to_resume(tmp_path: Path, words: list[st
 
 
 def test_a_run_goes_on_from_an_epoch_that_was_kept(voices: Path, tmp_path: Path) -> None:
-    keep = ["--epochs", 2, "--set", "checkpoint.keep_epochs=true", "--set", "checkpoint.keep=1"]
+    keep = [
+        "--set",
+        "curriculum.epochs=2",
+        "--set",
+        "checkpoint.keep_epochs=true",
+        "--set",
+        "checkpoint.keep=1",
+    ]
     assert snac_train(*arguments(tmp_path, voices, *keep)).exit_code == 0
     folder = tmp_path / "runs/one/checkpoints"
     assert [path.name for path in sorted(folder.glob("epoch-*"))] == [
