@@ -22,6 +22,7 @@ from snac_cache.schema import MANIFEST, SOURCE
 from snac_cache.store import description, parts
 from snac_cache.store.code_store import CodeStore
 from snac_cache.store.parts import part_files
+from snac_cache.work.engine import LocalEngine
 from snac_cache.work.plan import Part, part_number, part_sizes
 from snac_cache.work.plan_file import Plan, write_plan
 from snac_cache.work.workers import run_workers
@@ -40,26 +41,29 @@ def made_up(rows: int) -> pa.Table:
     return pa.Table.from_pylist(listed, MANIFEST).append_column("text", texts)
 
 
-def sent(monkeypatch: pytest.MonkeyPatch, folder: Path, model: Path, rows: int) -> list[int]:
-    """Return the sizes of the task and of the largest item that snac-cache sends to a worker."""
-    sizes = []
+class Measuring(LocalEngine):
+    """Measures what it would send to a worker, in place of sending it."""
 
-    def measure(task: Any, items: Any, receive: Any, count: int) -> None:
+    def run(self, task: Any, items: Any, receive: Any, unfinished: Any) -> None:
+        """Take the sizes of the task and of the largest item."""
         largest = max(len(ForkingPickler.dumps(item)) for item in items)
-        sizes.extend([len(ForkingPickler.dumps(task)), largest])
+        self.sizes = [len(ForkingPickler.dumps(task)), largest]
 
-    monkeypatch.setattr(build, "run_workers", measure)
+
+def sent(folder: Path, model: Path, rows: int) -> list[int]:
+    """Return the sizes of the task and of the largest item that snac-cache sends to a worker."""
     manifest = {"train": made_up(rows), "val": made_up(0)}
     request = CacheRequest(folder / f"{rows:05}", str(model), ["cpu", "cpu"])
-    build.build_cache(manifest, request, lambda count: None)
-    return sizes
+    engine = Measuring(request.devices)
+    build.build_cache(manifest, request, lambda count: None, engine=engine)
+    return engine.sizes
 
 
 def test_what_a_worker_is_sent_does_not_grow_with_the_manifest(
-    tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model_folder: Path
 ) -> None:
-    few = sent(monkeypatch, tmp_path, model_folder, 100)
-    many = sent(monkeypatch, tmp_path, model_folder, 10_000)
+    few = sent(tmp_path, model_folder, 100)
+    many = sent(tmp_path, model_folder, 10_000)
     assert max(few) < 5000
     assert all(abs(more - less) < 20 for less, more in zip(few, many, strict=True))
 

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from snac_cache.work.cluster import Cluster
-from snac_cache.work.workers import Task, run_alone, run_workers
-
-Unfinished = Callable[[list[Any]], list[Any]]
+from snac_cache.work.workers import Task, Unfinished, run_alone, run_workers
 
 
 class Engine(Protocol):
@@ -93,7 +91,16 @@ class RayEngine:
         """See ``Engine.run``; what a dead worker had not finished is done again by others."""
         from snac_cache.work.ray_workers import run_on_ray
 
-        run_on_ray(self, task, items, receive, unfinished)
+        run_on_ray(
+            self.ray,
+            task,
+            items,
+            receive,
+            unfinished,
+            resource="CPU" if self.devices[0] == "cpu" else "GPU",
+            most=self.cluster.most,
+            folder=self.folder,
+        )
 
 
 @contextmanager

@@ -10,12 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from snac_cache.work.engine import RayEngine, Unfinished
 from snac_cache.work.ray_actor import TaskActor
 from snac_cache.work.ray_nodes import Driver, check_nodes
-from snac_cache.work.workers import DONE, FAILED, MESSAGE, NEXT, Event, Task
+from snac_cache.work.workers import DONE, FAILED, MESSAGE, NEXT, Event, Task, Unfinished
 from snac_common.console import note
 from snac_common.errors import Failure
 
@@ -33,7 +33,9 @@ class _Worker:
 class _Workers:
     """The actors at work, each by the answer that is waited for from it."""
 
-    engine: RayEngine
+    ray: Any
+    resource: str
+    most: int | None
     driver: Driver
     task: Task
     left: deque[Any]
@@ -53,21 +55,18 @@ class _Workers:
 
     def _places(self) -> int:
         """Return how many workers there may be, with what has joined and what has gone."""
-        resources = self.engine.ray.cluster_resources()
-        count = int(resources.get("CPU" if self.engine.devices[0] == "cpu" else "GPU", 0))
-        return min(count, self.engine.cluster.most or count)
+        count = int(self.ray.cluster_resources().get(self.resource, 0))
+        return min(count, self.most or count)
 
     def _start(self) -> None:
-        gpus = 0 if self.engine.devices[0] == "cpu" else 1
-        kind = self.engine.ray.remote(TaskActor).options(
-            max_concurrency=2, num_cpus=1, num_gpus=gpus
-        )
+        gpus = 1 if self.resource == "GPU" else 0
+        kind = self.ray.remote(TaskActor).options(max_concurrency=2, num_cpus=1, num_gpus=gpus)
         actor = kind.remote(self.task, self.driver)
         self.running[actor.events.remote()] = _Worker(actor)
 
     def listen(self, receive: Callable[[Any], object]) -> None:
         """Wait for what actors say, and answer it."""
-        ray = self.engine.ray
+        ray = self.ray
         ready, _ = ray.wait(list(self.running), timeout=SECONDS_BETWEEN_LOOKS)
         for answer in ready:
             worker = self.running.pop(answer)
@@ -94,7 +93,7 @@ class _Workers:
             elif kind == FAILED:
                 raise Failure(f"a worker failed:\n{content}")
             elif kind == DONE:
-                self.engine.ray.kill(worker.actor)
+                self.ray.kill(worker.actor)
                 return False
         return True
 
@@ -113,21 +112,31 @@ class _Workers:
 
 
 def run_on_ray(
-    engine: RayEngine,
+    ray: Any,
     task: Task,
     items: Sequence[Any],
     receive: Callable[[Any], object],
     unfinished: Unfinished,
+    *,
+    resource: str,
+    most: int | None,
+    folder: Path,
 ) -> None:
     """Run the task in actors that share the items; see ``Engine.run``.
+
+    Args:
+        ray: the module, which has joined a cluster.
+        resource: ``GPU`` or ``CPU``, of which each actor takes one.
+        most: actors at most.
+        folder: of the work, which every machine must see.
 
     Raises:
         Failure: with the worker's traceback, if one raises; if workers die again and again; if a
             machine cannot do the work.
     """
-    driver = Driver.this(engine.folder)
-    check_nodes(engine.ray, driver)
-    workers = _Workers(engine, driver, task, deque(items), unfinished)
+    driver = Driver.this(folder)
+    check_nodes(ray, driver)
+    workers = _Workers(ray, resource, most, driver, task, deque(items), unfinished)
     try:
         while workers.left or workers.running:
             workers.grow()
@@ -137,4 +146,4 @@ def run_on_ray(
                 time.sleep(SECONDS_BETWEEN_LOOKS)
     finally:
         for worker in workers.running.values():
-            engine.ray.kill(worker.actor)
+            ray.kill(worker.actor)

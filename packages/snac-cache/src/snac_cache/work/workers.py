@@ -25,6 +25,9 @@ from snac_common.tool import LESS_MEMORY
 # sends a message to the parent. One thread may take items while another one sends.
 Task = Callable[[int, Iterator[Any], Callable[[Any], object]], None]
 
+# Returns those of the items that are not done, of which a worker may have done some before it died.
+Unfinished = Callable[[list[Any]], list[Any]]
+
 Event = tuple[str, Any]  # one of these, and what goes with it
 NEXT, MESSAGE, DONE, FAILED = "next", "message", "done", "failed"
 
