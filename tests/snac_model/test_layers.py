@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch._dynamo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +113,7 @@ def test_blocks_change_lengths_by_exactly_their_stride(
     assert up.shape == (1, 2, frames * stride)
 
 
+@torch._dynamo.config.patch(recompile_limit=64, accumulated_recompile_limit=64)  # of all tests
 @pytest.mark.parametrize("block", ["snake", "unit", "dilated unit", "noise"])
 def test_compiled_blocks_have_the_gradients_of_plain_ones(block: str) -> None:
     """With what torch traces run as it is: the traps are in the tracing."""
