@@ -103,7 +103,6 @@ def test_damage_is_found_and_made_again(corpus: Path) -> None:
     assert_right(corpus)
 
 
-@pytest.mark.xfail(strict=False, reason="it failed in three of five runs, not yet understood")
 def test_a_run_that_ends_early_leaves_what_was_there(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,5 +120,5 @@ def test_a_run_that_ends_early_leaves_what_was_there(
     for row in [row for row in before if not row["utterance_id"].endswith("/1")]:
         expected = resample(*read_mono(row["audio_path"]), 48_000)
         assert torch.allclose(read_mono(row["target_path"])[0], expected, rtol=0, atol=2e-4)
-    assert upsample(corpus) == (1, 8)
+    assert upsample(corpus) in ((1, 8), (0, 9))  # the tar without results may be looked at first
     assert_right(corpus)

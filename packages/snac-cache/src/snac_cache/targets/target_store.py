@@ -99,13 +99,14 @@ class TargetShard:
         self._stack = stack
         self._lock = threading.Lock()
         self._tar: tarfile.TarFile | None = None
-        self._earlier = {
-            member.name: member.locator(str(path))
+        # several tars may hold a target: a run that ended before its results left another one
+        self._names = {
+            member.locator(str(path)): member.name
             for path in self.before
             for member in index_tar(str(path))
             if isinstance(member, Member)
         }
-        self._names = {locator: name for name, locator in self._earlier.items()}
+        self._earlier = {name: locator for locator, name in self._names.items()}
 
     def check(self, place: str) -> None:
         """Take any place: in a tar, nothing stands in the way."""
