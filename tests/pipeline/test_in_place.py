@@ -82,10 +82,9 @@ def test_training_and_evaluation_are_those_of_files(places: Path, kind: str) -> 
     assert read_rows(places / kind / "eval/e") == read_rows(places / "files/eval/e")
 
 
-@pytest.mark.xfail(strict=False, reason="it failed in one of three runs, not yet understood")
 def test_audio_that_is_replaced_in_a_tar_is_seen(places: Path, tmp_path: Path) -> None:
     root = tmp_path / "tars"
-    shutil.copytree(places / "tars", root)
+    shutil.copytree(places / "tars", root, ignore=shutil.ignore_patterns("runs"))
     again = ("--artifacts", root, "--overwrite")
     succeed(MANIFEST, root / "in", "--min-duration", 0.01, *again)
     kept = succeed(
