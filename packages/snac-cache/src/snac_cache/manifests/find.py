@@ -1,6 +1,5 @@
 """Finding audio files in folders, with their ids and splits."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from snac_cache.manifests.formats import (
 from snac_cache.manifests.sources import Source
 from snac_cache.manifests.splits import Grouping, SplitRule
 from snac_cache.manifests.target_folders import target_folders
+from snac_cache.manifests.walk import walk
 from snac_common.console import note
 from snac_common.errors import Failure
 
@@ -126,18 +126,12 @@ def _paths(source: Path, with_targets: bool) -> Iterator[tuple[Path, Problem | N
         known = ending(source.name) not in UNREADABLE
         yield source, None if known else (UNSUPPORTED, how_to_convert(source.name))
         return
-    visited: dict[str, str] = {}
     forbidden: list[OSError] = []
-    for folder, subfolders, names in os.walk(source, followlinks=True, onerror=forbidden.append):
+    for folder, subfolders, names, same_as in walk(source, forbidden.append):
         yield from _left_out(forbidden)
-        real = os.path.realpath(folder)
-        if real in visited:
-            subfolders.clear()
-            yield Path(folder), ("duplicate_folder", f"it is the same folder as {visited[real]}")
-            continue
-        visited[real] = folder
-        subfolders.sort()
-        if with_targets:
+        if same_as:
+            yield Path(folder), ("duplicate_folder", f"it is the same folder as {same_as}")
+        elif with_targets:
             yield from _take_out_targets(Path(folder), subfolders)
         yield from _files(Path(folder), names)
     yield from _left_out(forbidden)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snac_cache.manifests.formats import ending, is_readable
+from snac_cache.manifests.walk import walk
 from snac_cache.sources.entry import SPLIT_NAMES, Entry
 from snac_common.errors import BadInput
 
@@ -59,15 +60,8 @@ def find_containers(
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Yield files below a folder, through links but no loops."""
-    visited = set()
-    for where, subfolders, names in os.walk(folder.absolute(), followlinks=True, onerror=_raise):
-        real = os.path.realpath(where)
-        if real in visited:
-            subfolders.clear()
-            continue
-        visited.add(real)
-        subfolders.sort()
+    """Yield files below a folder, those of a folder that is there twice once."""
+    for where, _, names, _ in walk(folder.absolute(), _raise):
         yield from (os.path.join(where, name) for name in sorted(names) if name[:2] != "._")
 
 

@@ -1,11 +1,11 @@
 """The forms of corpora that can be read, and which of them a source is."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from snac_cache.manifests.formats import is_readable
 from snac_cache.manifests.sources import Source
+from snac_cache.manifests.walk import walk
 from snac_cache.sources.columns import Columns
 from snac_cache.sources.entry import Entry
 from snac_cache.sources.kaldi import RECORDINGS, read_kaldi
@@ -38,8 +38,7 @@ def form_of(source: Path) -> str:
 def _form_of_folder(folder: Path) -> str | None:
     if (folder / RECORDINGS).is_file():
         return "kaldi"
-    for where, subfolders, names in os.walk(folder, followlinks=True):
-        subfolders.sort()
+    for where, _, names, _ in walk(folder):
         if where == str(folder) and any(map(SHAR_CUTS.fullmatch, names)):
             return "lhotse"
         if any(map(is_readable, names)):
