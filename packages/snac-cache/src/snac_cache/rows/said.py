@@ -12,7 +12,7 @@ from snac_cache.manifests.where import rows_where
 from snac_cache.rows.request import RowsRequest
 from snac_cache.schema import MANIFEST
 from snac_cache.store.code_store import CodeStore
-from snac_common.artifacts import SPLITS
+from snac_cache.store.resolve import open_manifest
 from snac_common.errors import BadInput, Failure
 
 READERS = {
@@ -30,7 +30,7 @@ def read_said(request: RowsRequest) -> pa.Table:
     Raises:
         BadInput: if the pattern names a column that there is not, or the table cannot be joined.
     """
-    said = CodeStore(request.codes, SPLITS[0], request.manifest).said
+    said = open_manifest(request.manifest)
     if request.text_from is not None:
         said = _with_columns(said, request.text_from)
     if lacking := [name for name in request.pattern.columns if name not in said.column_names]:

@@ -122,11 +122,6 @@ class CodeStore:
         self._open_rows()
 
     @property
-    def said(self) -> pa.Table:
-        """The whole manifest, mapped: of both splits, and of what is not cached."""
-        return self._said
-
-    @property
     def manifest_rows(self) -> np.ndarray:
         """Which row of the manifest each row is: int64."""
         return self._manifest_rows
