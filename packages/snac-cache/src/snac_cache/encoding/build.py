@@ -113,10 +113,9 @@ def _unfinished(
 ) -> list[Part]:
     """Return this rank's parts that are to be made."""
     mine = parts[request.rank.number :: request.rank.world]
-    records = finished_parts(request.folder, mine, identity, whole=request.verify)
     unfinished = []
-    for part, record in zip(mine, records, strict=True):
-        if record is None or _is_to_do(record, request):
+    for part, record in zip(mine, _finished(request, identity, mine), strict=True):
+        if record is None:
             unfinished.append(part)
         else:
             report.skipped_rows += record.rows
@@ -125,13 +124,16 @@ def _unfinished(
 
 
 def _not_finished(request: CacheRequest, identity: CacheIdentity, parts: list[Part]) -> list[Part]:
+    records = _finished(request, identity, parts)
+    return [part for part, record in zip(parts, records, strict=True) if record is None]
+
+
+def _finished(
+    request: CacheRequest, identity: CacheIdentity, parts: list[Part]
+) -> list[PartRecord | None]:
+    """Return each part's record; None for one to be made, such as one with rejects to try again."""
     records = finished_parts(request.folder, parts, identity, whole=request.verify)
-    return [part for part, record in zip(parts, records, strict=True) if _is_to_do(record, request)]
-
-
-def _is_to_do(record: PartRecord | None, request: CacheRequest) -> bool:
-    """Say whether a part is to be made; one with rejects that are retried is made again."""
-    return record is None or (request.retry and bool(record.rejects))
+    return [None if record and request.retry and record.rejects else record for record in records]
 
 
 def _sum_up(

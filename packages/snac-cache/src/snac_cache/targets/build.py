@@ -1,7 +1,7 @@
 """Targets for a whole manifest: plan the parts, make what is not finished, and sum up."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -128,10 +128,9 @@ def _unfinished(
     mine = parts[request.rank.number :: request.rank.world]
     if request.verify:
         return mine
-    listings = Listings(request.folder)
     unfinished = []
-    for part, found in zip(mine, read_all_finished(mine, request), strict=True):
-        if found and is_complete(found, request, listings):
+    for part, found in zip(mine, _finished(mine, request), strict=True):
+        if found:
             report.skipped += found.record.made
             advance(part.rows)
         else:
@@ -139,18 +138,21 @@ def _unfinished(
     return unfinished
 
 
+def _not_finished(request: TargetRequest, parts: list[Part]) -> list[Part]:
+    finished = _finished(parts, request)
+    return [part for part, found in zip(parts, finished, strict=True) if not found]
+
+
+def _finished(parts: list[Part], request: TargetRequest) -> Iterator[PartResults | None]:
+    """Yield each part's results; None where there is something to do."""
+    listings = Listings(request.folder)
+    for found in read_all_finished(parts, request):
+        yield found if found and is_complete(found, request, listings) else None
+
+
 def local_engine(devices: list[str]) -> LocalEngine:
     """Return workers on this machine; one alone works in this process where it sees its device."""
     return LocalEngine(devices, apart=devices[0] not in IN_THIS_PROCESS)
-
-
-def _not_finished(request: TargetRequest, parts: list[Part]) -> list[Part]:
-    listings = Listings(request.folder)
-    return [
-        part
-        for part, found in zip(parts, read_all_finished(parts, request), strict=True)
-        if not (found and is_complete(found, request, listings))
-    ]
 
 
 def _receiver(report: TargetReport, advance: Callable[[int], object]) -> Callable[[Any], None]:
