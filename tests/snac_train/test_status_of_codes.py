@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from models import NARROW, seeded
 from workplace import on_a_terminal, run, succeed, write_tone
-
-from models import NARROW, seeded  # isort: skip
 
 from snac_common.jobs import Job, state_file
 from snac_common.processes import process_started

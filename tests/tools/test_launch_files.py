@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from models import NARROW, seeded
 from workplace import succeed, write_tone
-
-from models import NARROW, seeded  # isort: skip
 
 from snac_model import save
 

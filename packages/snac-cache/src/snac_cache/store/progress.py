@@ -1,6 +1,5 @@
 """How far a cache is, from what lies in its folder: on any machine that sees it."""
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from snac_cache.store.description import totals
 from snac_cache.store.parts import READING_THREADS, PartRecord, codes_path
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import FOLDER, Plan
@@ -47,17 +47,15 @@ class CacheProgress:
         with ThreadPoolExecutor(READING_THREADS) as pool:
             found = pool.map(lambda part: _record(folder, part), plan.parts)
             records = [record for record in found if record is not None]
-        rejects: Counter[str] = Counter()
-        for record in records:
-            rejects.update(record.rejects)
+        summed = totals(records)
         return cls(
             folder,
             parts=len(plan.parts),
             finished=len(records),
             planned_rows=sum(part.rows for part in plan.parts),
-            rows=sum(record.rows for record in records),
+            rows=summed["rows"],
             audio_seconds=sum(record.audio_seconds for record in records),
-            rejects=dict(sorted(rejects.items())),
+            rejects=summed["rejects"],
         )
 
     @property

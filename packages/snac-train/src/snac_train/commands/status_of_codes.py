@@ -46,8 +46,7 @@ def fields(progress: CacheProgress, jobs: Sequence[Job], now: float) -> dict[str
 
 def write_fields(said: dict[str, Any], output: IO[str]) -> None:
     """Write it as lines, with those who should be at work and have fallen silent last."""
-    speed, rejects = said["utterances_per_s"], said["rejects"]
-    reasons = sorted(rejects.items(), key=lambda item: -item[1])
+    reasons = sorted(said["rejects"].items(), key=lambda item: -item[1])
     lines = {
         "codes": said["folder"],
         "parts": f"{said['finished']:,} of {said['parts']:,} finished",
@@ -55,17 +54,25 @@ def write_fields(said: dict[str, Any], output: IO[str]) -> None:
         f"{said['rows_left']:,} left",
         "audio": f"{said['audio_seconds'] / 3600:,.1f} hours",
         "rejects": ", ".join(f"{reason} {count:,}" for reason, count in reasons) or "none",
-        "speed": f"{speed:,.1f} utterances/s, {said['audio_seconds_per_s']:,.0f} times real time"
-        if speed
-        else "nobody is at work"
-        if said["rows_left"]
-        else "",
+        "speed": _speed(said),
         "time left": duration(said["seconds_left"]) if said["rows_left"] else "",
     }
     output.writelines(f"{name:<12}{text}\n" for name, text in lines.items() if text)
     for command in said["commands"]:
-        silent = command["silent_s"] > SILENT_S and command["state"] not in ("finished", "stopped")
+        silent = command["silent_s"] > SILENT_S and command["state"] not in (
+            "finished",
+            "stopped",
+        )
         if silent or command["state"] == RUNNING:
             word = f", silent for {duration(command['silent_s'])}" if silent else ""
             output.write(f"{'process':<12}{command['process']}: {command['state']}{word}\n")
     output.write("\n")
+
+
+def _speed(said: dict[str, Any]) -> str:
+    if said["utterances_per_s"]:
+        return (
+            f"{said['utterances_per_s']:,.1f} utterances/s, "
+            f"{said['audio_seconds_per_s']:,.0f} times real time"
+        )
+    return "nobody is at work" if said["rows_left"] else ""
