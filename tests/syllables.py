@@ -13,9 +13,10 @@ def syllables(seconds: float, rate: int, seed: int = 0) -> np.ndarray:
     audio = 1e-4 * np.random.default_rng(1).standard_normal(len(time))
     for _ in range(int(6 * seconds)):
         start, length = random.uniform(0, seconds - 0.2), random.uniform(0.06, 0.2)
-        inside = np.clip((time - start) / length, 0, 1)
-        tone = sum(np.sin(2 * np.pi * f * time) for f in random.uniform(300, 3300, size=3))
-        audio += 0.1 * np.sin(np.pi * inside) ** 2 * tone
+        here = slice(*np.searchsorted(time, [start, start + length]))
+        envelope = np.sin(np.pi * (time[here] - start) / length) ** 2
+        tones = [np.sin(2 * np.pi * f * time[here]) for f in random.uniform(300, 3300, size=3)]
+        audio[here] += 0.1 * envelope * sum(tones)
     return audio.astype(np.float32)
 
 

@@ -48,7 +48,7 @@ TOO_LARGE = [
 ]
 
 
-@pytest.mark.parametrize("values", WRONG, ids=str)
+@pytest.mark.parametrize("values", WRONG, ids=lambda values: str(values)[:60])
 def test_what_is_no_model_is_refused_with_its_field(tmp_path: Path, values: dict[str, Any]) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(values))
