@@ -2,9 +2,9 @@
 
     uv run python tools/teacher_audio.py builtin:speech-small -o artifacts/teacher
 
-What imitates a decoder then reads its audio, in place of decoding anew in every step: three times
-as many steps on a CPU (docs/fast.md). The audio is without noise, resampled to 48 kHz, and as long as
-each source.
+What imitates a decoder then reads its audio, in place of decoding anew in every step, which gives
+three times as many steps on a CPU (docs/fast.md). The audio is without noise, resampled to 48 kHz,
+and as long as each source.
 """
 
 from pathlib import Path
