@@ -164,6 +164,7 @@ def test_audio_becomes_torchs_codes_and_torchs_sounds(
     check_sounds(place, row, made["sounds"])
 
 
+@pytest.mark.campaign
 def test_codes_of_snac_encode_are_decoded_and_each_utterance_can_be_chosen(
     browser: webdriver.Chrome, address: str, place: Place, tmp_path: Path
 ) -> None:
@@ -181,6 +182,7 @@ def test_codes_of_snac_encode_are_decoded_and_each_utterance_can_be_chosen(
     check_sounds(place, rows[1], second["sounds"])
 
 
+@pytest.mark.campaign
 def test_switching_keeps_the_position_and_sounds_can_be_saved(
     browser: webdriver.Chrome, address: str, place: Place, tmp_path: Path
 ) -> None:
@@ -232,6 +234,7 @@ def test_what_cannot_be_used_is_said(
     assert message in error_in(browser)
 
 
+@pytest.mark.campaign
 def test_nothing_is_asked_of_others(
     browser: webdriver.Chrome, address: str, tmp_path: Path
 ) -> None:
@@ -290,6 +293,7 @@ def test_it_fits_a_phone_and_a_desk_in_both_themes(
         assert (page > 0.9 and ink < 0.2) if bright else (page < 0.2 and ink > 0.8)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -42,6 +42,7 @@ def finished(root: Path, voices: Path, architecture: Path, *more: object) -> dic
     return result(root)
 
 
+@pytest.mark.campaign
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
     voices: Path, architecture: Path, tmp_path: Path, uninterrupted: dict[str, Any]
 ) -> None:

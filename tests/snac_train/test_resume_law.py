@@ -18,19 +18,24 @@ STEP = "snac_train.training.stage:Stage.step"
 
 # The calls are those of one process: after the checkpoint that it goes on from.
 MOMENTS = {
+    "in a step, with a checkpoint's weights half written, between a best model and its score": [
+        Moment(STEP, 3),
+        Moment(f"{CHECKPOINT}:save_file", 4),
+        Moment("snac_train.run.best_models:save", 4),
+    ],
+}
+MORE_MOMENTS = {
     "in steps: in warm-up, in main, at the change of segments and after it": [
         Moment(STEP, 3),
         Moment(STEP, 3),
         Moment(STEP, 3, after=False),
         Moment(STEP, 3),
     ],
-    "before any checkpoint, in a validation, between a best model and its score": [
+    "before any checkpoint, in a validation": [
         Moment(VALIDATION, 2),
         Moment(VALIDATION, VALIDATIONS + 5),
-        Moment("snac_train.run.best_models:save", 4),
     ],
-    "with a checkpoint's weights half written, before its manifest, before its name": [
-        Moment(f"{CHECKPOINT}:save_file", 4),
+    "before a checkpoint's manifest, before its name": [
         Moment(f"{CHECKPOINT}:_write_manifest", 1, False),
         Moment(f"{CHECKPOINT}:_write_manifest", 1),
     ],
@@ -46,7 +51,14 @@ def uninterrupted(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     return whole
 
 
-@pytest.mark.parametrize("moments", MOMENTS.values(), ids=MOMENTS.keys())
+@pytest.mark.parametrize(
+    "moments",
+    [pytest.param(moments, id=name) for name, moments in MOMENTS.items()]
+    + [
+        pytest.param(moments, id=name, marks=pytest.mark.campaign)
+        for name, moments in MORE_MOMENTS.items()
+    ],
+)
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
     voices: Path, tmp_path: Path, uninterrupted: dict[str, Any], moments: list[Moment]
 ) -> None:

@@ -52,6 +52,7 @@ def place(root: Path, codes: Path) -> list[object]:
     return ["--artifacts", root, "--codes", codes, "--device", "cpu", "--resume"]
 
 
+@pytest.mark.campaign
 def test_a_run_is_resumed_by_its_name_alone(stopped: Path, voices: Path) -> None:
     result = snac_train(*place(stopped, voices), "--run", "one")
     assert result.exit_code == 0, result.stderr

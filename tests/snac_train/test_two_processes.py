@@ -68,6 +68,7 @@ def test_the_losses_are_those_of_one_process(voices: Path, root: Path, tmp_path:
             assert one[name] == two[name]
 
 
+@pytest.mark.campaign
 def test_killed_processes_resume_exactly(voices: Path, root: Path, tmp_path: Path) -> None:
     log, line = tmp_path / "log", arguments(tmp_path, voices, *ODD)
     for call in (2, 6):  # in warm-up, and in main
