@@ -109,4 +109,4 @@ def test_no_network_says_what_can_be_given_instead(
     succeed("snac_cache.cli.manifest", tmp_path / "speech", *art)
     refused = run("snac_cache.cli.cache", "--model", "nobody/nothing-here", "--device", "cpu", *art)
     assert refused.exit_code == 1
-    assert "builtin:NAME (speech-small)" in refused.stderr
+    assert "builtin:NAME (speech-fast, speech-small)" in refused.stderr

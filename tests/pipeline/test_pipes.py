@@ -85,6 +85,7 @@ def test_a_player_that_goes_away_ends_it_quietly(live: Popen[bytes]) -> None:
     assert "rror" not in messages
 
 
+@pytest.mark.campaign
 def test_an_encoder_whose_reader_goes_away_ends_quietly(tmp_path: Path) -> None:
     for number in range(20):
         write_tone(tmp_path / f"{number}.wav", 0.5)

@@ -62,6 +62,7 @@ def test_what_was_measured_is_not_measured_again(
     assert not unfinished(workplace, "stopped-once").exists()
 
 
+@pytest.mark.campaign
 def test_a_damaged_part_and_one_of_other_settings_are_measured_again(
     workplace: Workplace, model: Path, whole: dict[str, bytes], counted: list[int]
 ) -> None:

@@ -87,6 +87,7 @@ def test_an_utterance_that_is_too_short_is_in_no_set(workplace: Workplace, model
     assert all(row["value"] is None for row in rows)
 
 
+@pytest.mark.campaign
 def test_frames_of_other_settings_or_damaged_ones_are_measured_again(
     workplace: Workplace, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

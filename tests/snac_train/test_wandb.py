@@ -100,6 +100,7 @@ def test_steps_that_are_taken_again_are_the_same_steps_there(
     assert by_step(rows) == expected(folder)
 
 
+@pytest.mark.campaign
 def test_another_course_is_another_run_there(without_newest: list[object], tmp_path: Path) -> None:
     log, folder = tmp_path / "log", tmp_path / "runs/one"
     first = json.loads((folder / "run.json").read_text())["wandb_id"]
