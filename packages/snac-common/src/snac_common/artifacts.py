@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from snac_common.addresses import place
+
 SPLITS = ("train", "val")
 
 # In the folder of a run; in each folder of a best model its score lies beside it.
@@ -27,8 +29,11 @@ class Artifacts:
 
     @classmethod
     def at(cls, root: str | Path | None) -> Self:
-        """Return the given root, else ``$SNAC_ARTIFACTS``, else ``./artifacts``."""
-        return cls(Path(root or os.environ.get("SNAC_ARTIFACTS") or "artifacts"))
+        """Return the given root, else ``$SNAC_ARTIFACTS``, else ``./artifacts``.
+
+        One in an object store is its mirror on this machine; see ``refresh``.
+        """
+        return cls(place(root or os.environ.get("SNAC_ARTIFACTS") or "artifacts"))
 
     @property
     def manifests(self) -> Path:

@@ -1,0 +1,192 @@
+"""The folder of a training run in an object store: copied up after each save, brought back.
+
+A run is written on this machine, without waiting for the store, and copied up when it has saved. So
+here it may be ahead of the store, as after a save that the store did not take. A record of what was
+copied tells that from a run that has gone on elsewhere: then the store is right.
+"""
+
+import json
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from snac_common.addresses import address
+from snac_common.artifacts import BEST_FOLDERS, SCORE, STATE
+from snac_common.files import write_text
+from snac_common.object_store import Object, delete, list_objects, upload
+from snac_common.refresh import Chooses, copies, fetch
+
+CHECKPOINTS, MANIFEST = "checkpoints", "manifest.json"
+LINK = ".link"  # an object of this name says where a link leads: a store has none
+RECORD = ".copied-up.json"
+OWN_STORE = "wandb"  # a folder that W&B copies up itself
+
+Stamps = dict[str, list[int]]
+_PENDING: list[int] = []  # of what is being put or deleted: it may be in the store, or not
+
+
+def is_small(name: str) -> bool:
+    """Say whether a file of a run tells how it stands, and is no model and no checkpoint."""
+    return "/" not in name or name.endswith(f"/{SCORE}")
+
+
+def is_best(name: str) -> bool:
+    """Say whether a file of a run is of a best model, or tells how the run stands."""
+    return is_small(name) or name.partition("/")[0] in BEST_FOLDERS.values()
+
+
+def bring_run(run: Path, *, only: Chooses | None = None) -> None:
+    """Have a run's folder as its store has it, unless it is ahead of that.
+
+    A checkpoint that the store does not have to its last file is left there.
+
+    Args:
+        only: the files that are wanted, by their paths in the folder.
+
+    Raises:
+        Failure: if the store cannot be reached, or does not allow it.
+    """
+    if (where := address(run)) is not None:
+        started = time.time()
+        _bring(run, list_objects(where), started, only)
+
+
+def bring_runs(folder: Path, *, only: Chooses) -> None:
+    """Do what ``bring_run`` does for all runs in a folder, with one listing."""
+    if (where := address(folder)) is None:
+        return
+    started, runs = time.time(), defaultdict[str, dict[str, Object]](dict)
+    for path, found in list_objects(where).items():
+        run, _, name = path.partition("/")
+        runs[run][name] = found
+    for run, there in runs.items():
+        _bring(folder / run, there, started, only)
+
+
+def send_run(run: Path) -> None:
+    """Copy up what a run has written or deleted since the last time.
+
+    What vouches for other files goes up after them, and ``run.json`` last.
+
+    Raises:
+        Failure: if the store does not take it; what is missing goes up the next time.
+    """
+    if (where := address(run)) is None:
+        return
+    _write_links(run)
+    record = _Record(run)
+    here = dict(_files(run))
+    changed = [name for name, path in here.items() if record.stamps.get(name) != _copied(path)]
+    gone = [name for name in record.stamps if name not in here]
+    outdated = [name for name in changed if _rank(name) == 1 and name in record.stamps]
+    for name in sorted([*gone, *outdated], key=_rank, reverse=True):
+        record.put(name, _PENDING)
+        delete(f"{where}/{name}")
+        record.put(name, None)
+    for name in sorted(changed, key=lambda name: (_rank(name), name)):
+        record.put(name, _PENDING)
+        found = upload(here[name], f"{where}/{name}")
+        found.mark(here[name])
+        record.put(name, _stamp(found))
+
+
+def _bring(run: Path, there: dict[str, Object], listed: float, only: Chooses | None) -> None:
+    if _is_ahead(run, there):
+        return
+    fetch(run, _without_torn(there), listed, only)
+    if only is None:
+        _Record(run, {name: _stamp(found) for name, found in there.items()}).write()
+        _make_links(run)
+
+
+def _files(run: Path) -> list[tuple[str, Path]]:
+    return [
+        (name, path)
+        for name, path in copies(run)
+        if address(path) and name.partition("/")[0] != OWN_STORE
+    ]
+
+
+def _rank(name: str) -> int:
+    """Say how late a file goes up."""
+    if name == STATE:
+        return 2
+    return int(name.rpartition("/")[2] in (MANIFEST, SCORE))
+
+
+def _is_ahead(run: Path, there: dict[str, Object]) -> bool:
+    """Say whether a store holds nothing that did not come from this folder, or has come to it."""
+    stamps = _Record(run).stamps
+    if not stamps and there:
+        return False
+    known = all(
+        stamps.get(name) in (_stamp(found), _PENDING) or _copied(run / name) == _stamp(found)
+        for name, found in there.items()
+    )
+    return known and all(name in there or stamp == _PENDING for name, stamp in stamps.items())
+
+
+def _without_torn(there: dict[str, Object]) -> dict[str, Object]:
+    """Leave out checkpoints that lack the file that comes last."""
+    return {
+        name: found
+        for name, found in there.items()
+        if not name.startswith(f"{CHECKPOINTS}/step-")
+        or "/".join([*name.split("/")[:2], MANIFEST]) in there
+    }
+
+
+def _write_links(run: Path) -> None:
+    """Write what each link among the checkpoints leads to into a file beside it."""
+    folder = run / CHECKPOINTS
+    links = {f"{link.name}{LINK}": link for link in folder.glob("*") if link.is_symlink()}
+    for file in folder.glob(f"*{LINK}"):
+        if file.name not in links:
+            file.unlink()
+    for name, link in links.items():
+        if not (folder / name).is_file() or (folder / name).read_text() != link.readlink().name:
+            write_text(folder / name, link.readlink().name)
+
+
+def _make_links(run: Path) -> None:
+    folder = run / CHECKPOINTS
+    for link in folder.glob("*"):
+        if link.is_symlink():
+            link.unlink()
+    for file in folder.glob(f"*{LINK}"):
+        file.with_suffix("").symlink_to(Path(file.read_text()).name)
+
+
+def _copied(path: Path) -> list[int] | None:
+    found = Object.copied(path)
+    return None if found is None else _stamp(found)
+
+
+def _stamp(found: Object) -> list[int]:
+    return [found.size, found.stamp]
+
+
+class _Record:
+    """What was in the store when this machine last copied, by name."""
+
+    def __init__(self, run: Path, stamps: Stamps | None = None) -> None:
+        self.path = run / RECORD
+        self.stamps = self._read() if stamps is None else stamps
+
+    def put(self, name: str, stamp: list[int] | None) -> None:
+        """Write down how an object is; None if it is not there."""
+        self.stamps.pop(name, None)
+        if stamp is not None:
+            self.stamps[name] = stamp
+        self.write()
+
+    def write(self) -> None:
+        """Write it down, atomically."""
+        write_text(self.path, json.dumps(self.stamps))
+
+    def _read(self) -> Stamps:
+        try:
+            stamps: Stamps = json.loads(self.path.read_text(encoding="utf-8"))
+            return stamps
+        except (OSError, ValueError):
+            return {}
