@@ -6,6 +6,7 @@ on what is in a store, and the address of a path is told by the path alone.
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from snac_common.errors import BadInput
@@ -21,8 +22,15 @@ _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+]+):/{1,2}(?P<rest>[^/].*)", re.
 def mirror() -> Path:
     """Return the folder of all mirrors: ``$SNAC_MIRROR``, else ``~/.cache/snac-mirror``."""
     given = os.environ.get(ENVIRONMENT)
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.path.realpath(given or caches / "snac-mirror"))
+    if not given:
+        caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        given = os.path.join(caches, "snac-mirror")
+    return _resolved(given)
+
+
+@lru_cache(maxsize=16)
+def _resolved(path: str) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def is_address(text: str | Path) -> bool:

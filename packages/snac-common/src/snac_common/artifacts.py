@@ -21,6 +21,15 @@ BEST_FOLDERS = {
 SCORE = "score.json"
 
 
+# Of an evaluation, what a comparison reads.
+MEASURED = ("metrics.parquet", "summary.json")
+
+
+def is_measured(name: str) -> bool:
+    """Say whether a file of an evaluation holds what was measured, not what is to be heard."""
+    return name.endswith(MEASURED)
+
+
 @dataclass(frozen=True)
 class Artifacts:
     """The artifact root and the places below it."""

@@ -1,18 +1,22 @@
 """Bringing a mirror to what its store holds, before something is read there."""
 
+import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from snac_common.addresses import address
+from snac_common.addresses import address, mirror
 from snac_common.files import atomic_path
 from snac_common.object_store import Object, download, list_objects
 from snac_common.progress import progress
 
 DOWNLOADS_AT_ONCE = 16
+LOCKS = ".locks"
 CLOCK_S = 0.1  # that a file system's clock may be behind
 
 Chooses = Callable[[str], bool]
@@ -32,8 +36,21 @@ def refresh(*places: Path | str | None, only: Chooses | None = None) -> None:
     """
     for place in places:
         if place is not None and (where := address(place)) is not None:
-            started = time.time()
-            fetch(Path(place), list_objects(where), started, only)
+            with one_process(Path(place)):
+                started = time.time()
+                fetch(Path(place), list_objects(where), started, only)
+
+
+@contextmanager
+def one_process(folder: Path) -> Iterator[None]:
+    """Let processes of this machine fetch a folder one after the other: most find it done."""
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    lock = mirror() / LOCKS / name
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def fetch(

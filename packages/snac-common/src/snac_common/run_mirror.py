@@ -10,11 +10,11 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from snac_common.addresses import address
-from snac_common.artifacts import BEST_FOLDERS, SCORE, STATE
+from snac_common.addresses import address, is_address, place
+from snac_common.artifacts import BEST_FOLDERS, SCORE, STATE, Artifacts
 from snac_common.files import write_text
 from snac_common.object_store import Object, delete, list_objects, upload
-from snac_common.refresh import Chooses, copies, fetch
+from snac_common.refresh import Chooses, copies, fetch, one_process
 
 CHECKPOINTS, MANIFEST = "checkpoints", "manifest.json"
 LINK = ".link"  # an object of this name says where a link leads: a store has none
@@ -47,8 +47,9 @@ def bring_run(run: Path, *, only: Chooses | None = None) -> None:
         Failure: if the store cannot be reached, or does not allow it.
     """
     if (where := address(run)) is not None:
-        started = time.time()
-        _bring(run, list_objects(where), started, only)
+        with one_process(run):
+            started = time.time()
+            _bring(run, list_objects(where), started, only)
 
 
 def bring_runs(folder: Path, *, only: Chooses) -> None:
@@ -61,6 +62,23 @@ def bring_runs(folder: Path, *, only: Chooses) -> None:
         runs[run][name] = found
     for run, there in runs.items():
         _bring(folder / run, there, started, only)
+
+
+def bring_model(where: str, places: Artifacts) -> str:
+    """Have a model here that a person names: by its address, or as a run in the artifacts.
+
+    Returns:
+        The path of an address; any other name as it is.
+
+    Raises:
+        Failure: if the store cannot be reached, or does not allow it.
+    """
+    is_name = Path(where).name == where and not where.startswith("builtin:")
+    if not (is_address(where) or is_name):
+        return where
+    path = place(where) if is_address(where) else places.run(where)
+    bring_run(path.parent if path.name in BEST_FOLDERS.values() else path, only=is_best)
+    return str(path) if is_address(where) else where
 
 
 def send_run(run: Path) -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from snac_cache.store.code_store import CodeStore
 from snac_common.errors import Failure
+from snac_common.refresh import refresh
 from snac_eval.choose import require_judged
 from snac_eval.evaluate import open_store, read_runs
 from snac_eval.measure_utterance import Job, UtteranceMeasurer
@@ -30,6 +31,7 @@ def rebuild(request: EvaluationRequest) -> EvaluationReport:
     """
     name = results_name(request.name, _model_name(request))
     folder = request.artifacts.evaluation(name)
+    refresh(folder)
     said = read_summary(folder / SUMMARY)
     if not (folder / METRICS).is_file():
         raise Failure(f"there is no {folder / METRICS}: run snac-eval without --report-only.")

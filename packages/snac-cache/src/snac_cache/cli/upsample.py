@@ -36,6 +36,7 @@ from snac_common.options import (
     ray_option,
 )
 from snac_common.progress import progress
+from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 COMMAND = "snac-upsample"
@@ -186,7 +187,9 @@ def main(
     cluster = choose_cluster(ray, gpus, workers, shared)
     places = Artifacts.at(artifacts)
     made = targets or places.audio48k
+    where = manifest or str(places.manifests)
     check_writable(made)
+    refresh(where, made)
     if detach:
         print_summary(**start_detached(COMMAND, sys.argv[1:], made, places.root, shared))
         return
@@ -201,8 +204,8 @@ def main(
     from snac_cache.targets.prepare import check_names_targets
     from snac_cache.work.engine import LocalEngine, ray_engine
 
-    where = manifest or str(places.manifests)
     folder = output_folder(where, output, places.manifests)
+    refresh(folder)
     other_rejects(folder)  # found out now, not when all is done
     rows = read_manifest(where)
     if engine == FILES and not folders:

@@ -12,7 +12,14 @@ from typing import Any, Self
 from snac_common.errors import Failure
 
 OURS = ("snac_common", "snac_model", "snac_cache", "snac_eval")
-ENVIRONMENT = ("SNAC_ARTIFACTS", "HF_HOME", "HF_HUB_OFFLINE", "HF_HUB_CACHE")
+ENVIRONMENT = (
+    "SNAC_ARTIFACTS",
+    "SNAC_MIRROR",
+    "AWS_ENDPOINT_URL",
+    "HF_HOME",
+    "HF_HUB_OFFLINE",
+    "HF_HUB_CACHE",
+)
 THEIRS = ("torch", "pyarrow", "numpy", "soundfile")  # they decide codes and files
 
 

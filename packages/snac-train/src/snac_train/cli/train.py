@@ -17,6 +17,8 @@ from snac_common.options import (
     manifest_option,
     max_reject_rate_option,
 )
+from snac_common.refresh import refresh
+from snac_common.run_mirror import bring_run, is_small
 from snac_common.tool import Tool
 from snac_train.cli.options import recipe_options, recipe_overrides
 
@@ -188,6 +190,8 @@ def main(
         click.echo(recipe.to_toml(), nl=False)
         return
     folder = folder or places.run(name_by_time(phase, recipe_file))
+    if not resumed:
+        bring_run(folder, only=is_small)  # a run of that name may be in the store
     if os.environ.get("RANK", "0") == "0":
         note("opening codes and model")  # the first import of torch takes seconds
     from snac_cache.manifests.stated import manifest_of_codes
@@ -198,6 +202,7 @@ def main(
     from snac_train.session.train import Request
 
     codes = codes or places.codes
+    refresh(codes, manifest or places.manifests)
     if recipe.data.codes == "cached":
         manifest = str(manifest_of_codes(codes, manifest, places.manifests))
     manifest = manifest or str(places.manifests)
