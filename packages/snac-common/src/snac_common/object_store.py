@@ -220,9 +220,7 @@ def _refused(doing: str, address: str, error: Exception) -> Failure:
     reason = " ".join(str(error).split()) or type(error).__name__
     kind = type(error).__name__
     start = f"cannot {doing} {address}: {reason}."
-    if "Credential" in kind or "credentials" in reason.lower():
-        return Failure(f"{start} {_CREDENTIALS}")
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or "Credential" in kind:
         return Failure(f"{start} {_CREDENTIALS}")
     return Failure(f"{start} {CARRIES_ON}")
 
