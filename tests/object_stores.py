@@ -87,7 +87,7 @@ def running_store() -> Iterator[Store]:
     store = Store()
     store.thread.start()
     with patch.dict(os.environ, store.environment):
-        fsspec.filesystem("s3").mkdir(BUCKET)
+        fsspec.filesystem("s3").makedirs(BUCKET, exist_ok=True)  # moto has one for all servers
         store.requests.clear()
         yield store
         fsspec.filesystem("s3").clear_instance_cache()

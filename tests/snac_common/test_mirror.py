@@ -396,9 +396,9 @@ def test_the_order_in_which_a_run_goes_up(root: str, store: Store) -> None:
         ("PUT", "checkpoints/step-2/model.safetensors"),
         ("PUT", "metrics.jsonl"),
         ("PUT", "recipe.toml"),
+        ("PUT", "run.json"),
         ("PUT", "best/score.json"),
         ("PUT", "checkpoints/step-2/manifest.json"),
-        ("PUT", "run.json"),
     ]
 
 

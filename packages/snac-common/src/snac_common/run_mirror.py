@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from snac_common.addresses import address, is_address, place
-from snac_common.artifacts import BEST_FOLDERS, SCORE, STATE, Artifacts
+from snac_common.artifacts import BEST_FOLDERS, SCORE, Artifacts
 from snac_common.files import write_text
 from snac_common.object_store import Object, delete, list_objects, upload
 from snac_common.refresh import Chooses, copies, fetch, one_process
@@ -84,7 +84,8 @@ def bring_model(where: str, places: Artifacts) -> str:
 def send_run(run: Path) -> None:
     """Copy up what a run has written or deleted since the last time.
 
-    What vouches for other files goes up after them, and ``run.json`` last.
+    What vouches for other files goes up after them, that of a checkpoint last: who finds one there
+    finds all that the run had written until then.
 
     Raises:
         Failure: if the store does not take it; what is missing goes up the next time.
@@ -96,12 +97,12 @@ def send_run(run: Path) -> None:
     here = dict(_files(run))
     changed = [name for name, path in here.items() if record.stamps.get(name) != _copied(path)]
     gone = [name for name in record.stamps if name not in here]
-    outdated = [name for name in changed if _rank(name) == 1 and name in record.stamps]
-    for name in sorted([*gone, *outdated], key=_rank, reverse=True):
+    outdated = [name for name in changed if _vouches(name) and name in record.stamps]
+    for name in sorted([*gone, *outdated], key=_vouches, reverse=True):
         record.put(name, _PENDING)
         delete(f"{where}/{name}")
         record.put(name, None)
-    for name in sorted(changed, key=lambda name: (_rank(name), name)):
+    for name in sorted(changed, key=lambda name: (_vouches(name), name)):
         record.put(name, _PENDING)
         found = upload(here[name], f"{where}/{name}")
         found.mark(here[name])
@@ -125,11 +126,9 @@ def _files(run: Path) -> list[tuple[str, Path]]:
     ]
 
 
-def _rank(name: str) -> int:
-    """Say how late a file goes up."""
-    if name == STATE:
-        return 2
-    return int(name.rpartition("/")[2] in (MANIFEST, SCORE))
+def _vouches(name: str) -> bool:
+    """Say whether a file says of those beside it that they are whole."""
+    return name.rpartition("/")[2] in (MANIFEST, SCORE)
 
 
 def _is_ahead(run: Path, there: dict[str, Object]) -> bool:
