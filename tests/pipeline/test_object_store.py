@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from corpora import parquet, utterances, webdataset
@@ -243,8 +244,9 @@ def rows(artifacts: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("form", ["files", "webdataset", "parquet"])
 def test_audio_in_a_store_gives_the_same_codes(
-    local: Path, address: str, machine: Machine, store: Store, tmp_path: Path, form: str
+    local: Path, address: str, machine: Machine, store: Store, form: str
 ) -> None:
+    tmp_path = machine().parent
     if form == "files":
         shutil.copytree(local / "in", tmp_path / "in")
     else:
@@ -269,18 +271,17 @@ def test_audio_in_a_store_gives_the_same_codes(
 
 
 def test_what_is_not_there_any_more_is_a_reject_and_a_lost_network_is_none(
-    local: Path, address: str, machine: Machine, store: Store, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    local: Path, address: str, machine: Machine, store: Store, tmp_path: Path
+) -> None:
     put_folder(local / "in", f"{address}/in")
     art = ("--artifacts", tmp_path)
     succeed(MANIFEST, f"{address}/in", *SHORT, *art)
     delete(f"{address}/in/train/1.wav")
     given = ("--model", local / "model", *CPU, *art)
     distant_bytes._kept.forget()
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     store.faults.extend([None, None, *["busy"] * 100])
-    lost = run(CACHE, *given)
+    with patch.dict(os.environ, AWS_MAX_ATTEMPTS="1"):
+        lost = run(CACHE, *given)
     store.faults.clear()
     assert (lost.exit_code, "same command carries on" in lost.stderr) == (1, True)
     made = succeed(CACHE, *given, "--max-reject-rate", 1)

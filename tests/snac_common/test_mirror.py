@@ -93,6 +93,20 @@ def test_options_take_addresses_and_say_them(root: str) -> None:
     assert "Known are s3://" in wrong.stderr
 
 
+def test_an_address_is_not_taken_for_a_path(tmp_path: Path) -> None:
+    @click.command(cls=Tool, example="tool")
+    @click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
+    @click.option("-o", "--output", type=click.Path(path_type=Path), help="File.")
+    def tool(sources: tuple[Path, ...], output: Path | None) -> None:
+        pass
+
+    assert CliRunner().invoke(tool, ["a", "b:c", "-o", "x"]).exit_code == 0
+    for given, name in ((["a", "s3://bucket/x"], "sources"), (["-o", "s3://bucket/x"], "--output")):
+        refused = CliRunner().invoke(tool, given)
+        said = f"error: {name} is a path on this machine, not s3://bucket/x."
+        assert (refused.exit_code, said in refused.stderr) == (2, True)
+
+
 # writing and reading
 
 

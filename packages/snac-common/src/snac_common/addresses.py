@@ -75,7 +75,9 @@ def address(path: str | Path) -> str | None:
     if is_address(path):
         scheme, *steps = _steps(path)
         return f"{scheme}://{'/'.join(steps)}"
-    root, text = os.fspath(mirror()), os.path.abspath(path)
+    root, text = os.fspath(mirror()), os.fspath(path)
+    if not text.startswith(os.sep) or "/." in text or "//" in text:
+        text = os.path.abspath(text)
     if not text.startswith(root + os.sep):
         return None
     steps = Path(text[len(root) :].lstrip(os.sep)).parts

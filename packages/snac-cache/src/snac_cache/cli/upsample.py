@@ -27,6 +27,7 @@ from snac_common.errors import BadInput
 from snac_common.files import check_writable
 from snac_common.jobs import recorded
 from snac_common.options import (
+    Place,
     artifacts_option,
     check_not_empty,
     check_reject_rate,
@@ -53,13 +54,14 @@ snac-upsample --engine files --from ~/speech/audio_48khz
 @click.option(
     "-o",
     "--output",
+    type=Place(path_type=str, allow_dash=True),
     metavar="DIR",
     help="Folder for the manifests with their targets, or - to write JSON lines to standard "
     "output. [default: the folder they came from]",
 )
 @click.option(
     "--targets",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Place(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Folder for the targets that are made. [default: ARTIFACTS/audio48k]",
 )
