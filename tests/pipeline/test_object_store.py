@@ -16,6 +16,7 @@ from training import SMALL_CODEC, write_voice
 from whole_runs import RECIPE, result, settings
 from workplace import query, run, succeed
 
+from snac_cache.work.ray_nodes import Driver, follow
 from snac_common.addresses import place
 from snac_common.object_store import delete, upload
 from snac_common.refresh import refresh
@@ -146,6 +147,10 @@ def test_other_commands_find_what_is_there(
     machine()
     asked = run(CHECK, "--sql", "SELECT count(DISTINCT utterance_id) n FROM metrics", *art)
     assert '{"n": 3}' in asked.stdout
+    succeed(EVAL, "one", "--base", local / "model", *CPU, "--samples", 0, "--name", "e", *art)
+    machine()
+    rebuilt = succeed(EVAL, "--report-only", "--name", "e", "--samples", 1, *art)
+    assert (rebuilt["samples"], rebuilt["report"]) == (1, f"{address}/eval/e/report.html")
     machine()
     exported = succeed(EXPORT, "one", *art)
     assert exported["output"] == f"{address}/export/one"
@@ -175,6 +180,27 @@ def test_a_cache_is_carried_on_by_another_machine(
     machine()
     succeed(CACHE, *given)
     assert contents(f"{address}/codes") == here
+
+
+def test_ranks_on_machines_that_share_no_folder_make_one_cache(
+    local: Path, address: str, machine: Machine
+) -> None:
+    given = ("--model", local / "model", *CPU, "--part-rows", 2, "--artifacts", address)
+    succeed(MANIFEST, local / "in", *SHORT, "--artifacts", address)
+    left = []
+    for rank in ("0/2", "1/2"):
+        machine()
+        left.append(succeed(CACHE, *given, "--rank", rank)["parts_left_to_other_ranks"])
+    assert left == [2, 0]
+    assert contents(f"{address}/codes") == files_in(local / "artifacts/codes")
+
+
+def test_a_machine_of_a_cluster_need_not_see_what_is_in_a_store(
+    address: str, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert follow(Driver.this(place(address) / "codes")) == ""
+    assert "does not see" in follow(Driver.this(tmp_path / "codes"))
 
 
 def environment() -> dict[str, str]:

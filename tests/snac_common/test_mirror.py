@@ -427,6 +427,32 @@ def test_a_run_that_is_ahead_stays(root: str, store: Store) -> None:
     assert files_in(run) == before
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_who_looks_at_a_run_while_it_copies_up_leaves_it_as_it_is(
+    root: str, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    run = place(f"{root}/runs/one")
+    write_run(run, 1)
+    send_run(run)
+    written = {}
+
+    def list_then_send(where: str) -> dict[str, Object]:
+        found = list_objects(where)
+        write_run(run, 2)
+        (run / "checkpoints/step-1/manifest.json").unlink()
+        send_run(run)
+        write_run(run, 3)
+        written.update(files_in(run))
+        return found
+
+    monkeypatch.setattr(run_mirror, "list_objects", list_then_send)
+    if many:
+        bring_runs(run.parent, only=is_small)
+    else:
+        bring_run(run)
+    assert files_in(run) == written
+
+
 @pytest.mark.parametrize("stop", _some_of(range(16), default=(1, 4, 13)))
 def test_a_copy_up_that_is_cut_short_loses_nothing(
     root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int

@@ -80,7 +80,7 @@ def address(path: str | Path) -> str | None:
         text = os.path.abspath(text)
     if not text.startswith(root + os.sep):
         return None
-    steps = Path(text[len(root) :].lstrip(os.sep)).parts
+    steps = list(Path(text[len(root) :].lstrip(os.sep)).parts)
     steps = steps[1:] if steps[0] == LISTED else steps
     if len(steps) < 2 or steps[0] not in SCHEMES or any(step[0] == "." for step in steps):
         return None

@@ -184,7 +184,11 @@ def _filesystem(scheme: str) -> Any:
 
     options: dict[str, Any] = {"use_listings_cache": False}
     if scheme == "s3":
-        config = {"connect_timeout": CONNECT_S, "read_timeout": READ_S, "max_pool_connections": 64}
+        config: dict[str, Any] = {
+            "connect_timeout": CONNECT_S,
+            "read_timeout": READ_S,
+            "max_pool_connections": 64,
+        }
         if "AWS_MAX_ATTEMPTS" not in os.environ:
             config["retries"] = {"mode": "standard", "max_attempts": int(TRIES)}
         options["config_kwargs"] = config

@@ -8,6 +8,7 @@ copied tells that from a run that has gone on elsewhere: then the store is right
 import json
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 from snac_common.addresses import address, is_address, place
@@ -48,20 +49,22 @@ def bring_run(run: Path, *, only: Chooses | None = None) -> None:
     """
     if (where := address(run)) is not None:
         with one_process(run):
-            started = time.time()
-            _bring(run, list_objects(where), started, only)
+            before, started = _Record(run).stamps, time.time()
+            _bring(_Listed(run, list_objects(where), started, before), only)
 
 
 def bring_runs(folder: Path, *, only: Chooses) -> None:
     """Do what ``bring_run`` does for all runs in a folder, with one listing."""
     if (where := address(folder)) is None:
         return
+    here = folder.iterdir() if folder.is_dir() else ()
+    before = {run.name: _Record(run).stamps for run in here}
     started, runs = time.time(), defaultdict[str, dict[str, Object]](dict)
     for path, found in list_objects(where).items():
         run, _, name = path.partition("/")
         runs[run][name] = found
     for run, there in runs.items():
-        _bring(folder / run, there, started, only)
+        _bring(_Listed(folder / run, there, started, before.get(run, {})), only)
 
 
 def bring_model(where: str, places: Artifacts) -> str:
@@ -109,13 +112,29 @@ def send_run(run: Path) -> None:
         record.put(name, _stamp(found))
 
 
-def _bring(run: Path, there: dict[str, Object], listed: float, only: Chooses | None) -> None:
-    if _is_ahead(run, there):
+@dataclass(frozen=True)
+class _Listed:
+    """What a store has of a run.
+
+    Attributes:
+        at: the time before it was asked.
+        before: the record of what was copied up, then.
+    """
+
+    run: Path
+    there: dict[str, Object]
+    at: float
+    before: Stamps
+
+
+def _bring(listed: _Listed, only: Chooses | None) -> None:
+    if _is_ahead(listed):
         return
-    fetch(run, _without_torn(there), listed, only)
+    fetch(listed.run, _without_torn(listed.there), listed.at, only)
     if only is None:
-        _Record(run, {name: _stamp(found) for name, found in there.items()}).write()
-        _make_links(run)
+        stamps = {name: _stamp(found) for name, found in listed.there.items()}
+        _Record(listed.run, stamps).write()
+        _make_links(listed.run)
 
 
 def _files(run: Path) -> list[tuple[str, Path]]:
@@ -131,16 +150,22 @@ def _vouches(name: str) -> bool:
     return name.rpartition("/")[2] in (MANIFEST, SCORE)
 
 
-def _is_ahead(run: Path, there: dict[str, Object]) -> bool:
-    """Say whether a store holds nothing that did not come from this folder, or has come to it."""
-    stamps = _Record(run).stamps
-    if not stamps and there:
+def _is_ahead(listed: _Listed) -> bool:
+    """Say whether a store holds nothing that did not come from this folder, or has come to it.
+
+    A run that trains on this machine may be copying up meanwhile: what was so before the store was
+    asked is as good as what is so now.
+    """
+    before, now = listed.before, _Record(listed.run).stamps
+    if not now and listed.there:
         return False
     known = all(
-        stamps.get(name) in (_stamp(found), _PENDING) or _copied(run / name) == _stamp(found)
-        for name, found in there.items()
+        _stamp(found) in (before.get(name), now.get(name), _copied(listed.run / name))
+        or _PENDING in (before.get(name), now.get(name))
+        for name, found in listed.there.items()
     )
-    return known and all(name in there or stamp == _PENDING for name, stamp in stamps.items())
+    missing = [name for name in before if name not in listed.there]
+    return known and all(_PENDING in (before[name], now.get(name, _PENDING)) for name in missing)
 
 
 def _without_torn(there: dict[str, Object]) -> dict[str, Object]:
