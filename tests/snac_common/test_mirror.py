@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from object_stores import BUCKET, Store, contents, files_in, running_store
 
-from snac_common import object_store, run_mirror
+from snac_common import run_mirror
 from snac_common.addresses import LISTED, address, is_address, local, mirror, place, said
 from snac_common.artifacts import Artifacts
 from snac_common.copying import remove
@@ -23,7 +23,9 @@ from snac_common.files import atomic_folder, write_text
 from snac_common.object_store import Object, delete, list_objects, read, upload
 from snac_common.options import artifacts_option, manifest_option
 from snac_common.refresh import refresh
-from snac_common.run_mirror import RECORD, bring_model, bring_run, bring_runs, is_small, send_run
+from snac_common.run_mirror import bring_model, bring_run, bring_runs, is_small, send_run
+from snac_common.run_record import RECORD
+from snac_common.store_access import filesystem
 from snac_common.tool import Tool
 
 
@@ -241,7 +243,7 @@ def test_a_store_that_stays_away_is_told_and_nothing_is_left(
     root: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-    object_store._filesystem("s3").clear_instance_cache()
+    filesystem("s3").clear_instance_cache()
     path = place(root) / "a.txt"
     store.faults.extend(["busy"] * 100)
     with pytest.raises(Failure, match=r"cannot write s3://.*slow down.* the same command carries"):
@@ -251,7 +253,7 @@ def test_a_store_that_stays_away_is_told_and_nothing_is_left(
     assert contents(root) == {}
     write_text(path, "a")
     assert contents(root) == {"a.txt": b"a"}
-    object_store._filesystem("s3").clear_instance_cache()
+    filesystem("s3").clear_instance_cache()
 
 
 def test_a_put_that_is_killed_leaves_nothing_half(root: str, store: Store, tmp_path: Path) -> None:
@@ -267,7 +269,7 @@ def test_a_put_that_is_killed_leaves_nothing_half(root: str, store: Store, tmp_p
         where = f"{root}/{number}.txt"
         process = subprocess.Popen([sys.executable, "-c", program, where, spoil])
         if faults:
-            while not any(method == "PUT" for method, _ in store.requests):
+            while process.poll() is None and not any(act == "PUT" for act, _ in store.requests):
                 time.sleep(0.01)
             process.kill()
         process.wait()
@@ -304,7 +306,7 @@ def test_an_object_that_is_not_there_is_another_thing(root: str) -> None:
 
 
 def test_credentials_and_network_are_told_of(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = object_store._filesystem("s3")
+    files = filesystem("s3")
     with monkeypatch.context() as without:
         without.delenv("AWS_ACCESS_KEY_ID")
         files.clear_instance_cache()
@@ -330,7 +332,7 @@ def test_what_is_refused_is_told_of(root: str, store: Store, code: str) -> None:
 
 
 def test_what_is_to_be_installed_is_named(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    object_store._filesystem("s3").clear_instance_cache()
+    filesystem("s3").clear_instance_cache()
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3")
     with pytest.raises(Failure, match=r"pip install 'snac-common\[s3\]'"):

@@ -9,19 +9,15 @@ import errno
 import io
 import os
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from snac_common.errors import Failure
+from snac_common.store_access import CARRIES_ON, telling
 
-# Of one request; botocore's "standard" mode waits up to 20 s between tries, a minute in all.
-TRIES, CONNECT_S, READ_S = "8", 10, 60
-CARRIES_ON = "When it can be reached again, the same command carries on."
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id", "LastModified", "created", "mtime")
 _TIMES = ("LastModified", "last_modified", "updated", "last_commit", "created", "mtime")
 
@@ -72,7 +68,7 @@ def list_objects(address: str) -> dict[str, Object]:
     Raises:
         Failure: if the store cannot be reached or does not allow it, or there is no such bucket.
     """
-    with _told("list", address) as (files, key):
+    with telling("list", address) as (files, key):
         found = files.find(key, detail=True)
         root = files._strip_protocol(key)
         if not found and "/" not in root.strip("/"):
@@ -90,7 +86,7 @@ def upload(path: Path, address: str) -> Object:
     Raises:
         Failure: if that was not possible.
     """
-    with _told("write", address) as (files, key):
+    with telling("write", address) as (files, key):
         files.put_file(os.fspath(path), key)
         return Object.of(files.info(key))
 
@@ -102,7 +98,7 @@ def download(address: str, path: Path) -> Object:
         FileNotFoundError: if it is not there.
         Failure: if it cannot be had.
     """
-    with _told("read", address) as (files, key):
+    with telling("read", address) as (files, key):
         found = Object.of(files.info(key))
         files.get_file(key, os.fspath(path))
     if path.stat().st_size != found.size:
@@ -120,7 +116,7 @@ def read(address: str, start: int | None = None, end: int | None = None) -> byte
         FileNotFoundError: if it is not there.
         Failure: if it cannot be had.
     """
-    with _told("read", address) as (files, key):
+    with telling("read", address) as (files, key):
         try:
             content: bytes = files.cat_file(key, start=start, end=end)
         except OSError as error:
@@ -137,7 +133,7 @@ def delete(*addresses: str) -> None:
         Failure: if that was not possible.
     """
     for address in addresses:
-        with _told("delete", address) as (files, key), suppress(FileNotFoundError):
+        with telling("delete", address) as (files, key), suppress(FileNotFoundError):
             files.rm_file(key)
 
 
@@ -146,7 +142,7 @@ class Ranges(io.RawIOBase):
 
     def __init__(self, address: str) -> None:
         self.address = address
-        with _told("read", address) as (files, key):
+        with telling("read", address) as (files, key):
             self.size = int(files.info(key)["size"])
         self._at = 0
 
@@ -176,66 +172,3 @@ class Ranges(io.RawIOBase):
     def seekable(self) -> bool:
         """Say yes."""
         return True
-
-
-def _filesystem(scheme: str) -> Any:
-    """Return fsspec's file system; it keeps one for each process and its forks."""
-    import fsspec
-
-    options: dict[str, Any] = {"use_listings_cache": False}
-    if scheme == "s3":
-        config: dict[str, Any] = {
-            "connect_timeout": CONNECT_S,
-            "read_timeout": READ_S,
-            "max_pool_connections": 64,
-        }
-        if "AWS_MAX_ATTEMPTS" not in os.environ:
-            config["retries"] = {"mode": "standard", "max_attempts": int(TRIES)}
-        options["config_kwargs"] = config
-    return fsspec.filesystem(scheme, **options)
-
-
-@contextmanager
-def _told(doing: str, address: str) -> Iterator[tuple[Any, str]]:
-    """Yield the file system and the path in it; say in words what goes wrong."""
-    scheme, _, key = address.partition("://")
-    try:
-        yield _filesystem(scheme), key
-    except (Failure, GeneratorExit):
-        raise
-    except ImportError as error:
-        raise Failure(_what_to_install(scheme, error)) from error
-    except FileNotFoundError as error:
-        if "bucket does not exist" not in str(error).lower():
-            raise FileNotFoundError(errno.ENOENT, "there is no such object", address) from error
-        raise Failure(
-            f"there is no bucket {key.partition('/')[0]}: {error}. Make it, or see to the name and "
-            f"to the store's address (for s3://, AWS_ENDPOINT_URL)."
-        ) from error
-    except OSError as error:
-        if error.errno in _DISK:
-            raise
-        raise _refused(doing, address, error) from error
-    except Exception as error:  # each library has its own, which it imports when it is used
-        raise _refused(doing, address, error) from error
-
-
-def _refused(doing: str, address: str, error: Exception) -> Failure:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    kind = type(error).__name__
-    start = f"cannot {doing} {address}: {reason}."
-    if isinstance(error, PermissionError) or "Credential" in kind:
-        return Failure(f"{start} {_CREDENTIALS}")
-    return Failure(f"{start} {CARRIES_ON}")
-
-
-_CREDENTIALS = (
-    "Credentials are taken from where the store's own tools take them: for s3://, the variables "
-    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the machine's role."
-)
-
-
-def _what_to_install(scheme: str, error: ImportError) -> str:
-    if scheme == "s3":
-        return "s3:// needs one more package: pip install 'snac-common[s3]'"
-    return f"{scheme}:// needs one more package: {error}"

@@ -5,10 +5,8 @@ here it may be ahead of the store, as after a save that the store did not take. 
 copied tells that from a run that has gone on elsewhere: then the store is right.
 """
 
-import json
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
 from snac_common.addresses import address, is_address, place
@@ -16,14 +14,11 @@ from snac_common.artifacts import BEST_FOLDERS, SCORE, Artifacts
 from snac_common.files import write_text
 from snac_common.object_store import Object, delete, list_objects, upload
 from snac_common.refresh import Chooses, copies, fetch, one_process
+from snac_common.run_record import PENDING, Listed, Record, is_ahead, stamp_of, stamp_of_copy
 
 CHECKPOINTS, MANIFEST = "checkpoints", "manifest.json"
 LINK = ".link"  # an object of this name says where a link leads: a store has none
-RECORD = ".copied-up.json"
 OWN_STORE = "wandb"  # a folder that W&B copies up itself
-
-Stamps = dict[str, list[int]]
-_PENDING: list[int] = []  # of what is being put or deleted: it may be in the store, or not
 
 
 def is_small(name: str) -> bool:
@@ -49,8 +44,8 @@ def bring_run(run: Path, *, only: Chooses | None = None) -> None:
     """
     if (where := address(run)) is not None:
         with one_process(run):
-            before, started = _Record(run).stamps, time.time()
-            _bring(_Listed(run, list_objects(where), started, before), only)
+            before, started = Record(run).stamps, time.time()
+            _bring(Listed(run, list_objects(where), started, before), only)
 
 
 def bring_runs(folder: Path, *, only: Chooses) -> None:
@@ -58,13 +53,13 @@ def bring_runs(folder: Path, *, only: Chooses) -> None:
     if (where := address(folder)) is None:
         return
     here = folder.iterdir() if folder.is_dir() else ()
-    before = {run.name: _Record(run).stamps for run in here}
+    before = {run.name: Record(run).stamps for run in here}
     started, runs = time.time(), defaultdict[str, dict[str, Object]](dict)
     for path, found in list_objects(where).items():
         run, _, name = path.partition("/")
         runs[run][name] = found
     for run, there in runs.items():
-        _bring(_Listed(folder / run, there, started, before.get(run, {})), only)
+        _bring(Listed(folder / run, there, started, before.get(run, {})), only)
 
 
 def bring_model(where: str, places: Artifacts) -> str:
@@ -96,44 +91,31 @@ def send_run(run: Path) -> None:
     if (where := address(run)) is None:
         return
     _write_links(run)
-    record = _Record(run)
+    record = Record(run)
     here = dict(_files(run))
-    changed = [name for name, path in here.items() if record.stamps.get(name) != _copied(path)]
+    changed = [
+        name for name, path in here.items() if record.stamps.get(name) != stamp_of_copy(path)
+    ]
     gone = [name for name in record.stamps if name not in here]
     outdated = [name for name in changed if _vouches(name) and name in record.stamps]
     for name in sorted([*gone, *outdated], key=_vouches, reverse=True):
-        record.put(name, _PENDING)
+        record.put(name, PENDING)
         delete(f"{where}/{name}")
         record.put(name, None)
     for name in sorted(changed, key=lambda name: (_vouches(name), name)):
-        record.put(name, _PENDING)
+        record.put(name, PENDING)
         found = upload(here[name], f"{where}/{name}")
         found.mark(here[name])
-        record.put(name, _stamp(found))
+        record.put(name, stamp_of(found))
 
 
-@dataclass(frozen=True)
-class _Listed:
-    """What a store has of a run.
-
-    Attributes:
-        at: the time before it was asked.
-        before: the record of what was copied up, then.
-    """
-
-    run: Path
-    there: dict[str, Object]
-    at: float
-    before: Stamps
-
-
-def _bring(listed: _Listed, only: Chooses | None) -> None:
-    if _is_ahead(listed):
+def _bring(listed: Listed, only: Chooses | None) -> None:
+    if is_ahead(listed):
         return
     fetch(listed.run, _without_torn(listed.there), listed.at, only)
     if only is None:
-        stamps = {name: _stamp(found) for name, found in listed.there.items()}
-        _Record(listed.run, stamps).write()
+        stamps = {name: stamp_of(found) for name, found in listed.there.items()}
+        Record(listed.run, stamps).write()
         _make_links(listed.run)
 
 
@@ -148,24 +130,6 @@ def _files(run: Path) -> list[tuple[str, Path]]:
 def _vouches(name: str) -> bool:
     """Say whether a file says of those beside it that they are whole."""
     return name.rpartition("/")[2] in (MANIFEST, SCORE)
-
-
-def _is_ahead(listed: _Listed) -> bool:
-    """Say whether a store holds nothing that did not come from this folder, or has come to it.
-
-    A run that trains on this machine may be copying up meanwhile: what was so before the store was
-    asked is as good as what is so now.
-    """
-    before, now = listed.before, _Record(listed.run).stamps
-    if not now and listed.there:
-        return False
-    known = all(
-        _stamp(found) in (before.get(name), now.get(name), _copied(listed.run / name))
-        or _PENDING in (before.get(name), now.get(name))
-        for name, found in listed.there.items()
-    )
-    missing = [name for name in before if name not in listed.there]
-    return known and all(_PENDING in (before[name], now.get(name, _PENDING)) for name in missing)
 
 
 def _without_torn(there: dict[str, Object]) -> dict[str, Object]:
@@ -197,38 +161,3 @@ def _make_links(run: Path) -> None:
             link.unlink()
     for file in folder.glob(f"*{LINK}"):
         file.with_suffix("").symlink_to(Path(file.read_text()).name)
-
-
-def _copied(path: Path) -> list[int] | None:
-    found = Object.copied(path)
-    return None if found is None else _stamp(found)
-
-
-def _stamp(found: Object) -> list[int]:
-    return [found.size, found.stamp]
-
-
-class _Record:
-    """What was in the store when this machine last copied, by name."""
-
-    def __init__(self, run: Path, stamps: Stamps | None = None) -> None:
-        self.path = run / RECORD
-        self.stamps = self._read() if stamps is None else stamps
-
-    def put(self, name: str, stamp: list[int] | None) -> None:
-        """Write down how an object is; None if it is not there."""
-        self.stamps.pop(name, None)
-        if stamp is not None:
-            self.stamps[name] = stamp
-        self.write()
-
-    def write(self) -> None:
-        """Write it down, atomically."""
-        write_text(self.path, json.dumps(self.stamps))
-
-    def _read(self) -> Stamps:
-        try:
-            stamps: Stamps = json.loads(self.path.read_text(encoding="utf-8"))
-            return stamps
-        except (OSError, ValueError):
-            return {}
