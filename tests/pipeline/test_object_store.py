@@ -325,6 +325,8 @@ def test_what_cannot_be_read_in_a_store_is_said(
     refused = run(MANIFEST, f"{address}/kaldi", *art)
     assert (refused.exit_code, "Copy them to this machine" in refused.stderr) == (2, True)
     assert f"{address}/kaldi is read as kaldi" in refused.stderr
+    given = run(UPSAMPLE, "--engine", "files", "--from", f"train={address}/in", *art)
+    assert (given.exit_code, "column target_path" in given.stderr) == (2, True)
 
 
 def test_a_table_here_may_name_audio_there(

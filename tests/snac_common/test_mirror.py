@@ -19,7 +19,7 @@ from snac_common.addresses import LISTED, address, is_address, local, mirror, pl
 from snac_common.artifacts import Artifacts
 from snac_common.copying import remove
 from snac_common.errors import BadInput, Failure
-from snac_common.files import atomic_folder, write_text
+from snac_common.files import atomic_folder, check_writable, write_text
 from snac_common.object_store import Object, delete, list_objects, read, upload
 from snac_common.options import artifacts_option, manifest_option
 from snac_common.refresh import refresh
@@ -329,6 +329,14 @@ def test_what_is_refused_is_told_of(root: str, store: Store, code: str) -> None:
     with pytest.raises(Failure, match=rf"cannot write s3://.*{code}.*AWS_ACCESS_KEY_ID"):
         write_text(place(root) / "a.txt", "a")
     assert files_in(place(root)) == {}
+
+
+def test_that_a_store_takes_nothing_is_found_out_before_any_work(root: str, store: Store) -> None:
+    check_writable(place(root) / "codes")
+    assert contents(root) == {}
+    store.faults.append("AccessDenied")
+    with pytest.raises(Failure, match="AccessDenied"):
+        check_writable(place(root) / "codes")
 
 
 def test_what_is_to_be_installed_is_named(root: str, monkeypatch: pytest.MonkeyPatch) -> None:

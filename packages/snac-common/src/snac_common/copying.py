@@ -7,12 +7,14 @@ fetched before it is read, see ``refresh``.
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from snac_common.addresses import address
 from snac_common.object_store import delete, list_objects, upload
 
 _VOUCHERS = (".json", ".md")  # what says of other files that they are there, and so goes up last
+_PROBE = ".taken"
 _kept_back: set[Path] = set()
 
 
@@ -49,6 +51,14 @@ def copy_folder_up(written: Path, name: Path) -> None:
         place = path.relative_to(written)
         if address(name / place):
             upload(path, f"{where}/{place.as_posix()}").mark(path)
+
+
+def check_taken(folder: Path) -> None:
+    """Raise Failure unless the store that a folder mirrors takes objects there, if it is in one."""
+    if (where := address(folder)) is not None:
+        with tempfile.NamedTemporaryFile() as empty:
+            upload(Path(empty.name), f"{where}/{_PROBE}")
+        delete(f"{where}/{_PROBE}")
 
 
 def remove(path: Path) -> None:

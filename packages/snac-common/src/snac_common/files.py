@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from snac_common.copying import copy_folder_up, copy_up
+from snac_common.copying import check_taken, copy_folder_up, copy_up
 from snac_common.errors import Failure
 from snac_common.exchange import exchange
 from snac_common.full_disk import told_when_full
@@ -119,6 +119,8 @@ def clear_leftovers(
 def check_writable(folder: Path) -> None:
     """Raise Failure unless files can be written below a folder, which need not exist.
 
+    In the mirror of an object store, the store must take them too.
+
     Asked before hours of work whose results go there. Nothing is left behind.
     """
     near = next(place for place in (folder, *folder.absolute().parents) if place.exists())
@@ -130,6 +132,7 @@ def check_writable(folder: Path) -> None:
             f"cannot write to {folder}: {error.strerror}. Give a folder that can be written to, or "
             "make room there."
         ) from error
+    check_taken(folder)
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
