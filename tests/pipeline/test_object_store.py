@@ -130,6 +130,7 @@ def test_all_commands_make_in_a_store_what_they_make_in_a_folder(
     assert read_rows(place(address) / "eval/e") == read_rows(local / "artifacts/eval/e")
 
 
+@pytest.mark.campaign
 def test_other_commands_find_what_is_there(
     local: Path, address: str, machine: Machine, tmp_path: Path
 ) -> None:
@@ -160,7 +161,8 @@ def test_other_commands_find_what_is_there(
     assert (again.exit_code, "already holds a run" in again.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("call", [5, pytest.param(2, marks=pytest.mark.campaign)])
+@pytest.mark.campaign
+@pytest.mark.parametrize("call", [2, 5])
 def test_a_cache_is_carried_on_by_another_machine(
     local: Path, address: str, machine: Machine, tmp_path: Path, call: int
 ) -> None:
@@ -341,7 +343,8 @@ def test_a_table_here_may_name_audio_there(
     assert made == [(f"{address}/in/{name}.wav", "hello") for name in NAMES]
 
 
-@pytest.mark.parametrize("shards", [False, pytest.param(True, marks=pytest.mark.campaign)])
+@pytest.mark.campaign
+@pytest.mark.parametrize("shards", [False, True])
 def test_targets_in_a_store_are_trained_from(
     local: Path, address: str, machine: Machine, tmp_path: Path, shards: bool
 ) -> None:
