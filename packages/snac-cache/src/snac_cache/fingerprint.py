@@ -3,8 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from snac_model.audio_bytes import Held, Window, open_bytes
+from snac_model.audio_bytes import Window, open_bytes
 from snac_model.audio_error import AudioError, describe
+from snac_model.distant_bytes import Distant, Held
 from snac_model.locators import parse
 
 BLOCK_BYTES = 4096
@@ -43,7 +44,7 @@ def segment_fingerprint(recording: str, segment: tuple[int, int]) -> str:
     return f"frames:{start}+{frames}:{recording}"
 
 
-def _fingerprint(content: Window | Held) -> str:
+def _fingerprint(content: Window | Held | Distant) -> str:
     head = content.block(BLOCK_BYTES, 0)
     if head[:4] == _FLAC_MARK and any(head[_FLAC_MD5]):
         return f"flac:{head[_FLAC_MD5].hex()}"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from snac_common.addresses import place
+
 SPLITS = ("train", "val")
 
 # In the folder of a run; in each folder of a best model its score lies beside it.
@@ -19,6 +21,15 @@ BEST_FOLDERS = {
 SCORE = "score.json"
 
 
+# Of an evaluation, what a comparison reads.
+MEASURED = ("metrics.parquet", "summary.json")
+
+
+def is_measured(name: str) -> bool:
+    """Say whether a file of an evaluation holds what was measured, not what is to be heard."""
+    return name.endswith(MEASURED)
+
+
 @dataclass(frozen=True)
 class Artifacts:
     """The artifact root and the places below it."""
@@ -27,8 +38,11 @@ class Artifacts:
 
     @classmethod
     def at(cls, root: str | Path | None) -> Self:
-        """Return the given root, else ``$SNAC_ARTIFACTS``, else ``./artifacts``."""
-        return cls(Path(root or os.environ.get("SNAC_ARTIFACTS") or "artifacts"))
+        """Return the given root, else ``$SNAC_ARTIFACTS``, else ``./artifacts``.
+
+        One in an object store is its mirror on this machine; see ``refresh``.
+        """
+        return cls(place(root or os.environ.get("SNAC_ARTIFACTS") or "artifacts"))
 
     @property
     def manifests(self) -> Path:

@@ -11,6 +11,8 @@ from typing import IO, Any
 
 import click
 
+from snac_common.addresses import with_addresses
+
 # What moves a terminal's cursor, changes its colours or the direction of text; and what is no text.
 _NOT_SHOWN = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _CONTROLS = re.compile(rf"[\x00-\x1f{_NOT_SHOWN}]")
@@ -36,7 +38,7 @@ def is_quiet() -> bool:
 def note(message: str) -> None:
     """Tell the person something, on stderr; of control characters only line ends and tabs pass.
 
-    A command that is ``--quiet`` tells nothing.
+    A command that is ``--quiet`` tells nothing. Places in an object store are named by address.
     """
     if not _is_quiet:
         complain(message)
@@ -47,7 +49,7 @@ def complain(message: str) -> None:
 
     On a terminal the line is cleared first, for a bar may be there, or the ``^C`` that it shows.
     """
-    text = _CONTROLS_IN_LINES.sub(_escape, message)
+    text = _CONTROLS_IN_LINES.sub(_escape, with_addresses(message))
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         if text.startswith(_ERROR) and not os.environ.get("NO_COLOR"):
             text = click.style(_ERROR, fg="red") + text.removeprefix(_ERROR)
@@ -81,7 +83,7 @@ def print_summary(*, to_stderr: bool = False, **fields: Any) -> None:
     """
     if for_people(sys.stderr if to_stderr else sys.stdout):
         fields = _with_few_digits(fields)
-    click.echo(json_line(fields), err=to_stderr)
+    click.echo(with_addresses(json_line(fields)), err=to_stderr)
 
 
 def json_line(value: Any) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from snac_common.copying import check_taken, copy_folder_up, copy_up
 from snac_common.errors import Failure
 from snac_common.exchange import exchange
 from snac_common.full_disk import told_when_full
@@ -22,7 +23,7 @@ _ADDED = len(".-12345678" + TEMPORARY_SUFFIX)
 
 
 @contextmanager
-def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def atomic_path(path: Path, *, durable: bool = True, copied: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; flushed and renamed on success.
 
     A reader sees the old content or the new, and an interrupted writer leaves only a file whose
@@ -30,9 +31,11 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     Args:
         durable: flush it; without, it may be lost with the machine, as what is soon written anew.
+        copied: put what is durable into the object store that ``path`` mirrors, if it does.
 
     Raises:
-        Failure: if the disk is full, whatever writes to the temporary path.
+        Failure: if the disk is full, whatever writes to the temporary path, or if the store does
+            not take it.
     """
     with told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +49,8 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
             temporary.chmod(0o666 & ~_umask())
             if durable:
                 flush_to_disk(temporary)
+            if durable and copied:
+                copy_up(temporary, path)
             temporary.replace(path)
             if durable:
                 flush_to_disk(path.parent)
@@ -60,7 +65,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     A folder that is there already is replaced, in whole and only on success.
 
     Raises:
-        Failure: if the disk is full, whatever writes to the temporary folder.
+        Failure: if the disk is full, whatever writes to the temporary folder, or if the object
+            store that ``path`` mirrors does not take it.
     """
     with told_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +79,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             yield new
             for entry in (*new.rglob("*"), new):
                 flush_to_disk(entry)
+            copy_folder_up(new, path)
             if not (path.exists() and exchange(new, path)):
                 if path.exists():
                     path.replace(work / "old")
@@ -112,6 +119,8 @@ def clear_leftovers(
 def check_writable(folder: Path) -> None:
     """Raise Failure unless files can be written below a folder, which need not exist.
 
+    In the mirror of an object store, the store must take them too.
+
     Asked before hours of work whose results go there. Nothing is left behind.
     """
     near = next(place for place in (folder, *folder.absolute().parents) if place.exists())
@@ -123,6 +132,7 @@ def check_writable(folder: Path) -> None:
             f"cannot write to {folder}: {error.strerror}. Give a folder that can be written to, or "
             "make room there."
         ) from error
+    check_taken(folder)
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

@@ -6,17 +6,38 @@ from typing import Any
 
 import click
 
+from snac_common.addresses import place
 from snac_common.choices import DeviceChoice
-from snac_common.errors import Failure
+from snac_common.errors import BadInput, Failure
 
 DEFAULT_MODEL = "hubertsiuzdak/snac_24khz"
+
+
+class Place(click.Path):
+    """A path, or an address in an object store: that is the path where it is mirrored.
+
+    Args:
+        below: the folder of the mirror for it.
+    """
+
+    def __init__(self, *, below: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.below = below
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        try:
+            found = value if str(value) == "-" else place(value, self.below)
+        except BadInput as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(found, param, ctx)
 
 
 def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--artifacts`` to a command."""
     return click.option(
         "--artifacts",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Place(file_okay=False, path_type=Path),
         metavar="DIR",
         help="Folder that all commands read from and write to. [default: $SNAC_ARTIFACTS, else "
         "./artifacts]",
@@ -27,7 +48,7 @@ def codes_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--codes`` to a command."""
     return click.option(
         "--codes",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Place(file_okay=False, path_type=Path),
         metavar="DIR",
         help="Folder of the cached codes, which holds train/ and val/. [default: ARTIFACTS/codes]",
     )(command)
@@ -37,6 +58,7 @@ def manifest_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--manifest`` to a command that reads one in any of its forms."""
     return click.option(
         "--manifest",
+        type=Place(path_type=str, allow_dash=True),
         metavar="PATH",
         help="Folder of manifests, one of its files, or - for JSON lines on standard input. "
         "[default: ARTIFACTS/manifests]",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
 
+from snac_common.addresses import with_addresses
 from snac_common.errors import Failure
 from snac_common.files import write_text
 from snac_common.json_files import read_json_object
@@ -94,7 +95,8 @@ class RunState:
 
     def write(self, path: Path) -> None:
         """Write ``run.json``, atomically."""
-        write_text(path, json.dumps(self.fields(), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(self.fields(), indent=2, ensure_ascii=False)
+        write_text(path, with_addresses(text) + "\n")
 
 
 @dataclass(frozen=True)

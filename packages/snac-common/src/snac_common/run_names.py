@@ -5,13 +5,18 @@ from pathlib import Path
 
 from snac_common.artifacts import METRICS, RECIPE, STATE, Artifacts
 from snac_common.errors import BadInput
+from snac_common.run_mirror import bring_runs, is_small
 
 HOLDS_A_RUN = (STATE, RECIPE, METRICS)
 NAMES_SHOWN = 10
 
 
 def run_folders(places: Artifacts) -> list[Path]:
-    """Return the folders below ``runs/`` that hold a run, by name."""
+    """Return the folders below ``runs/`` that hold a run, by name.
+
+    Of runs in an object store, what tells how they stand is fetched first.
+    """
+    bring_runs(places.run(""), only=is_small)
     return sorted(
         {path.parent for name in HOLDS_A_RUN for path in places.run("").glob(f"*/{name}")}
     )

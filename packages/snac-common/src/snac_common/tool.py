@@ -3,11 +3,13 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 
+from snac_common.addresses import address, is_address
 from snac_common.choices import NearestChoice
 from snac_common.console import complain, escape_what_cannot_be_shown, set_quiet
 from snac_common.earlier_options import where_it_went
@@ -85,7 +87,9 @@ class Tool(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; answer options in an earlier spelling with today's."""
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
+            self._refuse_addresses(ctx)
+            return rest
         except click.NoSuchOption as error:
             known = [name for option in self.params for name in option.opts]
             ours = where_it_went(str(self.name), error.option_name, known)
@@ -93,6 +97,20 @@ class Tool(click.Command):
                 raise
             message = f"there is no option {error.option_name}: write {ours}"
             raise click.UsageError(message, ctx) from None
+
+    def _refuse_addresses(self, ctx: click.Context) -> None:
+        """Refuse an address in an object store where a path is wanted: it would be taken for one.
+
+        Raises:
+            click.UsageError: naming the option.
+        """
+        for option in self.params:
+            value = ctx.params.get(str(option.name))
+            values = value if isinstance(value, tuple) else (value,)
+            for given in values if type(option.type) is click.Path else ():
+                if isinstance(given, str | Path) and is_address(given):
+                    said = f"{option.opts[-1]} is a path on this machine, not {address(given)}"
+                    raise click.UsageError(said, ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what goes wrong into a message and an exit code."""

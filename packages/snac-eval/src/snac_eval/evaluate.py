@@ -17,6 +17,7 @@ from snac_cache.work.lock import working_in
 from snac_common.console import note
 from snac_common.errors import Failure
 from snac_common.files import clear_leftovers
+from snac_common.refresh import refresh
 from snac_eval.choose import require_judged
 from snac_eval.groups import groups_of
 from snac_eval.join_parts import join_parts
@@ -59,6 +60,7 @@ def evaluate(request: EvaluationRequest, engine: Engine | None = None) -> Evalua
     """
     prepared = prepare(request)
     folder = prepared.folder
+    refresh(folder)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     with working_in(unfinished, "snac-eval"):
         clear_leftovers(unfinished)

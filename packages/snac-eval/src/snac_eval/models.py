@@ -8,7 +8,8 @@ from snac_cache.store.identity import CacheIdentity
 from snac_common.artifacts import STATE, Artifacts
 from snac_common.errors import Failure
 from snac_common.run_files import RunState
-from snac_common.run_names import no_such_run
+from snac_common.run_mirror import bring_model
+from snac_common.run_names import no_such_run, run_folders
 from snac_eval.names import REFERENCE, resampled_name
 from snac_eval.run_metrics import METRICS_FILE
 from snac_model.codec import SNAC
@@ -79,6 +80,7 @@ def _named_or_newest(models: Sequence[str], artifacts: Artifacts) -> list[ModelS
 
 def find_model(model: str, artifacts: Artifacts) -> ModelSource:
     """Find a run by name, a run's folder, a model's folder in a run, or any other model."""
+    model = bring_model(model, artifacts)
     folder = Path(model)
     if folder.name == model and artifacts.run(model).is_dir():
         return _best_of(artifacts.run(model))
@@ -94,10 +96,13 @@ def find_model(model: str, artifacts: Artifacts) -> ModelSource:
 
 def newest_run(artifacts: Artifacts) -> ModelSource:
     """Return the best model of the run that was last written to."""
-    logs = list(artifacts.root.glob(f"runs/*/{METRICS_FILE}"))
+    logs = [run / METRICS_FILE for run in run_folders(artifacts)]
+    logs = [log for log in logs if log.is_file()]
     if not logs:
         raise Failure(f"no run in {artifacts.root / 'runs'}. Run snac-train, or name a model.")
-    return _best_of(max(logs, key=lambda log: log.stat().st_mtime_ns).parent)
+    run = max(logs, key=lambda log: log.stat().st_mtime_ns).parent
+    bring_model(run.name, artifacts)
+    return _best_of(run)
 
 
 def load_model(source: ModelSource, identity: CacheIdentity) -> LoadedModel:

@@ -7,6 +7,8 @@ from functools import cached_property
 
 from snac_cache.store.code_store import CodeStore
 from snac_common.errors import Failure
+from snac_common.refresh import refresh
+from snac_common.run_mirror import bring_model
 from snac_eval.choose import require_judged
 from snac_eval.evaluate import open_store, read_runs
 from snac_eval.measure_utterance import Job, UtteranceMeasurer
@@ -30,9 +32,13 @@ def rebuild(request: EvaluationRequest) -> EvaluationReport:
     """
     name = results_name(request.name, _model_name(request))
     folder = request.artifacts.evaluation(name)
+    refresh(folder)
     said = read_summary(folder / SUMMARY)
     if not (folder / METRICS).is_file():
         raise Failure(f"there is no {folder / METRICS}: run snac-eval without --report-only.")
+    refresh(said.codes, said.manifest)
+    for model in said.models:
+        bring_model(model.source.where, request.artifacts)
     store = open_store(request.codes or said.codes, _with_manifest(request, said), said.split)
     if request.wanted.ids:
         measured = [rows[0].utterance_id for rows in read_utterances(folder / METRICS)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snac_common.addresses import local, with_addresses
 from snac_common.errors import Failure
 from snac_common.files import write_text
 from snac_eval.bootstrap import CONFIDENCE, RESAMPLES
@@ -110,7 +111,8 @@ def write_summary(evaluation: Evaluation, path: Path) -> None:
         "means": [mean.as_mean() for mean in evaluation.means],
         "differences": [mean.as_difference() for mean in evaluation.means],
     }
-    write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2)
+    write_text(path, with_addresses(text) + "\n")
 
 
 def read_summary(path: Path) -> Evaluation:
@@ -134,8 +136,8 @@ def _evaluation(said: dict[str, Any]) -> Evaluation:
         models=[_model(model) for model in said["models"]],
         codes_model=str(codes["model"]),
         tokenizer_sha256=str(codes["tokenizer_sha256"]),
-        codes=Path(codes["folder"]),
-        manifest=Path(codes["manifest"]),
+        codes=local(codes["folder"]),
+        manifest=local(codes["manifest"]),
         rates=Rates(*map(int, said["rates"])),
         split=str(codes["split"]),
         utterances=int(said["utterances"]),
@@ -170,6 +172,6 @@ def _describe(model: MeasuredModel) -> dict[str, Any]:
 
 
 def _model(said: dict[str, Any]) -> MeasuredModel:
-    run = Path(said["run"]) if said["run"] else None
+    run = local(said["run"]) if said["run"] else None
     source = ModelSource(str(said["name"]), str(said["where"]), run)
     return MeasuredModel(source, str(said["weights_sha256"]), said["codes"] == "own")

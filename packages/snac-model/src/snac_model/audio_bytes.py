@@ -1,18 +1,32 @@
 """The bytes of an audio file, wherever they lie: on the disk, in a tar, in a parquet file.
 
-Nothing is unpacked and nothing is kept open: a file's place is opened for as long as it is read.
+Nothing is unpacked and nothing is kept open: a file's place is opened for as long as it is read. Of
+a file in an object store see ``distant_bytes``.
 """
 
 import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from snac_common.addresses import local
 from snac_model.audio_error import AudioError, describe
+from snac_model.distant_bytes import (
+    Distant,
+    Held,
+    distant,
+    open_distant,
+    read_part,
+    telling_what_is_missing,
+)
 from snac_model.locators import Locator
+
+Read = Callable[[int, int], bytes]  # of so many bytes from a place
 
 BLOCK = 512  # bytes, of which a tar is made
 MOST_HEADERS = 2**20  # bytes that the headers before a member may take: long names, and the like
@@ -61,26 +75,20 @@ class Window(io.RawIOBase):
         return True
 
 
-class Held(io.BytesIO):
-    """Bytes in memory, with the interface of ``Window``."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self.size = len(content)
-
-    def block(self, count: int, at: int) -> bytes:
-        """Return up to ``count`` bytes from ``at``."""
-        return bytes(self.getbuffer()[at : at + count])
-
-
 @contextmanager
-def open_bytes(where: Locator) -> Iterator[Window | Held]:
+def open_bytes(where: Locator) -> Iterator[Window | Held | Distant]:
     """Open what a locator leads to, the whole of it whatever its segment is.
 
     Raises:
         AudioError: ``not_a_file`` for a pipe, a device or a folder; ``torn_tar`` where a tar has
             no such member; else ``unreadable``.
+        Failure: if an object store cannot be reached, or does not allow it.
     """
+    if (address := distant(where.path)) is not None:
+        with telling_what_is_missing():
+            yield _distant(address, where)
+        return
+    where = replace(where, path=str(local(where.path)))
     if where.cell:
         from snac_model.parquet_cells import read_cell
 
@@ -89,12 +97,33 @@ def open_bytes(where: Locator) -> Iterator[Window | Held]:
         yield Held(read_cell(where.path, *where.cell))
         return
     with _opened(where.path) as descriptor:
-        size = _size(descriptor)
-        yield (
-            _member(descriptor, size, *where.member)
-            if where.member
-            else Window(descriptor, 0, size)
-        )
+        first, size = 0, _size(descriptor)
+        if where.member:
+            read = partial(_pread, descriptor)
+            first, size = _member(read, size, *where.member)
+        yield Window(descriptor, first, size)
+
+
+def _distant(address: str, where: Locator) -> Held | Distant:
+    """Open what is in an object store."""
+    if where.cell:
+        from snac_model.parquet_cells import read_cell
+
+        return Held(read_cell(address, *where.cell))
+    if not where.member:
+        return open_distant(address)
+    first, end = where.member
+    content = read_part(address, first, end)
+
+    def read(count: int, at: int) -> bytes:
+        return content[at - first : at - first + count]
+
+    at, length = _member(read, first + len(content), first, end)
+    return Held(content[at - first : at - first + length])
+
+
+def _pread(descriptor: int, count: int, at: int) -> bytes:
+    return os.pread(descriptor, count, at)
 
 
 @contextmanager
@@ -118,16 +147,19 @@ def _size(descriptor: int) -> int:
     return status.st_size
 
 
-def _member(descriptor: int, size: int, first: int, end: int) -> Window:
-    """Find the first file in some bytes of a tar, behind the headers that tell of its name."""
+def _member(read: Read, size: int, first: int, end: int) -> tuple[int, int]:
+    """Return where the first file in some bytes of a tar begins, and how long it is.
+
+    It is behind the headers that tell of its name.
+    """
     at, stop = first, min(end, first + MOST_HEADERS, size - BLOCK + 1)
     while at < stop:
-        kind, length = _header(os.pread(descriptor, BLOCK, at), at)
+        kind, length = _header(read(BLOCK, at), at)
         at += BLOCK
         if kind in tarfile.REGULAR_TYPES:
             if at + length > min(end, size):
                 raise AudioError("torn_tar", f"the tar ends within this file: {size} bytes")
-            return Window(descriptor, at, length)
+            return at, length
         at += -(-length // BLOCK) * BLOCK
     raise _no_file(first)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import soundfile
 
-from snac_model.audio_bytes import Held, Window, open_bytes
+from snac_model.audio_bytes import Window, open_bytes
 from snac_model.audio_error import AudioError, describe
+from snac_model.distant_bytes import Distant, Held
 from snac_model.header_bounds import is_odd_rate, most_frames
 from snac_model.locators import Locator, parse
 
@@ -75,6 +76,7 @@ def open_audio(where: str | Path) -> Iterator[tuple[SoundFile, AudioHeader]]:
             ``bad_header`` for more frames than the bytes can hold; ``beyond_end`` for a segment
             that the file does not hold; ``torn_tar`` for a tar that has no such member; else
             ``unreadable``, also for errors of reading within.
+        Failure: if an object store cannot be reached, or does not allow it.
     """
     place = parse(where)
     try:
@@ -86,7 +88,7 @@ def open_audio(where: str | Path) -> Iterator[tuple[SoundFile, AudioHeader]]:
         raise AudioError("unreadable", describe(error)) from error
 
 
-def _opened(content: Window | Held, place: Locator) -> SoundFile:
+def _opened(content: Window | Held | Distant, place: Locator) -> SoundFile:
     """Open bytes as audio; of a file of its own libsndfile does the reading."""
     if content.size == 0:
         raise AudioError("empty", "the file has no bytes")

@@ -9,6 +9,8 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
+from snac_common.addresses import is_address
+from snac_common.object_store import Ranges
 from snac_model.audio_error import AudioError, describe
 
 MOST_BYTES = 256 * 2**20  # of row groups that a process keeps; the last one stays in any case
@@ -50,6 +52,7 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
     """Return the bytes of one value; none of a NULL.
 
     Args:
+        path: or an address in an object store.
         row: counted from the row group's first.
         column: its name; within a struct, such as ``audio.bytes``.
 
@@ -59,8 +62,7 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
     import pyarrow as pa
 
     try:
-        status = os.stat(path)
-        values = _kept.column((path, status.st_size, status.st_mtime_ns, group, column))
+        values = _kept.column((path, *_state(path), group, column))
         if row >= len(values):
             raise AudioError("unreadable", f"row group {group} has {len(values)} rows")
         content = values[row].as_py()
@@ -71,12 +73,21 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
     return content or b""
 
 
+def _state(path: str) -> tuple[int, int]:
+    """Return what tells one state of a file from another; nothing of one in an object store."""
+    if is_address(path):
+        return 0, 0
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
 def _read(key: Key) -> Any:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     path, _, _, group, name = key
-    with pq.ParquetFile(path) as file:
+    source = Ranges(path) if is_address(path) else path
+    with pq.ParquetFile(source, pre_buffer=True) as file:
         if group >= file.num_row_groups:
             raise IndexError(f"it has {file.num_row_groups} row groups, no number {group}")
         outer, *inner = _steps(name, file.schema_arrow.names)

@@ -6,6 +6,7 @@ from typing import Any
 
 from snac_common.artifacts import BEST_FOLDERS, RECIPE, Artifacts
 from snac_common.errors import Failure
+from snac_common.run_mirror import bring_model
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -43,7 +44,7 @@ def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
     Raises:
         Failure: naming what was looked for and what can be given instead.
     """
-    name = str(where)
+    name = bring_model(str(where), Artifacts.at(None))
     if name.startswith("builtin:"):
         return _find_builtin(name.removeprefix("builtin:"))
     if Path(name).is_dir():
@@ -63,7 +64,7 @@ def find_config(where: str | Path, **hub_options: Any) -> Path:
     Raises:
         Failure: if there is none; as ``find_model`` does.
     """
-    name = str(where)
+    name = bring_model(str(where), Artifacts.at(None))
     shipped = name.startswith("builtin:")
     folder = _BUILTIN_FOLDER / name.removeprefix("builtin:") if shipped else Path(name)
     if (folder / CONFIG).is_file():

@@ -29,6 +29,7 @@ from snac_common.options import (
     ray_option,
 )
 from snac_common.progress import progress
+from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 if TYPE_CHECKING:
@@ -146,7 +147,9 @@ def main(
     cluster = choose_cluster(ray, gpus, workers, shared)
     places = Artifacts.at(artifacts)
     folder = codes or places.codes
+    where = manifest or str(places.manifests)
     check_writable(folder)
+    refresh(where, folder)
     if detach:
         started = start_detached(COMMAND, sys.argv[1:], folder, places.root, shared)
         print_summary(**started)
@@ -160,7 +163,6 @@ def main(
     from snac_cache.work.engine import LocalEngine, ray_engine
     from snac_common.devices import choose_workers, reading_threads
 
-    where = manifest or str(places.manifests)
     rows = samples(read_manifest(where), limit, val_limit)
     total = sum(table.num_rows for table in rows.values())
     check_not_empty(total, "encode", f"the manifest {where} has no utterance.")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
-from snac_common.artifacts import Artifacts
+from snac_common.artifacts import Artifacts, is_measured
 from snac_common.console import for_people, note, print_summary, terminal_width
 from snac_common.errors import Failure
-from snac_common.options import artifacts_option, codes_option
+from snac_common.options import Place, artifacts_option, codes_option
+from snac_common.refresh import refresh
+from snac_common.run_mirror import bring_runs, is_small
 from snac_common.tool import Tool
 
 EXAMPLE = """snac-check --artifacts artifacts
@@ -21,7 +23,7 @@ snac-check --sql "SELECT split, sum(duration_s) / 3600 AS hours FROM codes GROUP
 @codes_option
 @click.option(
     "--manifest",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     metavar="PATH",
     help="Folder of manifests, or one of its files. [default: ARTIFACTS/manifests]",
 )
@@ -89,9 +91,14 @@ def main(
     query = None if sql is None else read_sql(sql)
     checks = load_checks(checks_dir, only)
     places = Artifacts.at(artifacts)
+    codes, manifest = codes or places.codes, manifest or places.manifests
+    refresh(codes, manifest)
+    if query is not None:
+        bring_runs(places.run(""), only=is_small)
+        refresh(places.evaluation(""), only=is_measured)
     with open_views(
-        codes or places.codes,
-        manifest or places.manifests,
+        codes,
+        manifest,
         places.root,
         without_codes=query is not None,
     ) as views:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from snac_cache.cli.options import limit_options
+from snac_common.addresses import LISTED
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
 from snac_common.errors import BadInput
-from snac_common.options import artifacts_option, check_reject_rate, max_reject_rate_option
+from snac_common.options import Place, artifacts_option, check_reject_rate, max_reject_rate_option
 from snac_common.progress import progress
+from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 if TYPE_CHECKING:
@@ -44,24 +46,25 @@ class Pattern(click.ParamType):
 
 
 @click.command(cls=Tool, example=EXAMPLE)
-@click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, type=Place(below=LISTED, path_type=Path))
 @click.option(
     "--train",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=Place(below=LISTED, path_type=Path),
     metavar="DIR",
     help="Source whose audio is all for training; may be repeated.",
 )
 @click.option(
     "--val",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=Place(below=LISTED, path_type=Path),
     metavar="DIR",
     help="Source whose audio is all for validation; may be repeated.",
 )
 @click.option(
     "-o",
     "--output",
+    type=Place(path_type=str, allow_dash=True),
     metavar="DIR",
     help="Folder for the manifests, or - to write JSON lines to standard output. "
     "[default: ARTIFACTS/manifests]",
@@ -153,6 +156,7 @@ def main(
     from snac_cache.manifests.write import write_manifest
     from snac_cache.sources.columns import Columns
     from snac_cache.sources.inspect import Durations
+    from snac_cache.sources.listed import listed
     from snac_cache.sources.replaced import check_replaceable
     from snac_cache.sources.scan import scan
     from snac_cache.work.lock import working_in
@@ -160,14 +164,15 @@ def main(
 
     if not (sources or train or val):
         raise BadInput("name a source of audio; or folders for both splits, --train DIR --val DIR")
-    named = named_sources(sources, train, val)
-    folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(str(output))
+    folder = Artifacts.at(artifacts).manifests if output in (None, "-") else Path(output)
     piped = output == "-"
     check_writable(folder)
-    if not piped and not overwrite:
-        check_replaceable(folder, named, form)
+    refresh(folder)
     grouping = Grouping(group_by) if group_by else None
-    with progress(None, "scan", "files") as advance:
+    with listed([*sources, *train, *val]), progress(None, "scan", "files") as advance:
+        named = named_sources(sources, train, val)
+        if not piped and not overwrite:
+            check_replaceable(folder, named, form)
         found = scan(
             named,
             val_ratio=val_ratio,

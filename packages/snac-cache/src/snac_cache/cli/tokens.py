@@ -10,11 +10,13 @@ from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
 from snac_common.errors import BadInput
 from snac_common.options import (
+    Place,
     artifacts_option,
     check_reject_rate,
     manifest_option,
     max_reject_rate_option,
 )
+from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 if TYPE_CHECKING:
@@ -27,12 +29,12 @@ snac-tokens -o rows --prompt "{speaker}: {text}" --where "language = 'de' AND du
 
 
 @click.command(cls=Tool, example=EXAMPLE)
-@click.argument("codes", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.argument("codes", required=False, type=Place(file_okay=False, path_type=Path))
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Place(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Folder to write the rows to, in train/ and validation/, with a card.",
 )
@@ -150,13 +152,14 @@ def main(
     layout = token_layout(tokens)
     check_layout(layout, tokens, with_text=tokenizer is not None, pack=pack)
     pattern = Pattern.parse(prompt)
+    places = Artifacts.at(artifacts)
+    folder = codes or places.codes
+    refresh(folder, manifest or places.manifests, output)
     check_replaceable(output, overwrite=overwrite)
     check_writable(output)
     text_tokenizer = TextTokenizer(tokenizer) if tokenizer else None
     if text_tokenizer:
         text_tokenizer.check(layout)
-    places = Artifacts.at(artifacts)
-    folder = codes or places.codes
     request = RowsRequest(
         codes=folder,
         manifest=manifest_of_codes(folder, manifest, places.manifests),

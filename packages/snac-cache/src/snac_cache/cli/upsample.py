@@ -27,6 +27,7 @@ from snac_common.errors import BadInput
 from snac_common.files import check_writable
 from snac_common.jobs import recorded
 from snac_common.options import (
+    Place,
     artifacts_option,
     check_not_empty,
     check_reject_rate,
@@ -36,6 +37,7 @@ from snac_common.options import (
     ray_option,
 )
 from snac_common.progress import progress
+from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 COMMAND = "snac-upsample"
@@ -52,13 +54,14 @@ snac-upsample --engine files --from ~/speech/audio_48khz
 @click.option(
     "-o",
     "--output",
+    type=Place(path_type=str, allow_dash=True),
     metavar="DIR",
     help="Folder for the manifests with their targets, or - to write JSON lines to standard "
     "output. [default: the folder they came from]",
 )
 @click.option(
     "--targets",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Place(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Folder for the targets that are made. [default: ARTIFACTS/audio48k]",
 )
@@ -186,7 +189,9 @@ def main(
     cluster = choose_cluster(ray, gpus, workers, shared)
     places = Artifacts.at(artifacts)
     made = targets or places.audio48k
+    where = manifest or str(places.manifests)
     check_writable(made)
+    refresh(where, made)
     if detach:
         print_summary(**start_detached(COMMAND, sys.argv[1:], made, places.root, shared))
         return
@@ -201,8 +206,8 @@ def main(
     from snac_cache.targets.prepare import check_names_targets
     from snac_cache.work.engine import LocalEngine, ray_engine
 
-    where = manifest or str(places.manifests)
     folder = output_folder(where, output, places.manifests)
+    refresh(folder)
     other_rejects(folder)  # found out now, not when all is done
     rows = read_manifest(where)
     if engine == FILES and not folders:

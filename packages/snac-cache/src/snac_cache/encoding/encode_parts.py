@@ -16,6 +16,7 @@ from snac_cache.store.identity import CacheIdentity
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
 from snac_common.devices import prepare_cpu_worker
+from snac_common.refresh import refresh
 from snac_model.loading import load
 
 
@@ -34,6 +35,7 @@ def encode_parts(
     Args:
         window_rows: of how many rows a GPU's batches are made at a time, of one part or several.
     """
+    refresh(plan.folder)  # on another machine than where it was written
     device = _prepare(torch.device(request.devices[number]))
     encoder = UtteranceEncoder(
         load(request.model), device, request.precision, request.batch_seconds

@@ -21,12 +21,14 @@ class Container:
     Attributes:
         path: absolute.
         place: path within the source, without ending.
+        here: the path of its content: its own, or that of a copy.
         told: the split that its name tells, where the names of its source's files tell splits.
     """
 
     path: str
     place: str
     told: str | None = None
+    here: str = ""
 
 
 def find_containers(

@@ -8,6 +8,7 @@ from typing import Any
 from snac_cache.fingerprint import audio_fingerprint, segment_fingerprint
 from snac_cache.manifests.find import Found, Span
 from snac_cache.schema import TARGET_RATE
+from snac_common.addresses import address
 from snac_model.audio_header import AudioError, AudioHeader, read_header
 from snac_model.locators import parse
 
@@ -69,12 +70,13 @@ def inspect_all(files: list[Found], durations: Durations) -> list[dict[str, Any]
 
 
 def _inspect(file: Found, durations: Durations, recordings: _Recordings) -> dict[str, Any]:
+    where = address(file.path) or os.path.abspath(file.path)
     row: dict[str, Any] = {
         "utterance_id": _printable(file.utterance_id),
         "split": file.split,
-        "audio_path": _printable(os.path.abspath(file.path)),
+        "audio_path": _printable(where),
     }
-    if row["audio_path"] != os.path.abspath(file.path):
+    if row["audio_path"] != where:
         return reject_row(row, "bad_name", "the path is not valid UTF-8: rename it")
     if file.problem:
         return reject_row(row, *file.problem)

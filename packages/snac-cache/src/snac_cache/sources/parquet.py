@@ -11,6 +11,7 @@ from snac_cache.manifests.sources import Source
 from snac_cache.sources.columns import USUAL, Columns
 from snac_cache.sources.containers import Container, find_containers
 from snac_cache.sources.entry import Entry
+from snac_cache.sources.listed import source_of
 from snac_cache.sources.recordings import Recordings
 from snac_common.errors import BadInput
 from snac_model.locators import Locator
@@ -29,7 +30,7 @@ def read_parquet_audio(source: Source, columns: Columns) -> Iterator[Entry]:
             yield found
             continue
         try:
-            with pq.ParquetFile(found.path) as file:
+            with pq.ParquetFile(source_of(found.path), pre_buffer=True) as file:
                 yield from _Rows(found, file, columns).entries()
         except (OSError, pa.ArrowException) as error:
             problem = (

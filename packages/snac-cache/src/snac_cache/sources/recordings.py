@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from snac_cache.manifests.formats import READABLE, UNREADABLE, ending
+from snac_common.addresses import is_address, said
 
 FOLDERS = ("", "clips", "wavs", "audio")  # beside a table, of Common Voice, LJSpeech and others
 ENDINGS = ("", ".wav", ".flac", ".mp3", ".ogg", ".opus")
@@ -21,7 +22,12 @@ class Recordings:
         self._last = ("", "")
 
     def path(self, name: str) -> str:
-        """Return the absolute path of a file; of one that is nowhere, where it should be."""
+        """Return the absolute path of a file; of one that is nowhere, where it should be.
+
+        An address in an object store stays what it is.
+        """
+        if is_address(name):
+            return said(name)
         if os.path.isabs(name):
             return os.path.normpath(name)
         for folder, end in [self._last, *self._ways(name)]:
@@ -35,7 +41,9 @@ class Recordings:
     def place(self, path: str) -> str:
         """Return what an id is made of: the path within the folder, without ending."""
         inside = os.path.relpath(path, self.folder)
-        if inside.startswith(".."):
+        if is_address(path):
+            inside = path.partition("://")[2].partition("/")[2]
+        elif inside.startswith(".."):
             inside = path.lstrip("/")
         known = ending(inside) in (*READABLE, *UNREADABLE)
         return inside[: -len(ending(inside))] if known else inside

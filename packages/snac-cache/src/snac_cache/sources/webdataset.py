@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snac_cache.manifests.find import Problem
@@ -13,6 +13,7 @@ from snac_cache.manifests.sources import Source
 from snac_cache.sources.columns import Columns
 from snac_cache.sources.containers import Container, find_containers
 from snac_cache.sources.entry import Entry
+from snac_cache.sources.listed import borrowed
 from snac_cache.sources.tar_index import Member, index_tar
 
 TARS = (".tar",)
@@ -46,14 +47,16 @@ def read_webdataset(source: Source, columns: Columns) -> Iterator[Entry]:
 
 def _of_tar(tar: Container, columns: Columns) -> Iterator[Entry]:
     samples: dict[str, _Sample] = {}
-    for member in index_tar(tar.path):
-        if isinstance(member, Member):
-            yield from _sort_in(member, samples, tar)
-        else:
-            yield Entry(tar.place, tar.path, problem=member)
-    told = any(sample.audio and (sample.texts or sample.jsons) for sample in samples.values())
-    for key, sample in samples.items():
-        yield _entry(key, sample, tar, columns, _problem(sample, told))
+    with borrowed(tar.path) as here:
+        tar = replace(tar, here=here)
+        for member in index_tar(here):
+            if isinstance(member, Member):
+                yield from _sort_in(member, samples, tar)
+            else:
+                yield Entry(tar.place, tar.path, problem=member)
+        told = any(sample.audio and (sample.texts or sample.jsons) for sample in samples.values())
+        for key, sample in samples.items():
+            yield _entry(key, sample, tar, columns, _problem(sample, told))
 
 
 def _sort_in(member: Member, samples: dict[str, _Sample], tar: Container) -> Iterator[Entry]:
@@ -84,7 +87,7 @@ def _entry(
     said = {}
     if not problem:
         try:
-            said = columns.kept(_said(sample, tar.path))
+            said = columns.kept(_said(sample, tar.here))
         except ValueError as error:
             problem = "bad_sidecar", f"what lies beside it cannot be read: {error}"
     first = next(iter((*sample.audio, *sample.unread, *sample.texts, *sample.jsons)))

@@ -13,6 +13,7 @@ from snac_cache.store.parts import RECORD_KEY
 from snac_cache.work import plan_file
 from snac_common.artifacts import SPLITS
 from snac_common.console import note
+from snac_common.copying import remove
 from snac_common.errors import Failure
 from snac_common.files import TEMPORARY_SUFFIX
 
@@ -38,9 +39,9 @@ def delete_cache(folder: Path) -> None:
             f"{folder} holds no cache, but other files, such as {others[0]}: --overwrite deletes "
             "nothing there. Give another --codes folder."
         )
-    (folder / NAME).unlink(missing_ok=True)
+    remove(folder / NAME)
     for path in own:
-        path.unlink(missing_ok=True)
+        remove(path)
     for path in (folder / name for name in _FOLDERS):
         _delete_copies(path / mapped.FOLDER)
         _remove_if_empty(path)

@@ -16,7 +16,9 @@ from snac_cache.parquet import read_table, write_table
 from snac_cache.store.identity import KEY_PREFIX, CacheIdentity
 from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import Part, part_number
+from snac_common.copying import remove
 from snac_common.full_disk import cannot_write
+from snac_common.refresh import refresh
 from snac_model.audio_header import AudioError
 
 RECORD_KEY = KEY_PREFIX + "part"
@@ -151,7 +153,11 @@ def finished(
 def finished_parts(
     folder: Path, parts: Iterable[Part], identity: CacheIdentity, *, whole: bool = False
 ) -> list[PartRecord | None]:
-    """Ask ``finished`` of many parts at once: over a network each footer is a few round trips."""
+    """Ask ``finished`` of many parts at once: over a network each footer is a few round trips.
+
+    Those that other machines have put into an object store are fetched first.
+    """
+    refresh(folder)
     with ThreadPoolExecutor(READING_THREADS) as pool:
         return list(pool.map(lambda part: finished(folder, part, identity, whole=whole), parts))
 
@@ -175,7 +181,7 @@ def _write_rejects(rows: list[dict[str, Any]], path: Path) -> None:
     if rows:
         write_table(pa.Table.from_pylist(rows, schema=schema.REJECTS), path)
     else:
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def reject_row(row: dict[str, Any], error: AudioError) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from snac_common.addresses import address, is_address
 from snac_common.artifacts import SPLITS
 from snac_common.errors import BadInput
 
@@ -25,6 +26,11 @@ class GivenFolder:
         split, equals, rest = text.partition("=")
         told = bool(equals) and split in SPLITS
         path = Path(rest if told else text)
+        if is_address(path):
+            raise BadInput(
+                f"--from {address(path)}: targets in an object store are named by the manifest, in "
+                "its column target_path; or copy the folder to this machine"
+            )
         if not path.is_dir():
             raise BadInput(f"--from: there is no folder {path}")
         return cls(path.absolute(), split if told else None)

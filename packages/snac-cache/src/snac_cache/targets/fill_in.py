@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from snac_cache.manifests.read import Manifest
 from snac_cache.schema import MANIFEST, REJECTS, TARGETS
 from snac_cache.targets.results import GIVEN, NATIVE, PartResults
+from snac_common.addresses import said
 from snac_common.errors import Failure
 
 ID = "utterance_id"
@@ -68,7 +69,7 @@ def _of(table: pa.Table, rows: pa.Table) -> pa.Table:
 
 
 def _with_columns(table: pa.Table, results: pa.Table, folder: Path) -> pa.Table:
-    made = pc.binary_join_element_wise(str(folder.absolute()), results["target_path"], "/")
+    made = pc.binary_join_element_wise(said(folder.absolute()), results["target_path"], "/")
     made = pc.if_else(pc.equal(results["kind"], GIVEN), results["target_path"], made)
     is_native = pc.equal(results["kind"], NATIVE)
     columns = {name: results[name] for name in MEASURED}

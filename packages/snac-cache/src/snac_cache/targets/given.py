@@ -7,6 +7,7 @@ from typing import Any
 
 from snac_cache.manifests.formats import READABLE
 from snac_cache.targets.choice import GivenFolder
+from snac_common.addresses import address
 from snac_model.audio_header import AudioError
 from snac_model.locators import is_plain
 
@@ -31,7 +32,7 @@ class GivenFiles:
             AudioError: ``ambiguous_target``, if two could be meant.
         """
         if not self.folders:
-            return Path(row["target_path"]).absolute() if row["target_path"] else None
+            return _absolute(row["target_path"]) if row["target_path"] else None
         parts = _place(row)
         folders = [given.path for given in self.folders if given.split in (None, row["split"])]
         for start in range(len(parts)):
@@ -42,6 +43,10 @@ class GivenFiles:
             if found:
                 return found.pop()
         return None
+
+
+def _absolute(where: str) -> Path:
+    return Path(address(where) or os.path.abspath(where))
 
 
 def _place(row: dict[str, Any]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from snac_cache.targets.target_store import TargetShard, shard_of
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
 from snac_common.devices import available_cores, prepare_cpu_worker
+from snac_common.refresh import refresh
 
 MOST_THREADS = 16  # beside one GPU
 
@@ -35,6 +36,7 @@ def make_parts(
     it cannot be had, nothing else is done.
     """
     prepare_cpu_worker()  # beside a GPU too: its threads have a core each
+    refresh(plan.folder)  # on another machine than where it was written
     device = see_one_gpu(request.devices[number], os.environ)
     sidon = load_engine(request.engine, device) if with_engine else None
     maker = TargetMaker(request, sidon.sidon if sidon else None)

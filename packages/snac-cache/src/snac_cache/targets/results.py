@@ -16,7 +16,9 @@ from snac_cache.parquet import read_table, write_table
 from snac_cache.schema import REJECTS, SCHEMA_VERSION, SOURCE, TARGETS
 from snac_cache.targets.request import TargetRequest
 from snac_cache.work.plan import Part
+from snac_common.copying import remove
 from snac_common.full_disk import cannot_write
+from snac_common.refresh import refresh
 from snac_model.audio_header import AudioError
 
 RECORD_KEY = b"snac.targets"
@@ -203,7 +205,11 @@ def read_finished(part: Part, request: TargetRequest) -> PartResults | None:
 def read_all_finished(
     parts: Iterable[Part], request: TargetRequest
 ) -> Iterable[PartResults | None]:
-    """Read the results of many parts at once: over a network each is a few round trips."""
+    """Read the results of many parts at once: over a network each is a few round trips.
+
+    Those that other machines have put into an object store are fetched first, with their targets.
+    """
+    refresh(request.folder)
     with ThreadPoolExecutor(READING_THREADS) as pool:
         yield from pool.map(partial(read_finished, request=request), parts)
 
@@ -227,4 +233,4 @@ def _write_rejects(
     if rejects:
         write_table(pa.Table.from_pylist(rejects, schema=REJECTS), path)
     else:
-        path.unlink(missing_ok=True)
+        remove(path)

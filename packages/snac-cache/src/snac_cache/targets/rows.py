@@ -19,6 +19,7 @@ from snac_cache.targets.request import TargetRequest
 from snac_cache.targets.results import GIVEN, MADE, NATIVE, REJECTED, RowResult
 from snac_cache.targets.sidon import Features, Sidon
 from snac_cache.targets.target_store import TargetFiles, TargetStore
+from snac_common.addresses import said
 from snac_model.audio import resample
 from snac_model.audio_header import AudioError
 
@@ -62,7 +63,7 @@ class TargetMaker:
         The row gets the fingerprint of what was read, where it has none.
         """
         try:
-            if self.given and (path := self.given.find(row)) and str(path) != row["audio_path"]:
+            if self.given and (path := self.given.find(row)) and said(path) != row["audio_path"]:
                 return self._take(row, path)
             if row["source_sample_rate"] == TARGET_RATE:
                 return RowResult(NATIVE, bandwidth_hz=measure_bandwidth(_load(row), TARGET_RATE))
@@ -115,7 +116,7 @@ class TargetMaker:
                 source, row["source_sample_rate"], path, self.max_lag, correct=self.correct
             )
             if given.in_place:
-                return RowResult(GIVEN, str(path), bandwidth, given.found.lag, given.gain_db)
+                return RowResult(GIVEN, said(path), bandwidth, given.found.lag, given.gain_db)
             place = target_place(row["split"], row["utterance_id"])
             self.store.check(place)
             self.store.discard(place)

@@ -13,6 +13,7 @@ import torch
 
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.notes import MARKS, TargetNotes
+from snac_common.copying import remove
 from snac_common.files import atomic_path, clear_leftovers
 from snac_common.full_disk import cannot_write
 from snac_model.audio_header import AudioError, describe
@@ -97,7 +98,7 @@ def make_way(path: Path) -> None:
             raise AudioError("target_exists", f"{path} {NOT_OURS}")
     except FileNotFoundError:
         return
-    path.unlink(missing_ok=True)
+    remove(path)
 
 
 def _is_own(path: Path) -> bool:

@@ -22,6 +22,7 @@ from snac_cache.targets.target_file import (
     write_target,
 )
 from snac_cache.work.plan import Part
+from snac_common.copying import remove
 from snac_common.errors import Failure
 from snac_common.files import atomic_path, clear_leftovers
 from snac_common.full_disk import cannot_write
@@ -173,7 +174,7 @@ class TargetShard:
     def remove_earlier(self) -> None:
         """Delete what was copied: nothing leads there once the part's results are written."""
         for path in self.before:
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 @contextmanager

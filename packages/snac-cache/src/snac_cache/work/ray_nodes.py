@@ -9,10 +9,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
+from snac_common.addresses import ENVIRONMENT as MIRROR
+from snac_common.addresses import address, mirror
 from snac_common.errors import Failure
 
 OURS = ("snac_common", "snac_model", "snac_cache", "snac_eval")
-ENVIRONMENT = ("SNAC_ARTIFACTS", "HF_HOME", "HF_HUB_OFFLINE", "HF_HUB_CACHE")
+ENVIRONMENT = (
+    "SNAC_ARTIFACTS",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "HF_HOME",
+    "HF_HUB_OFFLINE",
+    "HF_HUB_CACHE",
+)
 THEIRS = ("torch", "pyarrow", "numpy", "soundfile")  # they decide codes and files
 
 
@@ -35,7 +46,8 @@ class Driver:
     Attributes:
         directory: in which it was started; what options name is relative to it.
         folder: of the work.
-        environment: what decides where models are found.
+        environment: what decides where models are found, and object stores; each machine has
+            its own credentials.
     """
 
     directory: Path
@@ -47,7 +59,7 @@ class Driver:
     def this(cls, folder: Path) -> Self:
         """Describe this process."""
         settings = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-        return cls(Path.cwd(), folder, settings, versions())
+        return cls(Path.cwd(), folder, settings | {MIRROR: str(mirror())}, versions())
 
 
 def follow(driver: Driver) -> str:
@@ -62,11 +74,11 @@ def follow(driver: Driver) -> str:
             f"has another {', '.join(others)} than the one that started the command. Install the "
             "same packages on all of them, and start Ray anew there."
         )
+    os.environ.update(driver.environment)
     for place in (driver.directory, driver.directory / driver.folder):
-        if not place.is_dir():
+        if not (place.is_dir() or address(place)):
             return f"does not see {place}. All must see it under the same path, such as on NFS."
     os.chdir(driver.directory)
-    os.environ.update(driver.environment)
     return ""
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from snac_common.artifacts import Artifacts
+from snac_common.artifacts import Artifacts, is_measured
 from snac_common.console import note, print_summary
 from snac_common.errors import Failure
 from snac_common.options import artifacts_option
+from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 FORMATS = ("table", "csv", "jsonl", "html")
@@ -79,6 +80,7 @@ def main(
 
     parsed = [parse_rule(rule) for rule in rules]
     places = Artifacts.at(artifacts)
+    refresh(places.evaluation(""), only=is_measured)
     comparison = compare_runs(runs, places)
     broken = broken_rules(comparison, parsed)
     to_terminal = sys.stdout.isatty()

@@ -20,6 +20,7 @@ from snac_common.options import (
     max_reject_rate_option,
     ray_option,
 )
+from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ def main(
 
     cluster = choose_cluster(ray, gpus, workers)
     places = Artifacts.at(artifacts)
+    refresh(codes or places.codes, manifest or places.manifests)
     request = EvaluationRequest(
         models=models,
         base=base,

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from snac_common.addresses import local
 from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
 
@@ -72,7 +73,7 @@ def find_evaluation(run: Path, artifacts: Artifacts) -> Evaluated | None:
 
 
 def _is_best_of(model: dict[str, Any], run: Path) -> bool:
-    return bool(model["run"]) and Path(model["where"]).resolve() == (run / "best").resolve()
+    return bool(model["run"]) and local(model["where"]).resolve() == (run / "best").resolve()
 
 
 def _evaluated(folder: Path, said: dict[str, Any], model: str) -> Evaluated:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from snac_common.artifacts import Artifacts
 from snac_common.errors import Failure
+from snac_common.run_mirror import bring_model
 from snac_common.run_names import no_such_run
 from snac_eval.comparison.evaluations import find_evaluation
 from snac_eval.comparison.run import Source
@@ -36,6 +37,7 @@ def find_sources(names: Sequence[str], artifacts: Artifacts) -> list[Source]:
 
 def find_source(name: str, artifacts: Artifacts) -> Source:
     """Find a run by its name in the artifacts, its folder, or its W&B id."""
+    name = bring_model(name, artifacts)
     folder = artifacts.run(name) if Path(name).name == name else Path(name)
     if not folder.is_dir():
         folder = Path(name)

@@ -8,7 +8,7 @@ import click
 from snac_common.artifacts import BEST_FOLDERS, Artifacts
 from snac_common.console import note, print_summary
 from snac_common.errors import BadInput
-from snac_common.options import artifacts_option
+from snac_common.options import Place, artifacts_option
 from snac_common.tool import Tool
 
 EXAMPLE = """snac-export first --license mit
@@ -31,7 +31,7 @@ HOW_TO_EXPORT = ("onnx", "page", "noise", "half", "discriminators")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Place(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Write the export into this folder. [default: ARTIFACTS/export/RUN]",
 )

@@ -8,6 +8,7 @@ from typing import Any
 from snac_common.artifacts import BEST_FOLDERS, RECIPE, SCORE, STATE, Artifacts
 from snac_common.errors import Failure
 from snac_common.json_files import check_fields, read_json_object, read_text_file
+from snac_common.run_mirror import bring_model
 from snac_common.run_names import no_such_run
 from snac_model.places import CONFIG
 
@@ -53,6 +54,7 @@ def read_run(where: str, artifacts: Artifacts, best: str) -> Run:
     Raises:
         Failure: if it is no run, has no such model, or its files are damaged.
     """
+    where = bring_model(where, artifacts)
     folder = artifacts.run(where)
     if Path(where).name != where or not folder.is_dir():
         folder = Path(where)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from snac_common.addresses import place
 from snac_common.artifacts import Artifacts
 from snac_common.console import (
     for_people,
@@ -18,6 +19,7 @@ from snac_common.console import (
     visible,
 )
 from snac_common.options import artifacts_option
+from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 EXAMPLE = """snac-status
@@ -71,7 +73,7 @@ def main(
 
     places = Artifacts.at(artifacts)
     if codes is not None:
-        show_codes(Path(codes or places.codes), as_json or not for_people())
+        show_codes(place(codes) if codes else places.codes, as_json or not for_people())
         return
     runs = find_runs(places)
     one = run is not None or log is not None
@@ -104,6 +106,7 @@ def main(
 
 def show_codes(folder: Path, as_json: bool) -> None:
     """Show how far a cache is."""
+    refresh(folder)
     from snac_cache.store.progress import CacheProgress
     from snac_train.commands.status_of_codes import fields, jobs_of, write_fields
 

@@ -10,6 +10,7 @@ import click
 
 from snac_common.artifacts import Artifacts
 from snac_common.console import note, print_summary
+from snac_common.copying import check_taken
 from snac_common.options import (
     artifacts_option,
     codes_option,
@@ -17,6 +18,8 @@ from snac_common.options import (
     manifest_option,
     max_reject_rate_option,
 )
+from snac_common.refresh import refresh
+from snac_common.run_mirror import bring_run, is_small
 from snac_common.tool import Tool
 from snac_train.cli.options import recipe_options, recipe_overrides
 
@@ -188,6 +191,7 @@ def main(
         click.echo(recipe.to_toml(), nl=False)
         return
     folder = folder or places.run(name_by_time(phase, recipe_file))
+    _ask_store(places, folder, is_new=not resumed)
     if os.environ.get("RANK", "0") == "0":
         note("opening codes and model")  # the first import of torch takes seconds
     from snac_cache.manifests.stated import manifest_of_codes
@@ -198,6 +202,7 @@ def main(
     from snac_train.session.train import Request
 
     codes = codes or places.codes
+    refresh(codes, manifest or places.manifests)
     if recipe.data.codes == "cached":
         manifest = str(manifest_of_codes(codes, manifest, places.manifests))
     manifest = manifest or str(places.manifests)
@@ -224,6 +229,16 @@ def main(
         print_summary(**check_and_start(arguments, recipe, request, gpus))
         return
     _train_here(arguments, recipe, request, gpus)
+
+
+def _ask_store(places: Artifacts, folder: Path, *, is_new: bool) -> None:
+    """Ask an object store, if results go there, for a run of this name, and whether it takes any.
+
+    Found out now, not at the first save.
+    """
+    check_taken(places.root)
+    if is_new:
+        bring_run(folder, only=is_small)
 
 
 def _train_here(

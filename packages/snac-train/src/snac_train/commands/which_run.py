@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from snac_common.addresses import is_address, place
 from snac_common.artifacts import BEST_FOLDERS, RECIPE, Artifacts
 from snac_common.errors import BadInput
+from snac_common.run_mirror import bring_run, is_small
 from snac_common.run_names import HOLDS_A_RUN, no_such_run, run_folders
 from snac_train.commands.status import find_runs
 
@@ -55,6 +57,12 @@ def find_resumed(places: Artifacts, name: str | None, where: str | None) -> Resu
     Raises:
         BadInput: if there is no such run, or a run cannot go on from this; says what to do.
     """
+    found = _find_resumed(places, name, where and str(_mirrored(where)))
+    bring_run(found.run)
+    return found
+
+
+def _find_resumed(places: Artifacts, name: str | None, where: str | None) -> Resumed:
     named = None if name is None else run_folder(places, name)
     if where is None:
         return Resumed(_newest_run(places) if name is None else existing_run(places, name))
@@ -76,7 +84,19 @@ def is_there(places: Artifacts, name: str | None) -> bool:
     """
     if name is None:
         raise BadInput("--resume auto: say which run is to start or to go on, by --run NAME")
-    return (run_folder(places, name) / RECIPE).is_file()
+    run = run_folder(places, name)
+    bring_run(run, only=is_small)
+    return (run / RECIPE).is_file()
+
+
+def _mirrored(where: str) -> Path:
+    """Return the path of an address, with the run there brought here; others as they are."""
+    path = place(where)
+    if is_address(where):
+        names = path.parts
+        depth = names.index(CHECKPOINTS) if CHECKPOINTS in names else len(names)
+        bring_run(Path(*names[:depth]))
+    return path
 
 
 def _newest_run(places: Artifacts) -> Path:

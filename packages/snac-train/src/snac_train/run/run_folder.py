@@ -7,12 +7,14 @@ from typing import Any
 
 from snac_common.artifacts import LOG, METRICS, RECIPE, STATE
 from snac_common.console import note
+from snac_common.copying import keep_back
 from snac_common.errors import BadInput, Failure
 from snac_common.files import TEMPORARY_SUFFIX, write_text
 from snac_common.full_disk import told_when_full
 from snac_common.jobs import DEAD
 from snac_common.processes import still_runs
 from snac_common.run_files import RunState
+from snac_common.run_mirror import send_run
 from snac_train.run.appended_lines import AppendedLines
 from snac_train.run.run_lock import RunLock
 from snac_train.run.wandb_run import WandbRun
@@ -93,6 +95,7 @@ class RunFolder:
 
     def _hold(self, check: Callable[[], None]) -> None:
         self._lock = RunLock.take(self.path)
+        keep_back(self.path)
         try:
             check()
         except Failure:
@@ -128,6 +131,17 @@ class RunFolder:
             self.state |= {**fields, "updated": now()}
             RunState(**self.state).write(self.path / STATE)
 
+    def copy_up(self) -> None:
+        """Copy what the run has written to its object store, if it belongs into one.
+
+        A store that cannot be reached stops no training: what it did not take goes up next time.
+        """
+        if self.writes:
+            try:
+                send_run(self.path)
+            except Failure as failure:
+                self.log(f"not copied up: {failure} The next save tries again.")
+
     def end(self, state: str, **fields: Any) -> None:
         """Write down that the run has ended, in ``state``, close its W&B run, and let it go."""
         self.update(state=state, ended=now(), **fields)
@@ -136,6 +150,7 @@ class RunFolder:
             self.wandb.summarise({f"best/{name}": entry["score"] for name, entry in best.items()})
             self.wandb.finish(failed=state == "failed")
             self.wandb = None
+        self.copy_up()
         self.release()
 
     def write_recipe(self, toml: str) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from snac_common.devices import available_cores
 from snac_common.errors import Failure
+from snac_common.run_mirror import send_run
 from snac_common.tool import Terminated
 from snac_model.memory import is_out_of_memory
 from snac_model.weights import weights_sha256
@@ -87,6 +88,8 @@ def train(recipe: Recipe, request: Request) -> dict[str, Any] | None:
             raise
         finally:
             folder.release()
+    if processes.is_main:
+        send_run(folder.path)  # what could not be copied up before; now that is an error
     processes.end()
     return summary if processes.is_main else None
 

@@ -96,6 +96,7 @@ class Saver:
                 )
                 path = self.checkpoints.save(step, checkpoint, self._kept_epoch(tracker))
                 self.folder.log(f"saved {path}")
+                self.folder.copy_up()
             self.processes.wait()  # who ends first would have the others ended too
         self.requests.save = False
         self.saved_at, self.saved_step = time.monotonic(), step
