@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ray_played import PlayedRay
 from ray_tasks import always_raise, die_once, die_with
 from workplace import run
 
-from snac_cache.work import ray_cluster, ray_workers
+from snac_cache.work import ray_actor, ray_cluster, ray_workers
 from snac_cache.work.cluster import Cluster
 from snac_cache.work.engine import RayEngine
 from snac_cache.work.ray_nodes import Driver, follow, versions
@@ -141,6 +142,31 @@ def test_a_signal_while_ray_starts_waits_and_spares_what_it_starts(
     finally:
         signal.signal(signal.SIGTERM, before)
     assert str(int(signal.SIGTERM)) in blocked
+
+
+def speak_often(number: int, items: Iterator[int], send: Callable[[Any], object]) -> None:
+    for _ in range(60):
+        send(1)
+        time.sleep(0.01)
+    next(items)
+    send("the last")
+
+
+def test_counts_are_told_together_and_wishes_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A thousand workers that each told of every hundred utterances would drown the driver."""
+    monkeypatch.setattr(ray_actor, "SECONDS_BETWEEN_ANSWERS", 0.25)
+    monkeypatch.setattr(ray_actor, "follow", lambda driver: "")
+    actor = ray_actor.TaskActor(speak_often, Driver(tmp_path, tmp_path, {}, {}))
+    answers = [actor.events()]
+    while answers[-1][-1] != ("next", None):
+        answers.append(actor.events())
+    assert sum(content for answer in answers for kind, content in answer if kind == "message") == 60
+    assert len(answers) < 8
+    actor.give([1])
+    monkeypatch.setattr(ray_actor, "SECONDS_BETWEEN_ANSWERS", 60.0)
+    assert actor.events() == [("message", "the last"), ("done", None)]
 
 
 def test_a_machine_that_cannot_follow_says_why(tmp_path: Path) -> None:

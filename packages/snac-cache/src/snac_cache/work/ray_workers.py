@@ -67,9 +67,10 @@ class _Workers:
         self.running[actor.events.remote()] = _Worker(actor)
 
     def listen(self, receive: Callable[[Any], object]) -> None:
-        """Wait for what actors say, and answer it."""
-        ray = self.ray
-        ready, _ = ray.wait(list(self.running), timeout=SECONDS_BETWEEN_LOOKS)
+        """Wait until an actor says something, and answer all that have."""
+        ray, asked = self.ray, list(self.running)
+        ray.wait(asked, timeout=SECONDS_BETWEEN_LOOKS)
+        ready, _ = ray.wait(asked, num_returns=len(asked), timeout=0)  # as dear for all as for one
         for answer in ready:
             worker = self.running.pop(answer)
             try:
