@@ -1,5 +1,6 @@
 """Manifests of millions of rows are shards, and are read without being held in memory."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ from snac_cache.store.resolve import manifest_rows, open_manifest
 from snac_common.errors import Failure
 
 MANIFEST_COMMAND, CACHE = "snac_cache.cli.manifest", "snac_cache.cli.cache"
+DOCS = Path(__file__).parents[2] / "docs/scale.md"
 CHECK, UPSAMPLE = "snac_cache.cli.check", "snac_cache.cli.upsample"
 
 
@@ -188,6 +190,28 @@ def test_a_scan_takes_the_place_of_shards_of_the_same_corpus_only(
     assert "part-00000.parquet has columns of your own (speaker)" in refused.stderr
     succeed(MANIFEST_COMMAND, source, "-o", tmp_path, "--overwrite", "--min-duration", 0.1)
     assert [path.name for path in manifest_files(tmp_path)] == ["train.parquet", "val.parquet"]
+
+
+def test_pieces_that_were_scanned_apart_are_one_manifest(
+    tmp_path: Path, manifest_folder: Path
+) -> None:
+    """By the loop of ``docs/scale.md``."""
+    block = next(b for b in re.findall(r"```sh\n(.*?)```", DOCS.read_text(), re.S) if "pieces" in b)
+    loop = block[block.index("mkdir") :]
+    sources, options = [], ["--min-duration", 0.1, "--val-ratio", 0.5]
+    for number, name in enumerate(("en", "fr")):
+        sources.append(tmp_path / name)
+        sources[-1].mkdir()
+        for file in sorted((manifest_folder.parent / "in/train").iterdir())[number::2]:
+            (sources[-1] / file.name).symlink_to(file)
+        pieces = tmp_path / "pieces" / name
+        succeed(MANIFEST_COMMAND, sources[-1], "-o", pieces, *options)
+    subprocess.run(["bash", "-euc", loop], cwd=tmp_path, check=True)
+    succeed(MANIFEST_COMMAND, *sources, "-o", tmp_path / "at-once", *options)
+    together = read_manifest(tmp_path / "artifacts/manifests")
+    for split, rows in read_manifest(tmp_path / "at-once").items():
+        assert rows.num_rows
+        assert together[split].sort_by("utterance_id").equals(rows.sort_by("utterance_id"))
 
 
 HELD = """

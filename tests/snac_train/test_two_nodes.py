@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,9 +16,9 @@ from pathlib import Path
 
 import killing
 import pytest
-from test_launchers import BIN, free_port
 from whole_runs import arguments, result, settings
 
+BIN = Path(sys.executable).parent
 DOCS = Path(__file__).parents[2] / "docs/clusters.md"
 LONG_S = 300.0
 EPOCHS = settings({"curriculum.epochs": "8", "curriculum.epoch_ranges": "1-4,5-8"})
@@ -29,14 +30,18 @@ class Nodes:
     """The launchers of two machines."""
 
     def __init__(self, root: Path, codes: Path) -> None:
-        self.root, port = root, free_port()
+        self.root, port = root, killing.free_port()
         line = arguments(root, codes, *EPOCHS, "--resume", "auto")
-        self._command = [*torchrun(port), *map(str, line)]
+        launcher, exported = torchrun(port)
+        self._command = [*launcher, *map(str, line)]
+        self._environment = {**os.environ, **exported}
         self.agents = [self._start(), self._start()]
 
     def _start(self) -> subprocess.Popen[bytes]:
         with (self.root / "log").open("ab") as log:
-            return subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(
+                self._command, stdout=log, stderr=log, env=self._environment, start_new_session=True
+            )
 
     def worker(self, number: int) -> int | None:
         """Return the process that a launcher has started, if there is one."""
@@ -71,14 +76,18 @@ class Nodes:
                 self.lose(number)
 
 
-def torchrun(port: str) -> list[str]:
-    """Return the command of the page, for one process a machine, up to the run's own options."""
+def torchrun(port: int) -> tuple[list[str], dict[str, str]]:
+    """Return the command of the page, for one process a machine, up to the run's own options.
+
+    And what is exported before it.
+    """
     block = next(b for b in re.findall(r"```sh\n(.*?)```", DOCS.read_text(), re.S) if "nnodes" in b)
+    exported = dict(re.findall(r"export (\w+)=(\w+)", block))
     words = block.replace("\\\n", " ").split()
-    words = words[: words.index("--") + 1]
+    words = words[words.index("torchrun") : words.index("--") + 1]
     words[words.index("--nproc-per-node") + 1] = "1"
     words[words.index("--rdzv-endpoint") + 1] = f"127.0.0.1:{port}"
-    return [str(BIN / words[0]), *words[1:]]
+    return [str(BIN / words[0]), *words[1:]], exported
 
 
 @pytest.fixture
