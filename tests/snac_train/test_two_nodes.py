@@ -20,7 +20,7 @@ from whole_runs import arguments, result, settings
 
 BIN = Path(sys.executable).parent
 DOCS = Path(__file__).parents[2] / "docs/clusters.md"
-LONG_S = 300.0
+LONG_S = 900.0
 EPOCHS = settings({"curriculum.epochs": "8", "curriculum.epoch_ranges": "1-4,5-8"})
 EPOCHS += settings({"tracking.log_every": "1"})
 pytestmark = pytest.mark.campaign  # each start of a process loads torch: a minute a test

@@ -27,7 +27,7 @@ from snac_train.data.references import Targets
 from snac_train.data.slices import Draws
 
 ROWS = 1000
-EVERY_SECONDS = 0.02
+EVERY_SECONDS = 0.1
 
 
 class Silence(Targets):

@@ -11,7 +11,7 @@ from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
 from snac_common.files import atomic_folder
 
-SHARD_ROWS = 2**20
+SHARD_ROWS = 2**22
 
 
 def manifest_files(folder: Path) -> list[Path]:
