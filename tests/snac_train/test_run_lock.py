@@ -129,7 +129,7 @@ def test_what_was_killed_before_its_recipe_was_whole_can_be_begun_again(
     if leftover:
         (tmp_path / "one" / leftover).write_text("half a reci")
     RunFolder(tmp_path / "one").create()
-    assert not any((tmp_path / "one").iterdir())
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [heartbeat.NAME]
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "metrics.jsonl", "notes.txt"])
@@ -158,7 +158,7 @@ def stopping(words: list[object], moment: Moment, log: Path) -> Iterator[ForkSer
 def trained_elsewhere(path: Path) -> None:
     """Leave a run as a machine does that is gone: running, it says."""
     folder = begun(path)
-    folder.update(state="running", pid=os.getpid(), host="elsewhere")
+    folder.update(state="running", pid=os.getpid(), process_started=1, host="elsewhere")
     folder.release()
 
 
