@@ -151,7 +151,7 @@ def start_two(
     own_group: bool = False,
 ) -> list[ForkServerProcess]:
     """Start ``snac-train`` as two processes; the moment is the first one's."""
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     return [
         start(
             TRAIN,
@@ -246,7 +246,8 @@ def _arm(moment: Moment) -> None:
     setattr(owner, name, counted)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

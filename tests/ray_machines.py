@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Ray takes memory that other work has for its own, and kills what it started
+# Ray takes memory that other work has for its own, and kills what it started; and it gives up on
+# machines that are slow to start or to answer, as they are where others work too
 os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")
+os.environ.setdefault("RAY_health_check_timeout_ms", "60000")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 OBJECT_STORE_BYTES = 80 << 20
+TRIES = 5
 
 
 class Machines:
@@ -29,7 +32,13 @@ class Machines:
 
     def join(self, cores: int = 1, path: str | None = None) -> None:
         """Have a machine join; ``path`` is where its Python looks for modules."""
-        self.nodes.append(self._cluster.add_node(num_cpus=cores, **_node(path)))
+        for left in reversed(range(TRIES)):
+            try:
+                self.nodes.append(self._cluster.add_node(num_cpus=cores, **_node(path)))
+                return
+            except Exception:  # Ray's own, after 30 s
+                if not left:
+                    raise
 
     def kill(self, number: int = 0) -> None:
         """Kill a machine with all that runs on it."""

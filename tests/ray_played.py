@@ -74,8 +74,10 @@ class PlayedRay:
         """Return what makes actors of a class."""
         return Made(self, kind)
 
-    def wait(self, answers: list[Any], timeout: float) -> tuple[list[Any], list[Any]]:
-        """Return the answers that are there, and the others."""
+    def wait(
+        self, answers: list[Any], timeout: float, num_returns: int = 1
+    ) -> tuple[list[Any], list[Any]]:
+        """Return the answers that are there, and the others, as soon as there is one."""
         done, left = wait(answers, timeout, FIRST_COMPLETED)
         return list(done), list(left)
 

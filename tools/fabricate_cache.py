@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from snac_cache.fingerprint import audio_fingerprint
-from snac_cache.manifests.read import Manifest, read_manifest
+from snac_cache.manifests.read import Manifest
+from snac_cache.manifests.shards import SHARD_ROWS, write_shards, write_split
 from snac_cache.manifests.write import write_manifest
 from snac_cache.parquet import write_table
 from snac_cache.schema import FACTS, MANIFEST, REJECTS, SOURCE
@@ -30,6 +31,7 @@ from snac_cache.store.description import describe, totals, write_description
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import PartRecord, codes_path
 from snac_cache.store.records import Agreement
+from snac_cache.store.resolve import manifest_rows
 from snac_cache.work.plan import LARGEST_PART, Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, write_plan
 from snac_common.artifacts import SPLITS, Artifacts
@@ -43,7 +45,7 @@ from snac_model.geometry import Geometry
 
 MODEL = "builtin:speech-small"
 SOURCE_RATES = (24_000, 44_100, 48_000)
-MEDIAN_SECONDS, SPREAD = 4.7, 0.5  # of a log-normal distribution, whose mean is then 5.3 s
+SPREAD = 0.5  # of a log-normal distribution, whose mean is 5.3 s if its median is 4.7
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 30.0
 UTTERANCES_PER_SPEAKER = 400
 WORDS, WORDS_PER_TEXT = 4000, 9
@@ -54,6 +56,7 @@ WORDS, WORDS_PER_TEXT = 4000, 9
 @click.option("--train", default=3_447_109, help="Utterances in train.")
 @click.option("--val", default=55_419, help="Utterances in val.")
 @click.option("--part-rows", default=LARGEST_PART, help="Utterances in a part.")
+@click.option("--median", default=4.7, metavar="SECONDS", help="Median duration.")
 @click.option("--seed", default=0, help="Decides durations, texts and codes.")
 @click.option(
     "--audio",
@@ -68,29 +71,40 @@ def main(
     train: int,
     val: int,
     part_rows: int,
+    median: float,
     seed: int,
     audio: tuple[Path, ...],
     manifest_only: bool,
 ) -> None:
     """Write manifests and codes below DIR, an artifact root."""
     places = Artifacts.at(output)
-    rows = {
-        split: manifest_rows(split, count, np.random.default_rng([seed, number]), audio)
-        for number, (split, count) in enumerate(zip(SPLITS, (train, val), strict=True))
-    }
-    write_manifest(rows, REJECTS.empty_table(), places.manifests)
+    for split, count in zip(SPLITS, (train, val), strict=True):
+        write_made_up(
+            places.manifests, split, count, partial(made_up_rows, split, seed, audio, median)
+        )
+    write_manifest({}, REJECTS.empty_table(), places.manifests)
     made: dict[str, Any] = {} if manifest_only else make_codes(places, part_rows, seed)
     print_summary(train=train, val=val, **made)
 
 
-def manifest_rows(
-    split: str, count: int, random: np.random.Generator, audio: tuple[Path, ...]
+def write_made_up(folder: Path, split: str, count: int, make: Callable[[range], pa.Table]) -> None:
+    """Write a split as snac-manifest would, without having all of it in memory."""
+    if count <= SHARD_ROWS:
+        write_split(make(range(count)), folder, split)
+        return
+    shards = (range(start, min(start + SHARD_ROWS, count)) for start in range(0, count, SHARD_ROWS))
+    write_shards((make(shard) for shard in shards), folder, split)
+
+
+def made_up_rows(
+    split: str, seed: int, audio: tuple[Path, ...], median: float, rows: range
 ) -> pa.Table:
     """Return made-up rows of one split, with a text and a speaker as a user's manifest has them."""
-    numbers = np.arange(count)
+    random = np.random.default_rng([seed, SPLITS.index(split), rows.start])
+    numbers, count = np.asarray(rows), len(rows)
     speakers = padded(numbers // UTTERANCES_PER_SPEAKER, 5)
     ids = pc.binary_join_element_wise(f"{split}/speaker", speakers, "/", padded(numbers, 8), "")
-    described = shared_audio(audio, count) if audio else made_up_audio(ids, random)
+    described = shared_audio(audio, count) if audio else made_up_audio(ids, median, random)
     columns = {
         **described,
         "utterance_id": ids,
@@ -107,11 +121,11 @@ def manifest_rows(
     return table.append_column("text", texts(count, random)).append_column("speaker", named)
 
 
-def made_up_audio(ids: pa.Array, random: np.random.Generator) -> dict[str, pa.Array]:
+def made_up_audio(ids: pa.Array, median: float, random: np.random.Generator) -> dict[str, pa.Array]:
     """Return the columns that describe files, of files that are not there."""
     count = len(ids)
-    seconds = random.lognormal(np.log(MEDIAN_SECONDS), SPREAD, count)
-    seconds = seconds.clip(SHORTEST_SECONDS, LONGEST_SECONDS)
+    seconds = random.lognormal(np.log(median), SPREAD, count)
+    seconds = seconds.clip(min(SHORTEST_SECONDS, median), LONGEST_SECONDS)
     rates = random.choice(SOURCE_RATES, count)
     digests = pa.py_buffer(random.bytes(16 * count).hex().encode())
     digests = pa.Array.from_buffers(pa.binary(32), count, [None, digests]).cast(pa.binary())
@@ -151,7 +165,7 @@ def padded(numbers: np.ndarray, digits: int) -> pa.Array:
 
 def make_codes(places: Artifacts, part_rows: int, seed: int) -> dict[str, int]:
     """Write the plan and all parts of the manifest; return how many parts and tokens they are."""
-    manifest = read_manifest(places.manifests)
+    manifest = manifest_rows(places.manifests)
     identity = CacheIdentity.of(load(MODEL), MODEL, "fp32")
     sized = {
         split: (table, part_sizes(table.num_rows, part_rows)) for split, table in manifest.items()
@@ -183,7 +197,8 @@ def write_codes(
     rows = manifest[part.split].slice(part.number * part_rows, part.rows)
     geometry = identity.codec_geometry()
     samples = num_samples(rows, geometry)
-    counts = np.array([geometry.encoded_tokens(length) for length in samples])
+    units = -(-samples // geometry.padded_samples(1))
+    counts = units[:, None] * np.array(geometry.encoded_tokens(1))
     random = np.random.default_rng([seed, SPLITS.index(part.split), part.number])
     size = identity.config["codebook_size"]
     lists = [random_lists(random, size, counts[:, level]) for level in range(geometry.levels)]
@@ -198,11 +213,10 @@ def write_codes(
     return record, tokens
 
 
-def num_samples(rows: pa.Table, geometry: Geometry) -> list[int]:
-    """Return the lengths of utterances at the codec's rate."""
-    rates = rows.column("source_sample_rate").to_pylist()
-    frames = rows.column("num_frames").to_pylist()
-    return [geometry.samples_from(*pair) for pair in zip(rates, frames, strict=True)]
+def num_samples(rows: pa.Table, geometry: Geometry) -> np.ndarray:
+    """Return the lengths of utterances at the codec's rate: int64."""
+    rates = rows.column("source_sample_rate").to_numpy()
+    return -(-rows.column("num_frames").to_numpy() * geometry.sample_rate // rates)
 
 
 def random_lists(random: np.random.Generator, codebook_size: int, counts: np.ndarray) -> pa.Array:

@@ -4,7 +4,7 @@
 
 The machines are all on this one. A cache is made by one process, and then by the cluster while
 machines die and join. Both must be the same, byte for byte, and no part may have been begun more
-often than once and once more for each time that its worker died.
+often than once and once more for each time that a worker died that had it.
 """
 
 import random
@@ -52,13 +52,16 @@ def main(*, speech: Path, parts: int, kills: int, seed: int) -> None:
     alone = time.monotonic() - started
     with machines(3) as cluster:
         disturbance = Disturbance(cluster, kills, random.Random(seed))
-        begun = build(root, parts, cluster, disturbance)
+        begun, lost = build(root, parts, cluster, disturbance)
+    if too_often := [part for part, count in begun.items() if count > 1 + lost[part]]:
+        raise Failure(f"begun too often: {', '.join(too_often)}; see {root}")
     if snapshot(root / "one") != snapshot(root / "ray"):
         raise Failure(f"the caches in {root} differ")
     killed = disturbance.killed
     print_summary(
         parts=parts,
         machines_killed=killed,
+        parts_lost_with_a_worker=sum(lost.values()),
         begun_twice_or_more=sum(count > 1 for count in begun.values()),
         begun_most=max(begun.values()),
         seconds_of_one_process=round(alone, 1),
@@ -88,7 +91,9 @@ class Disturbance:
 
 
 class CountingEngine(RayEngine):
-    """Has each worker write down which parts it begins."""
+    """Has each worker write down which parts it begins, and counts which were lost with one."""
+
+    lost: Counter[str]
 
     def run(
         self,
@@ -98,9 +103,19 @@ class CountingEngine(RayEngine):
         unfinished: Unfinished,
     ) -> None:
         """See ``Engine.run``."""
-        super().run(
-            partial(counted, task, self.folder.parent / "begun"), items, receive, unfinished
-        )
+        self.lost = Counter()
+
+        def left(parts: list[Part]) -> list[Part]:
+            again = unfinished(parts)
+            self.lost.update(map(place_of, again))
+            return again
+
+        super().run(partial(counted, task, self.folder.parent / "begun"), items, receive, left)
+
+
+def place_of(part: Part) -> str:
+    """Return where a part is written."""
+    return f"{part.split}/{part.name}"
 
 
 def counted(
@@ -111,14 +126,16 @@ def counted(
     def taken() -> Iterator[Part]:
         for part in parts:
             with log.open("a") as begun:
-                begun.write(f"{part.split}/{part.name}\n")
+                begun.write(f"{place_of(part)}\n")
             yield part
 
     task(number, taken(), send)
 
 
-def build(root: Path, parts: int, cluster: Machines, disturbance: Disturbance) -> Counter[str]:
-    """Make the cache on the cluster; return how often each part was begun."""
+def build(
+    root: Path, parts: int, cluster: Machines, disturbance: Disturbance
+) -> tuple[Counter[str], Counter[str]]:
+    """Make the cache on the cluster; return how often each part was begun, and lost."""
     from snac_cache.encoding.build import build_cache
     from snac_cache.encoding.request import CacheRequest
     from snac_cache.manifests.limit import samples
@@ -130,7 +147,8 @@ def build(root: Path, parts: int, cluster: Machines, disturbance: Disturbance) -
         request = CacheRequest(codes, MODEL, engine.devices, part_rows=1)
         rows = samples(read_manifest(root / "manifests"), parts, 0)
         build_cache(rows, request, disturbance, engine=engine)
-    return Counter((root / "begun").read_text().split())
+        lost = engine.lost
+    return Counter((root / "begun").read_text().split()), lost
 
 
 if __name__ == "__main__":

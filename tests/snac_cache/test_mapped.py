@@ -6,8 +6,11 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from snac_cache.parquet import write_table
 from snac_cache.store import mapped
@@ -100,3 +103,13 @@ def test_a_part_that_was_replaced_is_decoded_again(part: Path) -> None:
     other = TABLE.slice(7)
     write_table(other, part)
     assert mapped.open_mapped(part).equals(other)
+
+
+@settings(deadline=None)
+@given(data=st.data(), lengths=st.lists(st.integers(0, 5), max_size=5))
+def test_rows_are_taken_from_tables_of_many_chunks(data: st.DataObject, lengths: list[int]) -> None:
+    pieces = [TABLE.slice(7 * number, length) for number, length in enumerate(lengths)]
+    table = pa.concat_tables([TABLE.schema.empty_table(), *pieces])
+    places = st.integers(0, len(table) - 1) if len(table) else st.nothing()
+    rows = np.array(data.draw(st.lists(places)), np.int64)
+    assert mapped.take_rows(table, rows).equals(table.combine_chunks().take(pa.array(rows)))

@@ -4,8 +4,11 @@ Ray's part is played by threads here; ``test_ray_cluster.py`` has real machines.
 """
 
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +18,13 @@ from ray_played import PlayedRay
 from ray_tasks import always_raise, die_once, die_with
 from workplace import run
 
-from snac_cache.work import ray_workers
+from snac_cache.work import ray_actor, ray_cluster, ray_workers
 from snac_cache.work.cluster import Cluster
 from snac_cache.work.engine import RayEngine
 from snac_cache.work.ray_nodes import Driver, follow, versions
 from snac_cache.work.workers import Task
 from snac_common.errors import Failure
+from snac_common.tool import Terminated
 
 CACHE = "snac_cache.cli.cache"
 
@@ -33,9 +37,10 @@ def on_ray(
     *,
     cores: int = 2,
     most: int | None = None,
+    played: PlayedRay | None = None,
 ) -> PlayedRay:
     """Run a task on a cluster of so many cores; return what played Ray's part."""
-    played = PlayedRay(cores)
+    played = played or PlayedRay(cores)
     engine = RayEngine(played, Cluster("auto", most), Path.cwd(), ["cpu"] * cores, 1)
     engine.run(task, items, receive, unfinished)
     return played
@@ -85,6 +90,83 @@ def test_there_are_as_many_workers_as_there_is_room_for(
     played = on_ray(partial(die_with, set(), tmp_path), list(range(6)), cores=3, most=most)
     assert len(played.actors) == expected
     assert all(actor.killed for actor in played.actors)
+
+
+class Signalled(PlayedRay):
+    """Is signalled while it waits, of which Ray's own code makes errors of its own."""
+
+    def wait(self, *arguments: Any, **options: Any) -> tuple[list[Any], list[Any]]:
+        """Raise a signal, and see that nothing comes of it here."""
+        try:
+            signal.raise_signal(self.number)
+        except BaseException as error:
+            raise SystemError("returned a result with an exception set") from error
+        return super().wait(*arguments, **options)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_work_but_not_within_ray(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Signalled, "number", number, raising=False)
+    before = signal.signal(number, terminate)
+    try:
+        with pytest.raises(Terminated):
+            on_ray(partial(die_with, set(), tmp_path), list(range(6)), played=Signalled(2))
+        assert signal.getsignal(number) is terminate
+    finally:
+        signal.signal(number, before)
+
+
+def terminate(number: int, frame: object) -> None:
+    raise Terminated
+
+
+def test_a_signal_while_ray_starts_waits_and_spares_what_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray puts a handler of its own in place, and its processes are in the command's group."""
+    blocked: list[str] = []
+
+    def start(ray: object, cluster: Cluster) -> None:
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+        signal.raise_signal(signal.SIGTERM)
+        say = "import signal; print(*(int(s) for s in signal.pthread_sigmask(0, [])))"
+        blocked.extend(subprocess.check_output([sys.executable, "-c", say], text=True).split())
+
+    monkeypatch.setattr(ray_cluster, "_init", start)
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        with pytest.raises(Terminated), ray_cluster.joined(Cluster("local")):
+            pytest.fail("it was signalled before")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert str(int(signal.SIGTERM)) in blocked
+
+
+def speak_often(number: int, items: Iterator[int], send: Callable[[Any], object]) -> None:
+    for _ in range(60):
+        send(1)
+        time.sleep(0.01)
+    next(items)
+    send("the last")
+
+
+def test_counts_are_told_together_and_wishes_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A thousand workers that each told of every hundred utterances would drown the driver."""
+    monkeypatch.setattr(ray_actor, "SECONDS_BETWEEN_ANSWERS", 0.25)
+    monkeypatch.setattr(ray_actor, "follow", lambda driver: "")
+    actor = ray_actor.TaskActor(speak_often, Driver(tmp_path, tmp_path, {}, {}))
+    answers = [actor.events()]
+    while answers[-1][-1] != ("next", None):
+        answers.append(actor.events())
+    assert sum(content for answer in answers for kind, content in answer if kind == "message") == 60
+    assert len(answers) < 8
+    actor.give([1])
+    monkeypatch.setattr(ray_actor, "SECONDS_BETWEEN_ANSWERS", 60.0)
+    assert actor.events() == [("message", "the last"), ("done", None)]
 
 
 def test_a_machine_that_cannot_follow_says_why(tmp_path: Path) -> None:

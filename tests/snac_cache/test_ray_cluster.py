@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,32 @@ def test_terminated_it_says_so_and_leaves_no_worker(
     assert len(list(codes.glob("*/part-*.parquet"))) == made
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_a_group_that_is_terminated_leaves_nothing_and_can_go_on(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path, plain: Path, early: bool
+) -> None:
+    """A batch system signals every process of a job, those that Ray has started too.
+
+    Early is while Ray starts; else it is when a part is there.
+    """
+    codes = tmp_path / "codes"
+    given = [*options(model_folder, manifest_folder, codes), "--ray", "local", "--workers", 1]
+    driver = subprocess.Popen(
+        command(CACHE, *given), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    if early:
+        wait_until(lambda: len(processes_of(driver.pid)) > 1)
+    else:
+        wait_until(lambda: any(codes.glob("*/part-*.parquet")))
+    os.killpg(driver.pid, signal.SIGTERM)
+    _, complaint = driver.communicate(timeout=LONG_S)
+    assert driver.returncode == 143, complaint
+    assert complaint.splitlines()[-1] == "terminated"
+    wait_until(lambda: not processes_of(driver.pid))
+    succeed(CACHE, *options(model_folder, manifest_folder, codes), "--device", "cpu")
+    assert snapshot(codes) == snapshot(plain)
+
+
 def test_targets_are_those_of_one_process(
     cluster: Machines, tmp_path: Path, manifest_folder: Path
 ) -> None:
@@ -182,3 +209,14 @@ def wait_until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def processes_of(session: int) -> list[int]:
+    """Return the processes of a session that have not ended, its first one's number given."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == session and state != "Z":
+                found.append(int(stat.parent.name))
+    return found

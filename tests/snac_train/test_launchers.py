@@ -1,7 +1,6 @@
 """The launchers that people use start several processes, which train together."""
 
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +12,6 @@ from whole_runs import arguments, settings
 
 SHORT = settings({"curriculum.epochs": "1", "data.limit": "2", "validation.limit": "1"})
 BIN = Path(sys.executable).parent
-
-
-def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
 
 
 def check(root: Path) -> None:
@@ -53,7 +46,7 @@ def test_a_launcher_starts_processes_that_train_together(
 def test_processes_that_srun_starts_train_together(voices: Path, tmp_path: Path) -> None:
     step = {
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": free_port(),
+        "MASTER_PORT": str(killing.free_port()),
         "SLURM_JOB_ID": "17",
         "SLURM_NTASKS": "2",
         "SLURM_STEP_NUM_TASKS": "2",

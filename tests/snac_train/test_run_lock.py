@@ -18,6 +18,7 @@ from training import small_recipe
 from whole_runs import arguments
 
 from snac_common.errors import Failure
+from snac_train.run import heartbeat
 from snac_train.run.run_folder import RunFolder
 
 
@@ -128,7 +129,7 @@ def test_what_was_killed_before_its_recipe_was_whole_can_be_begun_again(
     if leftover:
         (tmp_path / "one" / leftover).write_text("half a reci")
     RunFolder(tmp_path / "one").create()
-    assert not any((tmp_path / "one").iterdir())
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [heartbeat.NAME]
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "metrics.jsonl", "notes.txt"])
@@ -152,3 +153,33 @@ def stopping(words: list[object], moment: Moment, log: Path) -> Iterator[ForkSer
     finally:
         process.kill()
         process.join()
+
+
+def trained_elsewhere(path: Path) -> None:
+    """Leave a run as a machine does that is gone: running, it says."""
+    folder = begun(path)
+    folder.update(state="running", pid=os.getpid(), process_started=1, host="elsewhere")
+    folder.release()
+
+
+def test_a_run_whose_machine_was_lost_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "GONE_AFTER_S", 0.2)
+    trained_elsewhere(tmp_path / "one")
+    with pytest.raises(Failure, match="is training in"):
+        RunFolder(tmp_path / "one").reopen()
+    folder = RunFolder(tmp_path / "one")
+    folder.reopen(take_over=True)
+    assert folder.state["state"] == "dead"
+
+
+def test_a_run_that_another_machine_trains_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.05)
+    trained_elsewhere(tmp_path / "one")
+    other = heartbeat.Heartbeat(tmp_path / "one")
+    with pytest.raises(Failure, match="elsewhere is training in"):
+        RunFolder(tmp_path / "one").reopen(take_over=True)
+    other.stop()

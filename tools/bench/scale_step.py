@@ -5,6 +5,7 @@ import json
 import resource
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -15,9 +16,9 @@ import torch
 
 from snac_cache import CodeStore
 from snac_cache.cli.check import main as check_command
-from snac_cache.manifests.read import read_manifest
 from snac_cache.schema import SOURCE
 from snac_cache.store.code_store import CachedUtterance
+from snac_cache.store.resolve import manifest_rows
 from snac_cache.work.plan import part_sizes
 from snac_cache.work.plan_file import write_plan
 from snac_common.artifacts import Artifacts
@@ -26,6 +27,7 @@ from snac_train.data.references import Targets
 from snac_train.data.slices import Draws
 
 ROWS = 1000
+EVERY_SECONDS = 0.1
 
 
 class Silence(Targets):
@@ -40,24 +42,45 @@ class Silence(Targets):
 def measured() -> Iterator[None]:
     """Print what the work inside took, as ``scale.Cost``."""
     started, cpu_started = time.monotonic(), time.process_time()
-    yield
+    with own_memory() as peaks:
+        yield
     cost = {
         "seconds": time.monotonic() - started,
         "cpu_seconds": time.process_time() - cpu_started,
         "gibibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "own_gibibytes": max(peaks) / 2**20,
     }
     print(json.dumps(cost))
+
+
+@contextmanager
+def own_memory() -> Iterator[list[int]]:
+    """Take down every now and then what this process holds, without mapped files, in KiB."""
+    ended, peaks = threading.Event(), [0]
+
+    def look() -> None:
+        while not ended.wait(EVERY_SECONDS):
+            status = Path("/proc/self/status").read_text()
+            peaks.append(int(status.partition("RssAnon:")[2].split()[0]))
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        yield peaks
+    finally:
+        ended.set()
+        watching.join()
 
 
 def read(places: Artifacts) -> None:
     """Read the manifest."""
     with measured():
-        read_manifest(places.manifests)
+        manifest_rows(places.manifests)
 
 
 def plan(places: Artifacts) -> None:
     """Write the plan of a manifest that was read."""
-    manifest = read_manifest(places.manifests)
+    manifest = manifest_rows(places.manifests)
     sized = {split: (table, part_sizes(table.num_rows, None)) for split, table in manifest.items()}
     with measured(), tempfile.TemporaryDirectory(dir=places.root) as folder:
         write_plan(Path(folder), sized, SOURCE)
@@ -121,7 +144,8 @@ def random_rows(store: CodeStore) -> list[int]:
 
 
 STEPS: dict[str, Callable[[Artifacts], None]] = {
-    "read_manifest": read,
+    "map_manifest": read,
+    "map_again": read,
     "write_plan": plan,
     "open_store": open_store,
     "open_again": open_store,

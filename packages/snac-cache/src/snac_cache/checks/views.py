@@ -20,7 +20,7 @@ from snac_cache.checks.footers import PARTS
 from snac_cache.checks.lazy_tables import LAZY_TABLES, LazyTables, named_in
 from snac_cache.checks.planned import create_planned
 from snac_cache.checks.stated import create_manifest, create_rejects
-from snac_common.artifacts import SPLITS
+from snac_cache.manifests.shards import is_manifest
 from snac_common.devices import available_cores
 from snac_common.errors import Failure
 
@@ -111,7 +111,7 @@ def open_views(
     Raises:
         Failure: if there are no codes, or a manifest or a file of rejects is not one.
     """
-    there = manifest if manifest is not None and _is_manifest(manifest) else None
+    there = manifest if manifest is not None and is_manifest(manifest) else None
     nothing = without_codes and there is not None and not code_files(codes)
     cache = CacheFiles.none(codes) if nothing else read_cache_files(codes)
     with tempfile.TemporaryDirectory(prefix="snac-check-") as overflow:
@@ -123,7 +123,3 @@ def open_views(
         }
         with duckdb.connect(config=settings) as connection:
             yield Views(Database(connection), cache, Places(codes, there, results), LAZY_TABLES)
-
-
-def _is_manifest(where: Path) -> bool:
-    return where.is_file() or any((where / f"{split}.parquet").is_file() for split in SPLITS)

@@ -159,11 +159,11 @@ def main(
 
     from snac_cache.encoding.build import build_cache
     from snac_cache.manifests.limit import samples
-    from snac_cache.manifests.read import read_manifest
+    from snac_cache.store.resolve import manifest_rows
     from snac_cache.work.engine import LocalEngine, ray_engine
     from snac_common.devices import choose_workers, reading_threads
 
-    rows = samples(read_manifest(where), limit, val_limit)
+    rows = samples(manifest_rows(where), limit, val_limit)
     total = sum(table.num_rows for table in rows.values())
     check_not_empty(total, "encode", f"the manifest {where} has no utterance.")
 

@@ -198,8 +198,8 @@ def main(
     if shared.world == 1 and workers != 1 and not cluster:
         prepare_workers("snac_cache.targets.make_parts")  # takes seconds, like the next imports
 
-    from snac_cache.manifests.read import read_manifest
     from snac_cache.schema import TARGET_RATE
+    from snac_cache.store.resolve import manifest_rows
     from snac_cache.targets.build import local_engine, make_targets, remarks
     from snac_cache.targets.output import other_rejects, output_folder, write_filled_in
     from snac_cache.targets.place import has_shards
@@ -209,7 +209,7 @@ def main(
     folder = output_folder(where, output, places.manifests)
     refresh(folder)
     other_rejects(folder)  # found out now, not when all is done
-    rows = read_manifest(where)
+    rows = manifest_rows(where)
     if engine == FILES and not folders:
         check_names_targets(rows)
     request = TargetRequest(

@@ -72,8 +72,9 @@ def _carry_on(
 ) -> PlannedRows:
     if not request.append:
         _check_same_parts(request, part_rows)
-    if all(manifest[split][ID].equals(plan.table(split, [ID])[ID]) for split in SPLITS):
-        return {split: (table, _sizes(plan, split)) for split, table in manifest.items()}
+    planned_now = {split: (table, _sizes(plan, split)) for split, table in manifest.items()}
+    if _is_the_same(plan, planned_now, [ID]):
+        return planned_now
     planned = {split: plan.table(split) for split in SPLITS}
     known = pa.chunked_array([c for rows in planned.values() for c in rows[ID].chunks], pa.string())
     new = {
@@ -130,14 +131,19 @@ def _sizes(plan: Plan, split: str) -> list[int]:
     return [part.rows for part in plan.parts if part.split == split]
 
 
-def _is_the_same(plan: Plan, rows: PlannedRows) -> bool:
-    """Compare part by part: two whole tables would take twice the memory."""
+def _is_the_same(plan: Plan, rows: PlannedRows, columns: list[str] | None = None) -> bool:
+    """Compare part by part: two whole tables would take twice the memory.
+
+    Args:
+        columns: that are compared; all of them by default.
+    """
     for split, (table, sizes) in rows.items():
-        if sizes != _sizes(plan, split):
+        if sizes != _sizes(plan, split) or sum(sizes) != table.num_rows:
             return False
+        compared = table.select(columns) if columns else table
         starts = accumulate(sizes, initial=0)
         parts = [part for part in plan.parts if part.split == split]
         for part, start in zip(parts, starts, strict=False):
-            if not plan.rows(part).equals(table.slice(start, part.rows)):
+            if not plan.rows(part, columns).equals(compared.slice(start, part.rows)):
                 return False
     return True

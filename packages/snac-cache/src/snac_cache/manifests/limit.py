@@ -6,6 +6,8 @@ import pyarrow as pa
 from snac_cache.manifests.read import Manifest
 from snac_cache.manifests.splits import hash_fraction
 
+IDS_AT_ONCE = 2**16
+
 
 def samples(rows: Manifest, limit: int, val_limit: int) -> Manifest:
     """Return ``limit`` of the train rows and ``val_limit`` of the val rows; 0 takes all."""
@@ -30,5 +32,14 @@ def chosen(ids: pa.ChunkedArray, limit: int | None) -> np.ndarray:
     """
     if limit is None or limit >= len(ids):
         return np.arange(len(ids))
-    hashes = [hash_fraction("limit " + name) for name in ids.to_pylist()]
+    hashes = np.concatenate([_hashes(chunk) for chunk in ids.chunks])
     return np.sort(np.argsort(hashes, kind="stable")[:limit])
+
+
+def _hashes(ids: pa.Array) -> np.ndarray:
+    """Hash ids, not all of which are Python's strings at once: float64."""
+    found = np.empty(len(ids))
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        some = ids.slice(start, IDS_AT_ONCE).to_pylist()
+        found[start : start + len(some)] = [hash_fraction("limit " + name) for name in some]
+    return found

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from snac_cache.manifests.json_lines import parse_json_lines, read_json_lines
 from snac_cache.manifests.rows import in_form
+from snac_cache.manifests.shards import manifest_files
 from snac_cache.parquet import read_table
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
@@ -20,8 +21,9 @@ def read_manifest(where: str | Path) -> Manifest:
     """Read a manifest, by split: its own columns first, then all others that the rows have.
 
     Args:
-        where: a folder with ``train.parquet`` and ``val.parquet`` (one may be absent), one such
-            file, a file of JSON lines, or ``-`` for JSON lines on standard input.
+        where: a folder with ``train.parquet`` and ``val.parquet`` (one may be absent, and each may
+            be shards, ``train/part-*.parquet``), one such file, a file of JSON lines, or ``-`` for
+            JSON lines on standard input.
 
     Raises:
         Failure: if there is no manifest, or a row cannot be one, names another split or repeats an
@@ -37,16 +39,7 @@ def read_manifest(where: str | Path) -> Manifest:
     else:
         table = in_form(read_json_lines(Path(where)), str(where))
     _check_unique(table, where)
-    return {name: _of_split(table, name) for name in SPLITS}
-
-
-def manifest_files(folder: Path) -> list[Path]:
-    """Return the files of the manifest in a folder; raises Failure if there are none."""
-    files = [folder / f"{split}.parquet" for split in SPLITS]
-    present = [file for file in files if file.is_file()]
-    if not present:
-        raise Failure(f"no manifest in {folder}. Run snac-manifest, or give --manifest.")
-    return present
+    return by_split(table)
 
 
 def _read_parquet(path: Path) -> pa.Table:
@@ -67,8 +60,12 @@ def _together(tables: list[pa.Table], where: str | Path) -> pa.Table:
         raise Failure(f"the files of the manifest {where} do not fit together: {error}") from error
 
 
+def by_split(table: pa.Table) -> Manifest:
+    """Return the rows of each split, as views where they are together."""
+    return {name: _of_split(table, name) for name in SPLITS}
+
+
 def _of_split(table: pa.Table, name: str) -> pa.Table:
-    """Return a split's rows, as a view where they are together, as in files of one split each."""
     chosen = pc.equal(table.column("split"), name)
     count = pc.sum(chosen).as_py() or 0
     together = table.slice(max(pc.index(chosen, True).as_py(), 0), count)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from snac_cache.manifests.shards import is_manifest
 from snac_cache.work.plan_file import FOLDER
-from snac_common.artifacts import SPLITS
 from snac_common.console import note
 from snac_common.errors import BadInput
 
@@ -25,7 +25,7 @@ def manifest_of_codes(codes: Path, given: str | None, default: Path) -> Path:
         raise BadInput("--manifest -: cached codes need a manifest that stays; give its folder")
     if given is not None:
         return Path(given)
-    if any((default / f"{split}.parquet").is_file() for split in SPLITS):
+    if is_manifest(default):
         return default
     planned = codes / FOLDER
     if planned.is_dir():

@@ -16,6 +16,7 @@ from snac_cache.rows.said import choose, read_said, select
 from snac_cache.rows.write import Ledger, Shards
 from snac_cache.schema import MANIFEST
 from snac_cache.store.code_store import CodeStore
+from snac_cache.store.mapped import take_rows
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
 from snac_common.files import atomic_folder
@@ -80,7 +81,7 @@ def _parts(
             kept = slice(None) if indices is None else np.isin(numbers, indices)
             rows = store.manifest_rows[numbers[kept]]
             if len(rows):
-                yield file, places[kept], said.take(pa.array(rows))
+                yield file, places[kept], take_rows(said, rows)
 
     yield from map_ahead(lambda part: rows_of_part(*part, request), chosen_of_parts(), THREADS)
 

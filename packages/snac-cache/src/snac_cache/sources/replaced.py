@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from snac_cache.manifests.shards import split_files
 from snac_cache.manifests.sources import Source
 from snac_cache.parquet import read_table
 from snac_cache.schema import MANIFEST
@@ -32,8 +33,7 @@ def check_replaceable(folder: Path, sources: list[Source], form: str | None = No
     Raises:
         BadInput: saying what would be lost.
     """
-    for split in SPLITS:
-        path = folder / f"{split}.parquet"
+    for path in [path for split in SPLITS for path in split_files(folder, split)]:
         try:
             columns = list(pq.read_schema(path))
             rows = read_table(path, ["utterance_id", "audio_path"])

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import accumulate
 from pathlib import Path
@@ -17,7 +18,7 @@ from snac_cache.schema import code_column
 from snac_cache.store.earlier import no_codes
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.mapped import open_mapped
-from snac_cache.store.parts import part_files
+from snac_cache.store.parts import READING_THREADS, part_files
 from snac_cache.store.resolve import open_manifest, open_matches
 from snac_cache.work import plan_file
 from snac_common.artifacts import SPLITS
@@ -87,8 +88,9 @@ class CodeStore:
         self._said = open_manifest(self.manifest)
         matches = open_matches(self.folder, self.files, self.manifest)
         self.unlisted = self._ends[-1] - len(matches)
-        wanted = pc.equal(matches["val"], self.split == SPLITS[1])
-        matches = matches.filter(wanted)
+        of_train = len(matches) - (pc.sum(matches["val"]).as_py() or 0)
+        is_train = self.split == SPLITS[0]
+        matches = matches.slice(0, of_train) if is_train else matches.slice(of_train)
         self._positions = matches["position"].to_numpy()
         self._manifest_rows = matches["manifest_row"].to_numpy()
         changed = np.flatnonzero(matches["changed"].to_numpy(zero_copy_only=False))
@@ -199,13 +201,13 @@ class CodeStore:
 def _read_footers(files: list[Path]) -> tuple[CacheIdentity, list[int]]:
     """Read the rows of each part, and what they were made with, which must be one and the same."""
     identities: dict[bytes, CacheIdentity] = {}
-    lengths = []
-    for file in files:
-        metadata, rows = _read_footer(file)
-        lengths.append(rows)
-        identity_text = b"".join(metadata.get(key, b"") for key in CacheIdentity.metadata_keys())
-        if identity_text not in identities:
-            identities[identity_text] = _identity(metadata, file)
+    keys, lengths = CacheIdentity.metadata_keys(), []
+    with ThreadPoolExecutor(READING_THREADS) as pool:  # each waits for a disk or a server
+        for file, (metadata, rows) in zip(files, pool.map(_read_footer, files), strict=True):
+            lengths.append(rows)
+            identity_text = b"".join(metadata.get(key, b"") for key in keys)
+            if identity_text not in identities:
+                identities[identity_text] = _identity(metadata, file)
     first, *others = identities.values()
     for other in others:
         if differences := first.differences(other):

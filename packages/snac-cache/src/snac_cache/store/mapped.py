@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from snac_cache.parquet import read_table
@@ -28,7 +29,7 @@ FOLDER = ".mapped"
 ENVIRONMENT = "SNAC_MAPPED"
 BYTES_AT_ONCE = 2**22
 
-Make = Callable[[], pa.Table]
+Make = Callable[[], pa.RecordBatchReader]
 
 
 def open_mapped(part: Path) -> pa.Table:
@@ -47,6 +48,7 @@ def map_table(folder: Path, name: str, sources: Iterable[Path], make: Make) -> p
         folder: in whose ``.mapped`` the copy is kept, or if that cannot be written to, in a folder
             of this user's own.
         sources: the files that the table is made from.
+        make: yields its rows, of which no more than one batch need be in memory at a time.
 
     Raises:
         Failure: if the copy cannot be kept anywhere.
@@ -61,39 +63,56 @@ def map_table(folder: Path, name: str, sources: Iterable[Path], make: Make) -> p
         table = _open(private / f"{name}.arrow", state)
         if table is not None:
             return table
-    made = make()
     try:
-        table = _write(made, folder / FOLDER / f"{name}.arrow", state)
+        table = _write(make(), folder / FOLDER / f"{name}.arrow", state)
     except OSError:  # such as a cache that this user may only read, or a disk without room
-        table = _write_privately(made, private, name, state)
-    del made
+        table = _write_privately(make, private, name, state)
     pa.default_memory_pool().release_unused()
     return table
 
 
-def _decode(part: Path) -> pa.Table:
+def take_rows(table: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return rows of a mapped table in the order that is asked for: int64, from 0.
+
+    Arrow's own ``take`` copies whole columns first if they have several chunks.
+    """
+    batches = table.to_batches()
+    starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
+    numbers = np.searchsorted(starts, rows, side="right") - 1
+    order = np.argsort(numbers, kind="stable")
+    pieces = [table.schema.empty_table()]
+    for number in np.unique(numbers):
+        places = rows[order][numbers[order] == number] - starts[number]
+        pieces.append(pa.Table.from_batches([batches[number].take(pa.array(places))]))
+    place_of = np.empty(len(rows), np.int64)
+    place_of[order] = np.arange(len(rows))
+    return pa.concat_tables(pieces).take(pa.array(place_of))
+
+
+def _decode(part: Path) -> pa.RecordBatchReader:
     try:
-        return read_table(part).combine_chunks().replace_schema_metadata(None)
+        return read_table(part).combine_chunks().replace_schema_metadata(None).to_reader()
     except (OSError, pa.ArrowException) as error:
         raise Failure(
             f"{part} is damaged: {error}. Run snac-cache --verify, which makes it anew."
         ) from error
 
 
-def _write(table: pa.Table, path: Path, state: str) -> pa.Table:
+def _write(rows: pa.RecordBatchReader, path: Path, state: str) -> pa.Table:
     with atomic_path(path) as temporary:
-        with pa.ipc.new_file(temporary, table.schema) as writer:
-            writer.write_table(table)
+        with pa.ipc.new_file(temporary, rows.schema) as writer:
+            for batch in rows:
+                writer.write_batch(batch)
         vouched = {"sources": state, **_measure(temporary)}
     write_text(_voucher(path), json.dumps(vouched))
     return _map(path)
 
 
-def _write_privately(table: pa.Table, private: Path, name: str, state: str) -> pa.Table:
+def _write_privately(make: Make, private: Path, name: str, state: str) -> pa.Table:
     try:
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_private(private)
-        return _write(table, private / f"{name}.arrow", state)
+        return _write(make(), private / f"{name}.arrow", state)
     except OSError as error:
         raise Failure(
             f"neither beside the cache nor in {private} can a decoded copy of it be kept: {error}. "

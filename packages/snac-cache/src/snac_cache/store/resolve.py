@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from snac_cache.manifests.read import manifest_files, read_manifest
-from snac_cache.parquet import read_table
+from snac_cache.manifests.read import Manifest, by_split, read_manifest
+from snac_cache.manifests.shards import SHARD_ROWS, manifest_files
+from snac_cache.manifests.stream import stream_manifest
 from snac_cache.store.mapped import map_table
-from snac_common.artifacts import SPLITS
+from snac_cache.store.matching import match
 from snac_common.errors import Failure
-
-FACTS = ["utterance_id", "source_sample_rate", "num_frames", "audio_fingerprint"]
 
 
 def open_manifest(where: Path) -> pa.Table:
@@ -23,7 +21,7 @@ def open_manifest(where: Path) -> pa.Table:
     """
     folder = where if where.is_dir() else where.parent
     name = "manifest" if where.is_dir() else where.name
-    return map_table(folder, name, manifest_sources(where), lambda: _read(where))
+    return map_table(folder, name, manifest_sources(where), lambda: _rows(where))
 
 
 def manifest_sources(where: Path) -> list[Path]:
@@ -35,51 +33,47 @@ def manifest_sources(where: Path) -> list[Path]:
     return [where]
 
 
+def manifest_rows(where: str | Path) -> Manifest:
+    """Return a manifest's rows by split: in memory, or where they are many, mapped into it.
+
+    Args:
+        where: as ``read_manifest`` takes it.
+
+    Raises:
+        Failure: as ``read_manifest`` does.
+    """
+    path = Path(where)
+    if str(where) == "-" or not _is_parquet(path) or _count(path) <= SHARD_ROWS:
+        return read_manifest(where)
+    return by_split(open_manifest(path))
+
+
 def open_matches(codes: Path, parts: list[Path], manifest: Path) -> pa.Table:
-    """Map into memory which row of the parts is which row of the manifest.
+    """Map into memory which row of the parts is which row of the manifest, each column in a chunk.
 
     Returns:
-        In the order of the parts: ``position`` in all their rows, ``manifest_row``, whether it is
-        ``val``, and whether the manifest tells of other audio than was encoded (``changed``).
+        Those of train first, then in the order of the parts: ``position`` in all their rows,
+        ``manifest_row``, whether it is ``val``, and whether the manifest tells of other audio than
+        was encoded (``changed``).
     """
     sources = [*parts, *manifest_sources(manifest)]
-    return map_table(codes, "matches", sources, lambda: _match(parts, manifest))
+    return map_table(codes, "matched", sources, lambda: match(parts, open_manifest(manifest)))
 
 
-def _read(where: Path) -> pa.Table:
-    joined = pa.concat_tables(read_manifest(where).values(), promote_options="permissive")
-    columns = dict(zip(joined.column_names, joined.columns, strict=True))
-    del joined
-    for name in list(columns):  # one by one, so that no more than one is in memory twice
-        columns[name] = columns[name].combine_chunks()
-    return pa.table(columns)
+def _rows(where: Path) -> pa.RecordBatchReader:
+    if _is_parquet(where):
+        return stream_manifest(manifest_sources(where), where)
+    rows = read_manifest(where).values()
+    return pa.concat_tables(rows, promote_options="permissive").to_reader()
 
 
-def _match(parts: list[Path], manifest: Path) -> pa.Table:
-    said = open_manifest(manifest)
-    facts = pa.concat_tables([_facts(part) for part in parts])
-    rows = pc.index_in(facts["utterance_id"], value_set=said["utterance_id"])
-    known = rows.is_valid().to_numpy()
-    rows = rows.drop_null().to_numpy().astype(np.int64)
-    cached, stated = facts.filter(pa.array(known)), said.select([*FACTS, "split"]).take(rows)
-    changed = np.zeros(len(rows), bool)
-    for name in FACTS[1:]:  # a manifest without fingerprints tells nothing about them
-        differs = pc.not_equal(cached[name], stated[name])
-        changed |= differs.fill_null(False).to_numpy(zero_copy_only=False)
-    return pa.table(
-        {
-            "position": np.flatnonzero(known),
-            "manifest_row": rows,
-            "val": pc.equal(stated["split"], SPLITS[1]),
-            "changed": changed,
-        }
-    ).combine_chunks()
+def _is_parquet(where: Path) -> bool:
+    return where.is_dir() or where.suffix == ".parquet"
 
 
-def _facts(part: Path) -> pa.Table:
+def _count(where: Path) -> int:
+    """Return how many rows there are, 0 if that cannot be read: whoever reads them says why."""
     try:
-        return read_table(part, FACTS)
-    except (OSError, pa.ArrowException) as error:
-        raise Failure(
-            f"{part} is damaged: {error}. Run snac-cache --verify, which makes it anew."
-        ) from error
+        return sum(pq.read_metadata(file).num_rows for file in manifest_sources(where))
+    except (OSError, Failure, pa.ArrowException):
+        return 0

@@ -51,13 +51,13 @@ class Plan:
                 parts += _read_parts(path, split)
         return cls(folder, parts) if parts else None
 
-    def rows(self, part: Part) -> pa.Table:
+    def rows(self, part: Part, columns: list[str] | None = None) -> pa.Table:
         """Read a part's rows, their checksums verified; raises Failure if they are damaged."""
         path = self.folder / f"{part.split}.parquet"
         try:
             if part.split not in self._files:
                 self._files[part.split] = pq.ParquetFile(path, page_checksum_verification=True)
-            return self._files[part.split].read_row_group(part.number)
+            return self._files[part.split].read_row_group(part.number, columns)
         except (OSError, pa.ArrowException) as error:
             raise _damaged(path, error) from error
 

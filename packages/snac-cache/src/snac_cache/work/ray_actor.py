@@ -3,12 +3,15 @@
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from snac_cache.work.ray_nodes import Driver, follow
 from snac_cache.work.workers import DONE, FAILED, MESSAGE, NEXT, Event, Task, failures
 from snac_common.errors import Failure
+
+SECONDS_BETWEEN_ANSWERS = 2.0  # that only tell how far the task is
 
 
 class TaskActor:
@@ -27,11 +30,17 @@ class TaskActor:
         self._given.put(items)
 
     def events(self) -> list[Event]:
-        """Wait until the task has said something, and return all that it has said."""
+        """Wait until the task has said something, and return all that it has said.
+
+        Messages are collected for a while: each answer costs the driver a millisecond. When the
+        task asks for more, or has ended, the answer is given at once.
+        """
         said = [self._events.get()]
+        end = time.monotonic() + SECONDS_BETWEEN_ANSWERS
         while True:
+            waits = said[-1][0] == MESSAGE
             try:
-                said.append(self._events.get_nowait())
+                said.append(self._events.get(timeout=max(0.0, end - time.monotonic()) * waits))
             except queue.Empty:
                 return said
 

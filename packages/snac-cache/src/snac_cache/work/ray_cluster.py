@@ -9,10 +9,13 @@ from typing import Any
 from snac_cache.work.cluster import LOCAL, Cluster
 from snac_common.devices import available_cores
 from snac_common.errors import Failure
+from snac_common.held_signals import signals_held_back, signals_noted
 
 OBJECT_STORE_BYTES = 100 << 20  # nothing large is sent
 # Ray would send the folder of the project to each worker, and count who uses Ray
 _SETTINGS = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @contextmanager
@@ -31,13 +34,22 @@ def joined(cluster: Cluster) -> Iterator[Any]:
             "--ray needs the package ray, which is not installed: uv sync --extra ray, or "
             "pip install 'snac-cache[ray]'"
         ) from error
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
-        _init(ray, cluster)
-        signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own there
+        _start(ray, cluster)
         yield ray
     finally:
         ray.shutdown()
+
+
+def _start(ray: Any, cluster: Cluster) -> None:
+    """Join or start the cluster; signals wait, and spare what is started: it ends with this."""
+    try:
+        with signals_noted(_SIGNALS) as handle_signals, signals_held_back(_SIGNALS):
+            _init(ray, cluster)
+    except SystemExit:  # so does the handler of SIGTERM end it that Ray puts in place
+        signal.raise_signal(signal.SIGTERM)
+        raise
+    handle_signals()
 
 
 def _init(ray: Any, cluster: Cluster) -> None:

@@ -6,6 +6,7 @@ soon as the cluster has room, and what it had not finished is done again. A mach
 used. When this process ends, however it ends, Ray stops the actors.
 """
 
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from snac_cache.work.ray_nodes import Driver, check_nodes
 from snac_cache.work.workers import DONE, FAILED, MESSAGE, NEXT, Event, Task, Unfinished
 from snac_common.console import note
 from snac_common.errors import Failure
+from snac_common.held_signals import signals_noted
 
 SECONDS_BETWEEN_LOOKS = 2.0  # at what the cluster has
 MOST_DEATHS = 5  # one after the other, while no worker comes to anything
@@ -65,9 +67,10 @@ class _Workers:
         self.running[actor.events.remote()] = _Worker(actor)
 
     def listen(self, receive: Callable[[Any], object]) -> None:
-        """Wait for what actors say, and answer it."""
-        ray = self.ray
-        ready, _ = ray.wait(list(self.running), timeout=SECONDS_BETWEEN_LOOKS)
+        """Wait until an actor says something, and answer all that have."""
+        ray, asked = self.ray, list(self.running)
+        ray.wait(asked, timeout=SECONDS_BETWEEN_LOOKS)
+        ready, _ = ray.wait(asked, num_returns=len(asked), timeout=0)  # as dear for all as for one
         for answer in ready:
             worker = self.running.pop(answer)
             try:
@@ -138,12 +141,14 @@ def run_on_ray(
     check_nodes(ray, driver)
     workers = _Workers(ray, resource, most, driver, task, deque(items), unfinished)
     try:
-        while workers.left or workers.running:
-            workers.grow()
-            if workers.running:
-                workers.listen(receive)
-            else:
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+        with signals_noted((signal.SIGTERM, signal.SIGINT)) as handle_signals:
+            while workers.left or workers.running:
+                workers.grow()
+                if workers.running:
+                    workers.listen(receive)
+                else:
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
+                handle_signals()
     finally:
         for worker in workers.running.values():
             ray.kill(worker.actor)

@@ -14,10 +14,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from snac_common.errors import Failure
+from snac_common.held_signals import signals_held_back
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.reading import BatchRequest, Segments, SegmentSource
 from snac_train.data.segments import Batch
-from snac_train.distributed.signals import HANDLED, signals_held_back
+from snac_train.distributed.signals import HANDLED
 
 
 class Readers:
@@ -76,7 +77,7 @@ class Readers:
 
 def prepare_server() -> None:
     """Start the server that workers are forked from, which a signal to the group must not end."""
-    with signals_held_back():
+    with signals_held_back(HANDLED):
         forkserver.set_forkserver_preload([__name__])
         forkserver.ensure_running()
 

@@ -59,16 +59,3 @@ class Requests:
                 note("stopping at the next step, after saving; once more to stop at once")
         elif time.monotonic() - self._stop_asked_at > SAME_WISH_S[signal.Signals(number)]:
             raise STOPS[number]
-
-
-@contextmanager
-def signals_held_back() -> Iterator[None]:
-    """Hold signals back; a process that is started within keeps them blocked for good.
-
-    A batch system signals every process of a job. Helpers that would die of it are started here.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,5 +1,6 @@
 """The folder of a run: recipe, metrics, log, state."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from snac_common.processes import still_runs
 from snac_common.run_files import RunState
 from snac_common.run_mirror import send_run
 from snac_train.run.appended_lines import AppendedLines
+from snac_train.run.heartbeat import NAME as HEARTBEAT
+from snac_train.run.heartbeat import Heartbeat, shows_life
 from snac_train.run.run_lock import RunLock
 from snac_train.run.wandb_run import WandbRun
 
@@ -39,6 +42,7 @@ class RunFolder:
         self.wandb: WandbRun | None = None
         self.metrics = AppendedLines(path / METRICS)
         self._lock: RunLock | None = None
+        self._heartbeat: Heartbeat | None = None
 
     def check_unused(self) -> None:
         """Raise Failure if there is anything in the folder but what a killed start left."""
@@ -55,7 +59,6 @@ class RunFolder:
             Failure: if there is anything in it already, or another process starts a run in it.
         """
         self._hold(self.check_unused)
-        self.path.mkdir(parents=True, exist_ok=True)
         self._remove_leftovers()
 
     def check_resumable(self) -> None:
@@ -75,20 +78,41 @@ class RunFolder:
                 f"process {state.pid} is training in {self.path}: stop it first "
                 f"(snac-stop {self.path.name})"
             )
-        # It was killed, and does not run before this process has begun.
-        self.state = state.fields() | ({"state": DEAD} if state.state == "running" else {})
+        self._was_killed_if_running(state)
 
-    def reopen(self) -> None:
+    def reopen(self, *, take_over: bool = False) -> None:
         """Go on in a run's folder, and hold it until ``release``, or this process's end.
+
+        Args:
+            take_over: from a machine that was lost: wait until it is sure that it is gone.
 
         Raises:
             Failure: as ``check_resumable`` does, or if another process goes on with it.
         """
-        self._hold(self.check_resumable)
+        self._hold(self._check_gone if take_over else self.check_resumable)
         self._remove_leftovers()
+
+    def _check_gone(self) -> None:
+        """As ``check_resumable``, but of another machine only a sign of life counts."""
+        if (self.path / STATE).is_file():
+            state = RunState.read(self.path / STATE)
+            if state.state == "running" and state.host != os.uname().nodename:
+                note(f"{self.path.name} was trained on {state.host}: going on if that is gone")
+                if shows_life(self.path):
+                    raise Failure(f"{state.host} is training in {self.path}: stop it first")
+                self._was_killed_if_running(state)
+                return
+        self.check_resumable()
+
+    def _was_killed_if_running(self, state: RunState) -> None:
+        """Take how a run stands that does not run now, and not before this process has begun."""
+        self.state = state.fields() | ({"state": DEAD} if state.state == "running" else {})
 
     def release(self) -> None:
         """Let another process go on with the run."""
+        if self._heartbeat:
+            self._heartbeat.stop()
+            self._heartbeat = None
         if self._lock:
             self._lock.release()
             self._lock = None
@@ -101,9 +125,15 @@ class RunFolder:
         except Failure:
             self.release()
             raise
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._heartbeat = Heartbeat(self.path)
 
     def _content(self) -> list[Path]:
-        return [path for path in self.path.iterdir() if path.suffix != TEMPORARY_SUFFIX]
+        return [
+            path
+            for path in self.path.iterdir()
+            if path.suffix != TEMPORARY_SUFFIX and path.name != HEARTBEAT
+        ]
 
     def _remove_leftovers(self) -> None:
         for leftover in self.path.glob(f"**/*{TEMPORARY_SUFFIX}"):
