@@ -8,6 +8,7 @@ import pyarrow as pa
 from snac_cache.parquet import write_table
 from snac_cache.work.plan import part_number
 from snac_common.artifacts import SPLITS
+from snac_common.copying import remove
 from snac_common.errors import Failure
 from snac_common.files import atomic_folder
 
@@ -60,7 +61,7 @@ def write_split(table: pa.Table, folder: Path, split: str) -> None:
         return
     write_table(table, folder / f"{split}.parquet")
     for shard in _shards(folder / split):
-        shard.unlink()
+        remove(shard)
 
 
 def write_shards(tables: Iterable[pa.Table], folder: Path, split: str) -> None:
@@ -70,7 +71,7 @@ def write_shards(tables: Iterable[pa.Table], folder: Path, split: str) -> None:
     with atomic_folder(place) as new:
         for number, table in enumerate(tables):
             write_table(table, new / f"part-{number:05d}.parquet")
-    (folder / f"{split}.parquet").unlink(missing_ok=True)
+    remove(folder / f"{split}.parquet")
 
 
 def _shards(folder: Path) -> list[Path]:
