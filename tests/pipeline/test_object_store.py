@@ -101,7 +101,7 @@ def all_commands(
         (TOKENS, "--tokens", local / "layout.toml", *texts, "-o", f"{artifacts}/rows", *art),
     ):
         before()
-        succeed(module, *given)
+        succeed(str(module), *given)
 
 
 def training(artifacts: Path | str, local: Path, *more: object) -> list[object]:

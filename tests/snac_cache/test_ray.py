@@ -95,6 +95,8 @@ def test_there_are_as_many_workers_as_there_is_room_for(
 class Signalled(PlayedRay):
     """Is signalled while it waits, of which Ray's own code makes errors of its own."""
 
+    number: int
+
     def wait(self, *arguments: Any, **options: Any) -> tuple[list[Any], list[Any]]:
         """Raise a signal, and see that nothing comes of it here."""
         try:

@@ -22,7 +22,7 @@ ROWS = 8192
 class MadeUp(Plan):
     """A plan whose rows have lengths of 1 to 20 s, the same however they are cut into parts."""
 
-    def rows(self, part: Part) -> pa.Table:
+    def rows(self, part: Part, columns: list[str] | None = None) -> pa.Table:
         samples = np.random.default_rng(0).integers(24_000, 480_000, ROWS)
         start = part.number * part.rows
         return pa.table({"samples": samples[start : start + part.rows]})

@@ -30,8 +30,8 @@ def signals_noted(numbers: Sequence[int]) -> Iterator[Callable[[], None]]:
     def note(number: int, frame: FrameType | None) -> None:
         arrived.append(number)
 
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    found = ((number, signal.getsignal(number)) for number in numbers)
+    handlers = {number: handler for number, handler in found if callable(handler)}
 
     def handle() -> None:
         while arrived:
