@@ -23,5 +23,7 @@ if $types; then
     uv run --no-sync mypy
 fi
 # slow modules first, in the order of tests/conftest.py: or a core idles at the end
-uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+# One process more than there are cores: tests wait for disks, browsers and processes.
+workers=$(($(nproc) < 4 ? $(nproc) + 1 : 4))
+uv run --no-sync pytest -n "$workers" --dist loadfile --no-loadscope-reorder \
     "${chosen[@]}" "$@"
