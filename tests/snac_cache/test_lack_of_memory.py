@@ -47,7 +47,7 @@ def test_it_does_not_make_a_plan_a_damaged_one(
 def test_a_command_says_so_without_a_traceback(
     tmp_path: Path, manifest_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snac_cache.manifests.read.read_manifest", fail)
+    monkeypatch.setattr("snac_cache.store.resolve.read_manifest", fail)
     failed = run("snac_cache.cli.cache", "--manifest", manifest_folder, "--codes", tmp_path)
     assert failed.exit_code == 1
     assert "out of memory (malloc of size 4096 failed)" in failed.stderr
