@@ -23,9 +23,5 @@ if $types; then
     uv run --no-sync mypy
 fi
 # slow modules first, in the order of tests/conftest.py: or a core idles at the end
-# One process more than there are cores, since tests wait for disks, browsers and processes; each
-# takes up to four gigabytes.
-workers=$(uv run --no-sync python -c 'import os; pages = os.sysconf("SC_PHYS_PAGES")
-print(max(1, min(4, os.cpu_count() + 1, pages * os.sysconf("SC_PAGE_SIZE") // 4_000_000_000)))')
-uv run --no-sync pytest -n "$workers" --dist loadfile --no-loadscope-reorder \
+uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
     "${chosen[@]}" "$@"
