@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -35,13 +36,23 @@ class Nodes:
         launcher, exported = torchrun(port)
         self._command = [*launcher, *map(str, line)]
         self._environment = {**os.environ, **exported}
-        self.agents = [self._start(), self._start()]
+        self.agents = [self._start()]
+        self._wait_for(port)  # on one machine either would be HEAD, which keeps what both know
+        self.agents.append(self._start())
 
     def _start(self) -> subprocess.Popen[bytes]:
         with (self.root / "log").open("ab") as log:
             return subprocess.Popen(
                 self._command, stdout=log, stderr=log, env=self._environment, start_new_session=True
             )
+
+    def _wait_for(self, port: int) -> None:
+        end = time.monotonic() + LONG_S
+        while self.agents[0].poll() is None and time.monotonic() < end:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.1)
 
     def worker(self, number: int) -> int | None:
         """Return the process that a launcher has started, if there is one."""
