@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks everything: lint, format, types, tests. Arguments go to pytest: tools/test.sh -k geometry
-# With --fast first, the modules of tests/slow_modules.txt are left out, and types: a minute.
+# With --fast first, the modules of tests/slow_modules.txt are left out, and types: some eighty seconds.
 # With --all first, the tests marked as campaign run too: the same laws in more shapes.
 source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
