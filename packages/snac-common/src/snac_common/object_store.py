@@ -6,7 +6,6 @@ for a moment; what they give up on is a Failure.
 """
 
 import errno
-import io
 import os
 import zlib
 from contextlib import suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from snac_common.errors import Failure
+from snac_common.seekable import Seekable
 from snac_common.store_access import CARRIES_ON, telling
 
 _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id", "LastModified", "created", "mtime")
@@ -137,14 +137,13 @@ def delete(*addresses: str) -> None:
             files.rm_file(key)
 
 
-class Ranges(io.RawIOBase):
+class Ranges(Seekable):
     """An object as a file: each read is one request, so readers shall ask for much at once."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         with telling("read", address) as (files, key):
-            self.size = int(files.info(key)["size"])
-        self._at = 0
+            super().__init__(int(files.info(key)["size"]))
 
     def readinto(self, buffer: Any) -> int:
         """Read on."""
@@ -154,21 +153,3 @@ class Ranges(io.RawIOBase):
         view[: len(content)] = content
         self._at += len(content)
         return len(content)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._at
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True

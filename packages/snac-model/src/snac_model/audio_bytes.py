@@ -4,7 +4,6 @@ Nothing is unpacked and nothing is kept open: a file's place is opened for as lo
 a file in an object store see ``distant_bytes``.
 """
 
-import io
 import os
 import stat
 import tarfile
@@ -15,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from snac_common.addresses import local
+from snac_common.seekable import Seekable
 from snac_model.audio_error import AudioError, describe
 from snac_model.distant_bytes import (
     Distant,
@@ -32,17 +32,16 @@ BLOCK = 512  # bytes, of which a tar is made
 MOST_HEADERS = 2**20  # bytes that the headers before a member may take: long names, and the like
 
 
-class Window(io.RawIOBase):
+class Window(Seekable):
     """Some bytes of an open file, as a file of their own.
 
     Reads are at a place of their own, so that nobody else's reads of the descriptor matter.
     """
 
     def __init__(self, descriptor: int, first: int, size: int) -> None:
+        super().__init__(size)
         self.descriptor = descriptor
         self.first = first
-        self.size = size
-        self._at = 0
 
     def block(self, count: int, at: int) -> bytes:
         """Return up to ``count`` bytes from ``at``."""
@@ -55,24 +54,6 @@ class Window(io.RawIOBase):
         count = os.preadv(self.descriptor, [view[:wanted]], self.first + self._at)
         self._at += count
         return count
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._at
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
 
 
 @contextmanager
