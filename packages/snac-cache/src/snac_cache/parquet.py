@@ -61,6 +61,9 @@ def _add_texts(digest: "hashlib._Hash", texts: pa.Array) -> None:
         digest.update(memoryview(data)[int(ends[0]) : int(ends[-1])])
 
 
+MADE_ANEW = "Run snac-cache --verify, which makes it anew."  # of a damaged part of a cache
+
+
 def damaged(path: Path, error: Exception, advice: str) -> Failure:
     """Return what to tell a person about a file that cannot be read."""
     return Failure(f"{path} is damaged: {error}. {advice}")

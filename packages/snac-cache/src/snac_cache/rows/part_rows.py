@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from snac_cache.parquet import damaged, read_table
+from snac_cache.parquet import MADE_ANEW, damaged, read_table
 from snac_cache.rows.frames import frames_of
 from snac_cache.rows.ragged import Ragged, joined
 from snac_cache.rows.request import RowsRequest
@@ -89,5 +89,5 @@ def _read(file: Path, places: np.ndarray, request: RowsRequest) -> pa.Table:
     try:
         table = read_table(file, columns)
     except (OSError, KeyError, pa.ArrowException) as error:
-        raise damaged(file, error, "Run snac-cache --verify, which makes it anew.") from error
+        raise damaged(file, error, MADE_ANEW) from error
     return table if len(places) == table.num_rows else table.take(pa.array(places))

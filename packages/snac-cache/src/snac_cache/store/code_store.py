@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from snac_cache.manifests.where import rows_where
+from snac_cache.parquet import MADE_ANEW, damaged
 from snac_cache.schema import code_column
 from snac_cache.store.earlier import no_codes
 from snac_cache.store.identity import CacheIdentity
@@ -219,9 +220,7 @@ def _read_footer(file: Path) -> tuple[dict[bytes, bytes], int]:
     try:
         footer = pq.read_metadata(file)
     except (OSError, pa.ArrowException) as error:
-        raise Failure(
-            f"{file} is damaged: {error}. Run snac-cache --verify, which makes it anew."
-        ) from error
+        raise damaged(file, error, MADE_ANEW) from error
     return footer.metadata or {}, footer.num_rows
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from snac_cache.parquet import read_table
+from snac_cache.parquet import MADE_ANEW, damaged, read_table
 from snac_common.errors import Failure
 from snac_common.files import atomic_path, write_text
 
@@ -93,9 +93,7 @@ def _decode(part: Path) -> pa.RecordBatchReader:
     try:
         return read_table(part).combine_chunks().replace_schema_metadata(None).to_reader()
     except (OSError, pa.ArrowException) as error:
-        raise Failure(
-            f"{part} is damaged: {error}. Run snac-cache --verify, which makes it anew."
-        ) from error
+        raise damaged(part, error, MADE_ANEW) from error
 
 
 def _write(rows: pa.RecordBatchReader, path: Path, state: str) -> pa.Table:

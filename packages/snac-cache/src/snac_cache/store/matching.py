@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from snac_cache.parquet import read_table
+from snac_cache.parquet import MADE_ANEW, damaged, read_table
 from snac_cache.schema import FACTS, SOURCE
 from snac_common.devices import available_cores
 from snac_common.errors import Failure
@@ -70,8 +70,7 @@ def _cached(parts: list[Path], problems: list[Failure]) -> pa.RecordBatchReader:
             try:
                 rows = read_table(part, list(SOURCE))
             except (OSError, pa.ArrowException) as error:
-                advice = "Run snac-cache --verify, which makes it anew."
-                problems.append(Failure(f"{part} is damaged: {error}. {advice}"))
+                problems.append(damaged(part, error, MADE_ANEW))
                 raise
             positions = pa.array(np.arange(start, start + rows.num_rows))
             start += rows.num_rows
