@@ -18,8 +18,9 @@ from training import small_recipe
 from whole_runs import arguments
 
 from snac_common.errors import Failure
+from snac_common.run_files import RunState
 from snac_train.run import heartbeat
-from snac_train.run.run_folder import RunFolder
+from snac_train.run.run_folder import RunFolder, is_running
 
 
 def begun(path: Path) -> RunFolder:
@@ -167,10 +168,8 @@ def test_a_run_whose_machine_was_lost_is_taken_over(
 ) -> None:
     monkeypatch.setattr(heartbeat, "GONE_AFTER_S", 0.2)
     trained_elsewhere(tmp_path / "one")
-    with pytest.raises(Failure, match="is training in"):
-        RunFolder(tmp_path / "one").reopen()
     folder = RunFolder(tmp_path / "one")
-    folder.reopen(take_over=True)
+    folder.reopen()
     assert folder.state["state"] == "dead"
 
 
@@ -181,5 +180,15 @@ def test_a_run_that_another_machine_trains_is_left_to_it(
     trained_elsewhere(tmp_path / "one")
     other = heartbeat.Heartbeat(tmp_path / "one")
     with pytest.raises(Failure, match="elsewhere is training in"):
-        RunFolder(tmp_path / "one").reopen(take_over=True)
+        RunFolder(tmp_path / "one").reopen()
     other.stop()
+
+
+def test_a_long_step_on_another_machine_is_no_death(tmp_path: Path) -> None:
+    trained_elsewhere(tmp_path / "one")
+    state = RunState.read(tmp_path / "one/run.json")
+    for path in (tmp_path / "one").iterdir():
+        os.utime(path, (1, 1))
+    assert not is_running(tmp_path / "one", state)
+    os.utime(tmp_path / "one" / heartbeat.NAME)
+    assert is_running(tmp_path / "one", state)

@@ -176,7 +176,6 @@ def main(
     places = Artifacts.at(artifacts)
     earlier = read_config(config) if config else NO_CONFIG
     name = earlier.run if run is None else run
-    take_over = resume == AUTO
     if resume == AUTO and is_there(places, name):
         resume, recipe_file, earlier = NEWEST, None, NO_CONFIG  # it has its own recipe
     elif resume == AUTO:
@@ -215,7 +214,7 @@ def main(
         run=folder,
         device=device,
         workers=earlier.workers if workers is None else workers,
-        start=Start(bool(resumed), resumed and resumed.checkpoint, allow_changed, wandb, take_over),
+        start=Start(bool(resumed), resumed and resumed.checkpoint, allow_changed, wandb),
         skip_non_finite=skip_non_finite,
         max_reject_rate=max_reject_rate,
     )

@@ -32,18 +32,18 @@ class Heartbeat:
 
 def shows_life(run: Path) -> bool:
     """Watch a run that another machine has trained, for as long as it may take; say if it beats."""
-    first, end = _last_beat(run), time.monotonic() + GONE_AFTER_S
+    first, end = last_beat(run), time.monotonic() + GONE_AFTER_S
     while time.monotonic() < end:
         time.sleep(min(1.0, GONE_AFTER_S / 10))
-        if _last_beat(run) != first:
+        if last_beat(run) != first:
             return True
     return False
 
 
-def _last_beat(run: Path) -> float:
-    """Return when the file was touched; opened, for NFS then asks its server."""
+def last_beat(run: Path) -> float:
+    """Return when a run last showed life, in seconds since the epoch; 0 if it never did."""
     try:
-        with (run / NAME).open("rb") as file:
+        with (run / NAME).open("rb") as file:  # opened, for NFS then asks its server
             return os.fstat(file.fileno()).st_mtime
     except OSError:
         return 0.0

@@ -18,7 +18,7 @@ from snac_common.run_files import RunState
 from snac_common.run_mirror import send_run
 from snac_train.run.appended_lines import AppendedLines
 from snac_train.run.heartbeat import NAME as HEARTBEAT
-from snac_train.run.heartbeat import Heartbeat, shows_life
+from snac_train.run.heartbeat import Heartbeat, last_beat, shows_life
 from snac_train.run.run_lock import RunLock
 from snac_train.run.wandb_run import WandbRun
 
@@ -80,16 +80,15 @@ class RunFolder:
             )
         self._was_killed_if_running(state)
 
-    def reopen(self, *, take_over: bool = False) -> None:
+    def reopen(self) -> None:
         """Go on in a run's folder, and hold it until ``release``, or this process's end.
 
-        Args:
-            take_over: from a machine that was lost: wait until it is sure that it is gone.
+        A run that another machine seems to train is watched until it is sure that this is gone.
 
         Raises:
             Failure: as ``check_resumable`` does, or if another process goes on with it.
         """
-        self._hold(self._check_gone if take_over else self.check_resumable)
+        self._hold(self._check_gone)
         self._remove_leftovers()
 
     def _check_gone(self) -> None:
@@ -192,10 +191,11 @@ class RunFolder:
 def is_running(path: Path, state: RunState) -> bool:
     """Say whether the run in ``path``, of which ``run.json`` says ``state``, is being trained.
 
-    What another machine trains is taken to run while it writes.
+    What another machine trains is taken to run while it writes or shows life.
     """
+    seen = max(last_written(path), last_beat(path))
     return state.state == "running" and still_runs(
-        state.pid, state.process_started, state.host, last_written(path)
+        state.pid, state.process_started, state.host, seen
     )
 
 

@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,20 +39,17 @@ class Start:
         checkpoint: go on from this one, not from the newest that is whole.
         allow_changed: settings that may differ from the checkpoint's.
         wandb: ``online``, ``offline`` or ``disabled``.
-        take_over: from another machine, once that is gone.
     """
 
     resume: bool = False
     checkpoint: Path | None = None
     allow_changed: tuple[str, ...] = ()
     wandb: str = "disabled"
-    take_over: bool = False
 
 
 def open_folder(folder: RunFolder, start: Start, processes: Processes) -> None:
     """Make or reopen a run's folder, once for all processes; raises Failure in all of them."""
-    reopen = partial(folder.reopen, take_over=start.take_over)
-    processes.on_main(reopen if start.resume else folder.create)
+    processes.on_main(folder.reopen if start.resume else folder.create)
 
 
 def find_checkpoint(
