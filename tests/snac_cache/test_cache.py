@@ -1,8 +1,10 @@
 """Codes do not depend on who made them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import snac
 import torch
 from models import NARROW, seeded
@@ -91,3 +93,15 @@ def test_plain_duckdb_reads_rows_codes_and_metadata(
     keys = query(f"SELECT DISTINCT decode(key) FROM parquet_kv_metadata({parts})")
     named = {key for (key,) in keys}
     assert named >= {"snac.model", "snac.weights_sha256", "snac.geometry", "snac.precision"}
+
+
+def test_a_model_is_found_among_the_runs_of_the_given_artifacts(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SNAC_ARTIFACTS", str(tmp_path / "others"))
+    run = tmp_path / "artifacts" / "runs" / "first"
+    shutil.copytree(model_folder, run / "best")
+    (run / "recipe.toml").touch()
+    where = ["--artifacts", tmp_path / "artifacts", "--manifest", manifest_folder]
+    given = ["--device", "cpu", "--workers", 1, "--model", "first"]
+    assert succeed(CACHE, *where, *given)["rows"] == 12

@@ -1,6 +1,8 @@
 """Where each command leaves its results, and where the next one looks for them."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -8,6 +10,11 @@ from typing import Self
 from snac_common.addresses import place
 
 SPLITS = ("train", "val")
+
+NAMED = "SNAC_ARTIFACTS"
+# What --artifacts says, for all that the command loads and starts. The person's own variable stays
+# as it is: commands that are told to the person have to work in the person's shell.
+GIVEN = "_SNAC_ARTIFACTS_GIVEN"
 
 # In the folder of a run; in each folder of a best model its score lies beside it.
 RECIPE, METRICS, LOG, STATE = "recipe.toml", "metrics.jsonl", "train.log", "run.json"
@@ -42,7 +49,12 @@ class Artifacts:
 
         One in an object store is its mirror on this machine; see ``refresh``.
         """
-        return cls(place(root or os.environ.get("SNAC_ARTIFACTS") or "artifacts"))
+        return cls(place(root or os.environ.get(NAMED) or "artifacts"))
+
+    @classmethod
+    def of_command(cls) -> Self:
+        """Return those of the command that runs here, where a model's name may be a run's."""
+        return cls.at(os.environ.get(GIVEN))
 
     @property
     def manifests(self) -> Path:
@@ -70,3 +82,16 @@ class Artifacts:
     def evaluation(self, name: str) -> Path:
         """Folder of one evaluation."""
         return self.root / "eval" / name
+
+
+@contextmanager
+def given(root: Path) -> Iterator[None]:
+    """Let ``Artifacts.of_command`` be those below ``root``, in this process and what it starts."""
+    before = os.environ.get(GIVEN)
+    os.environ[GIVEN] = os.fspath(root)
+    try:
+        yield
+    finally:
+        os.environ.pop(GIVEN)
+        if before is not None:
+            os.environ[GIVEN] = before

@@ -44,15 +44,15 @@ def find_model(where: str | Path, **hub_options: Any) -> ModelFiles:
     Raises:
         Failure: naming what was looked for and what can be given instead.
     """
-    name = bring_model(str(where), Artifacts.at(None))
+    name = bring_model(str(where), Artifacts.of_command())
     if name.startswith("builtin:"):
         return _find_builtin(name.removeprefix("builtin:"))
     if Path(name).is_dir():
         return _find_in_folder(Path(name))
     if name.endswith(OLD_CHECKPOINTS):
         return _find_old_checkpoint(Path(name))
-    if Path(name).name == name and Artifacts.at(None).run(name).is_dir():
-        return _find_in_folder(Artifacts.at(None).run(name))
+    if Path(name).name == name and Artifacts.of_command().run(name).is_dir():
+        return _find_in_folder(Artifacts.of_command().run(name))
     if name.count("/") in (1, 2) and not name.startswith((".", "/", "~")):
         return _find_on_hub(name, **hub_options)
     raise Failure(f"no model {name}: there is no such folder and no such run. {_choices()}")
@@ -64,7 +64,7 @@ def find_config(where: str | Path, **hub_options: Any) -> Path:
     Raises:
         Failure: if there is none; as ``find_model`` does.
     """
-    name = bring_model(str(where), Artifacts.at(None))
+    name = bring_model(str(where), Artifacts.of_command())
     shipped = name.startswith("builtin:")
     folder = _BUILTIN_FOLDER / name.removeprefix("builtin:") if shipped else Path(name)
     if (folder / CONFIG).is_file():
@@ -83,7 +83,7 @@ def _choices() -> str:
 
 def _runs() -> str:
     """Name the newest runs in the artifacts."""
-    root = Artifacts.at(None).root / "runs"
+    root = Artifacts.of_command().root / "runs"
     runs = [path.parent for path in root.glob(f"*/{RECIPE}")]
     newest = sorted(runs, key=lambda run: run.stat().st_mtime, reverse=True)[:MOST_RUNS_NAMED]
     return ", ".join(run.name for run in newest) or f"{root} has none"

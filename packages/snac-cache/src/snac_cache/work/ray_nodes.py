@@ -11,11 +11,13 @@ from typing import Any, Self
 
 from snac_common.addresses import ENVIRONMENT as MIRROR
 from snac_common.addresses import address, mirror
+from snac_common.artifacts import GIVEN, NAMED
 from snac_common.errors import Failure
 
 OURS = ("snac_common", "snac_model", "snac_cache", "snac_eval")
 ENVIRONMENT = (
-    "SNAC_ARTIFACTS",
+    GIVEN,
+    NAMED,
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
     "AWS_PROFILE",

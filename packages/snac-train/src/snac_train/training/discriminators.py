@@ -65,7 +65,7 @@ def _folder(start: str) -> Path:
     """Return the folder of discriminators that a name means: it itself, or a run's newest."""
     places = [Path(start)]
     if Path(start).name == start:
-        places.append(Artifacts.at(None).run(start))
+        places.append(Artifacts.of_command().run(start))
     folders = [place / name for place in places for name in ("", BEST_FOLDERS["last"])]
     for folder in folders:
         if (folder / CONFIG).is_file():
