@@ -11,7 +11,7 @@ from whole_runs import metrics, run
 
 from snac_common.errors import Failure
 from snac_train.data.segments import Batch
-from snac_train.session import trainer
+from snac_train.session import steps_ahead
 from snac_train.training.objective import Losses, Objective
 
 BAD = "in/train/2"
@@ -19,7 +19,7 @@ BAD = "in/train/2"
 
 @pytest.fixture(params=[0, 2])
 def ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setitem(trainer.STEPS_AHEAD, "cpu", request.param)
+    monkeypatch.setitem(steps_ahead.STEPS_AHEAD, "cpu", request.param)
     count: int = request.param
     return count
 

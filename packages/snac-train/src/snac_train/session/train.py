@@ -203,7 +203,7 @@ class _Run:
             "run": str(self.folder.path),
             "epochs": position.epoch,
             "steps": position.step,
-            "skipped": self.trainer.skipped,
+            "skipped": self.trainer.steps.skipped,
             "rejects": self.rejects.totals,
             **self.inputs.counts(),
             "starting_model": {name: start.get(SCORES[name]) for name in best},

@@ -1,10 +1,7 @@
 """The loop: stages, epochs, steps, and when to save."""
 
-import signal
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby, islice
 
@@ -17,10 +14,10 @@ from snac_common.progress import progress
 from snac_train.data.inputs import Inputs
 from snac_train.data.loading import Readers
 from snac_train.data.reading import Segments
-from snac_train.data.segments import Batch, Reject
+from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws, epoch_batches, micro_batches
 from snac_train.distributed.processes import Processes
-from snac_train.distributed.signals import STOPS, Requests
+from snac_train.distributed.signals import Requests
 from snac_train.recipe.curriculum import Epoch, StageName
 from snac_train.recipe.imitation import imitates
 from snac_train.recipe.tables import Recipe
@@ -34,6 +31,7 @@ from snac_train.run.tracker import Tracker
 from snac_train.session.pieces import Pieces
 from snac_train.session.plan import Remaining, remaining_of
 from snac_train.session.share import Share
+from snac_train.session.steps_ahead import StepsAhead
 from snac_train.training.adversary import Scores
 from snac_train.training.average import MovingAverage
 from snac_train.training.codebooks import CodebookKeeper
@@ -41,14 +39,10 @@ from snac_train.training.compilation import graphs_compiled
 from snac_train.training.discriminators import make_discriminators, restore_discriminators
 from snac_train.training.objective import Objective
 from snac_train.training.stage import Stage
-from snac_train.training.step import PendingStep, Step
 from snac_train.training.trained import Trained
 from snac_train.training.validation import Validator
 
-# Steps that a device is asked for before the figures of the one before them are read, so that it
-# need not wait for this process.
 AVERAGE, DISCRIMINATORS = "average", "discriminators"  # modules that a checkpoint keeps
-STEPS_AHEAD = {"cpu": 0, "cuda": 1}
 
 
 class Trainer:
@@ -82,9 +76,7 @@ class Trainer:
         self.saver = saver
         self.folder = folder
         self.processes = processes
-        self.requests = requests
         self.may_skip = may_skip
-        self.skipped = 0
         self.discriminators = make_discriminators(recipe)
         self.average: MovingAverage | None = None
         if recipe.optimizer.average:
@@ -100,6 +92,9 @@ class Trainer:
             self._judge_in("warmup")
         self.best = BestModels(folder, recipe.checkpoint.best)
         self.tracker = Tracker(folder, self.model.geometry, recipe.tracking.log_every)
+        self.steps = StepsAhead(
+            processes, requests, saver, self.tracker, rejects, log=folder.log, save=self._save
+        )
         self.restored: Checkpoint | None = None
         self._stages: list[tuple[StageName, list[Remaining]]] = []
         self.codebooks = CodebookKeeper(
@@ -124,7 +119,7 @@ class Trainer:
         self.tracker.restore(checkpoint.state["tracker"])
         self.rejects.restore(checkpoint.state["rejects"])
         self.pieces.restore(checkpoint.state["pieces"])
-        self.skipped = checkpoint.state["skipped"]
+        self.steps.skipped = checkpoint.state["skipped"]
         self.saver.saved_step = self.tracker.position.step
         self.restored = checkpoint
 
@@ -188,7 +183,7 @@ class Trainer:
             average=self.average,
             done=done,
             state=checkpoint.players if checkpoint and goes_on else None,
-            may_skip=self.may_skip - self.skipped,
+            may_skip=self.may_skip - self.steps.skipped,
         )
         peaks = stage.trained.peaks.items()
         rates = ", ".join(f"{group} at up to {rate:g}" for group, rate in peaks)
@@ -222,14 +217,8 @@ class Trainer:
             give_back_freed_memory()  # of validation's sizes, and of an epoch's of other segments
         batches = self._batches_of(epoch)[-part.steps :]
         label = f"epoch {epoch.number} of {self.recipe.curriculum.epochs} ({epoch.stage})"
-        ahead = STEPS_AHEAD[self.processes.device.type]
-        asked: deque[Asked] = deque()
         with progress(len(batches), label, "steps", shown=self.processes.is_main) as advance:
-            for share in self._shares(epoch, batches):
-                asked.append(self._ask(share, self.tracker.position.step + len(asked) + 1))
-                exactly = self.saver.is_due_after(asked[-1].number)
-                self._settle(asked, advance, ahead=0 if exactly else ahead)
-            self._settle(asked, advance, ahead=0)
+            self.steps.take(self.stage, self._shares(epoch, batches), advance)
 
     def _shares(self, epoch: Epoch, batches: list[np.ndarray]) -> Iterator[Share]:
         """Yield this rank's share of each batch."""
@@ -262,79 +251,6 @@ class Trainer:
         """Yield segments of all training utterances by other draws than the epoch's own."""
         return self.readers.read(self._segments(epoch, draws), self._batches_of(epoch))
 
-    def _ask(self, share: Share, number: int) -> "Asked":
-        """Ask the device for one step, and the other processes for what they wish beside it."""
-        batches = [batch.to(self.processes.device) for batch in share.batches]
-        wishes = [
-            self.requests.stop == signal.SIGINT,
-            self.requests.stop not in (0, signal.SIGINT),
-            self.saver.is_due(),
-            len(share.rejects),
-        ]
-        pending = self.stage.step(
-            batches,
-            share.counted,
-            share.samples,
-            list(map(int, wishes)),
-            cannot=share.failure is not None,
-        )
-        return Asked(number, pending, share.rejects, share.failure)
-
-    def _settle(self, asked: "deque[Asked]", advance: Callable[..., object], *, ahead: int) -> None:
-        """Read what came of all steps but the last ``ahead``; of those too, if a wish is to be met.
-
-        Raises:
-            Failure: if a step went wrong, or too much could not be read.
-            KeyboardInterrupt, Terminated: if a signal asked to stop.
-        """
-        wishes = self._own_wishes() if self.processes.world_size == 1 else Wishes()
-        while len(asked) > (0 if wishes else ahead):
-            step = self._account_for(asked.popleft(), wishes)
-            advance(1, loss=f"{step.sums['loss'] / step.samples:.4f}")
-        if wishes or (not asked and self.saver.is_due_after(self.tracker.position.step)):
-            self._save()
-        if wishes.failure:
-            raise wishes.failure
-        if wishes.stop:
-            raise STOPS[wishes.stop]
-
-    def _own_wishes(self) -> "Wishes":
-        return Wishes(stop=self.requests.stop, save=self.saver.is_due())
-
-    def _account_for(self, asked: "Asked", wishes: "Wishes") -> Step:
-        """Count a step, and add what it asks for to the wishes."""
-        step = asked.step.read()
-        if step.halted:
-            self._halt(asked)
-        self.tracker.add_step(step)
-        if step.skipped:
-            self.skipped += 1
-            named = ", ".join(self.stage.to_blame(asked.step))
-            self.folder.log(f"step {asked.number} is skipped: not finite for {named}")
-        interrupts, terminations, saves, rejected = step.wishes
-        wishes.stop = (
-            wishes.stop or (interrupts and signal.SIGINT) or (terminations and signal.SIGTERM)
-        )
-        wishes.save = wishes.save or saves > 0
-        if rejected:
-            try:
-                everybodys = self.processes.gather(asked.rejects)
-                self.rejects.add_training(everybodys, step=asked.number)
-            except Failure as failure:
-                wishes.failure = failure
-        return step
-
-    def _halt(self, asked: "Asked") -> None:
-        """Save what was before a step that has changed nothing, and stop."""
-        self._save()
-        self.processes.fail_together(asked.failure)
-        named = ", ".join(self.stage.to_blame(asked.step))
-        raise Failure(
-            f"the loss or its gradient is not finite in step {asked.number}, for {named}; no "
-            "weight was changed by it. Look at these files, lower the learning rate, or go on with "
-            f"--resume --skip-non-finite {self.skipped + 1}."
-        )
-
     def _save(self) -> None:
         modules = {}
         if self.average:
@@ -349,7 +265,7 @@ class Trainer:
             {
                 "rejects": self.rejects.state(),
                 "pieces": self.pieces.state(),
-                "skipped": self.skipped,
+                "skipped": self.steps.skipped,
             },
         )
 
@@ -374,28 +290,6 @@ class Trainer:
         return self.best.consider(
             self.kept_model, losses, position.epoch, position.step, self.discriminators
         )
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A step that the device was asked for, and what this rank could not read for it."""
-
-    number: int
-    step: PendingStep
-    rejects: list[Reject]
-    failure: Failure | None
-
-
-@dataclass
-class Wishes:
-    """What is to be done when every step that was asked for has been counted."""
-
-    stop: int = 0
-    save: bool = False
-    failure: Failure | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.stop or self.save or self.failure)
 
 
 def in_words(losses: dict[str, float]) -> str:
