@@ -29,15 +29,18 @@ PRELOADED = [
     "snac_cache.checks.runner",
     "snac_cache.store",
     "snac_eval.cli.evaluate",
+    "snac_eval.evaluate",
     "snac_train.cli.train",
     "snac_train.commands.detach",
     "snac_train.commands.preflight",
+    "snac_train.commands.resolve",
     "snac_train.legacy.config",
     "snac_train.session.train",
     "killing",
     "einops._torch_specific",
     "torch._dynamo",  # an optimizer imports it, and accelerate the other one: seconds a process
     "torch.distributed.tensor",
+    "pandas",  # DuckDB imports it where it is
     "frozen",
 ]
 
