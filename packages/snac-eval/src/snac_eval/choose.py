@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from snac_cache.store.code_store import CodeStore
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from snac_common.console import note
 from snac_common.errors import BadInput
 from snac_eval.metrics_database import MetricsDatabase
@@ -49,17 +51,13 @@ def choose(database: MetricsDatabase, wanted: Wanted, seed: int) -> dict[str, st
     return chosen
 
 
-def require_judged(store: CodeStore, judged: Sequence[int], ids: Sequence[str]) -> None:
-    """Raise BadInput if an id is not among the utterances with these indices."""
-    indices = set(judged)
-    for utterance_id in ids:
-        try:
-            found = store.index_of(utterance_id) in indices
-        except KeyError:
-            found = False
-        if not found:
+def require_judged(judged: pa.Array | pa.ChunkedArray, ids: Sequence[str]) -> None:
+    """Raise BadInput if one of the ids is not among those of the judged utterances."""
+    found = pc.index_in(pa.array(ids, judged.type), value_set=judged)
+    for utterance_id, place in zip(ids, found.to_pylist(), strict=True):
+        if place is None:
             raise BadInput(
-                f"--id {utterance_id}: no such utterance among the {len(indices)} to judge"
+                f"--id {utterance_id}: no such utterance among the {len(judged)} to judge"
             )
 
 

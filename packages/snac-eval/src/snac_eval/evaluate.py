@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
 import torch
 
 from snac_cache.manifests.limit import chosen
@@ -81,8 +82,10 @@ def prepare(request: EvaluationRequest) -> Prepared:
     """Open and check all that is needed, before hours of measuring."""
     require_libraries(request.perceptual)
     store = open_store(request.codes, request, request.split)
-    indices = chosen(store.column("utterance_id"), request.limit).tolist()
-    require_judged(store, indices, request.wanted.ids)
+    ids = store.column("utterance_id")
+    indices = chosen(ids, request.limit).tolist()
+    if request.wanted.ids:
+        require_judged(ids.take(pa.array(indices)), request.wanted.ids)
     groups_of(open_manifest(store.manifest), request.group_by)
     job = make_job(request, store)
     folder = request.artifacts.evaluation(results_name(request.name, job.models[1].name))

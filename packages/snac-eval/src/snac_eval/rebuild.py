@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import pyarrow as pa
+
 from snac_cache.store.code_store import CodeStore
 from snac_common.errors import Failure
 from snac_common.refresh import refresh
@@ -42,7 +44,7 @@ def rebuild(request: EvaluationRequest) -> EvaluationReport:
     store = open_store(request.codes or said.codes, _with_manifest(request, said), said.split)
     if request.wanted.ids:
         measured = [rows[0].utterance_id for rows in read_utterances(folder / METRICS)]
-        require_judged(store, list(map(store.index_of, measured)), request.wanted.ids)
+        require_judged(pa.array(measured), request.wanted.ids)
     said = replace(
         said,
         codes=store.folder,
