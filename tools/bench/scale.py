@@ -92,7 +92,11 @@ def measure(size: dict[str, int], median: float, folder: Path | None) -> dict[st
         subprocess.run(
             [sys.executable, fabricate, "-o", root, *options], check=True, stdout=sys.stderr
         )
-        return {step: run_step(step, root) for step in STEPS}
+        costs = {}
+        for step in STEPS:
+            costs[step] = run_step(step, root)
+            print(f"{step}: {costs[step]}", file=sys.stderr, flush=True)
+        return costs
 
 
 def run_step(step: str, root: str) -> Cost:
