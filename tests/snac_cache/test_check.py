@@ -228,6 +228,21 @@ def test_an_own_check_that_cannot_run_proves_nothing(clean: Path, tmp_path: Path
     assert "nothing" in result.stdout
 
 
+@pytest.mark.parametrize("asked", ["check", "sql"])
+def test_too_little_memory_is_no_fault_of_the_cache(
+    clean: Path, tmp_path: Path, asked: str
+) -> None:
+    query = "SELECT len(list(number)) FROM range(9000000) AS numbers(number)"
+    (tmp_path / "large.sql").write_text(f"-- It fits.\n-- severity: warn\n{query}")
+    chosen = ["--checks-dir", tmp_path, "--only", "large"] if asked == "check" else ["--sql", query]
+    little = run(CHECK, "--artifacts", clean, *chosen, "--memory", "40MB")
+    assert little.exit_code == 1
+    assert "give snac-check more, such as --memory 8GB" in little.stderr
+    assert "fails" not in little.stderr
+    assert run(CHECK, "--artifacts", clean, *chosen, "--memory", "1GB").exit_code == 0
+    assert "no size" in run(CHECK, "--artifacts", clean, "--memory", "8 apples").stderr
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -85,13 +85,14 @@ class Artifacts:
 
 
 @contextmanager
-def given(root: Path) -> Iterator[None]:
+def given(root: Path | None) -> Iterator[None]:
     """Let ``Artifacts.of_command`` be those below ``root``, in this process and what it starts."""
     before = os.environ.get(GIVEN)
-    os.environ[GIVEN] = os.fspath(root)
+    if root is not None:
+        os.environ[GIVEN] = os.fspath(root)
     try:
         yield
     finally:
-        os.environ.pop(GIVEN)
+        os.environ.pop(GIVEN, None)
         if before is not None:
             os.environ[GIVEN] = before

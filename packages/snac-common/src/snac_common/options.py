@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from snac_common.addresses import place
-from snac_common.artifacts import given
 from snac_common.choices import DeviceChoice
 from snac_common.errors import BadInput, Failure
 
@@ -40,16 +39,9 @@ def artifacts_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--artifacts",
         type=Place(file_okay=False, path_type=Path),
         metavar="DIR",
-        callback=_find_runs_there,
         help="Folder that all commands read from and write to. [default: $SNAC_ARTIFACTS, else "
         "./artifacts]",
     )(command)
-
-
-def _find_runs_there(context: click.Context, _: click.Parameter, root: Path | None) -> Path | None:
-    if root is not None:
-        context.with_resource(given(root))
-    return root
 
 
 def codes_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from snac_common.addresses import address, is_address
+from snac_common.artifacts import given
 from snac_common.choices import NearestChoice
 from snac_common.console import complain, escape_what_cannot_be_shown, set_quiet
 from snac_common.earlier_options import where_it_went
@@ -107,16 +108,17 @@ class Tool(click.Command):
         for option in self.params:
             value = ctx.params.get(str(option.name))
             values = value if isinstance(value, tuple) else (value,)
-            for given in values if type(option.type) is click.Path else ():
-                if isinstance(given, str | Path) and is_address(given):
-                    said = f"{option.opts[-1]} is a path on this machine, not {address(given)}"
+            for place in values if type(option.type) is click.Path else ():
+                if isinstance(place, str | Path) and is_address(place):
+                    said = f"{option.opts[-1]} is a path on this machine, not {address(place)}"
                     raise click.UsageError(said, ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what goes wrong into a message and an exit code."""
         signal.signal(signal.SIGTERM, _raise_terminated)
         try:
-            return super().invoke(ctx)
+            with given(ctx.params.get("artifacts")):
+                return super().invoke(ctx)
         except Failure as failure:
             _end(f"error: {failure}", failure.exit_code)
         except click.UsageError as error:

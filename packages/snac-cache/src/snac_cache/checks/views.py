@@ -24,7 +24,7 @@ from snac_cache.manifests.shards import is_manifest
 from snac_common.devices import available_cores
 from snac_common.errors import Failure
 
-MEMORY_LIMIT = "2GB"
+MEMORY = "2GB"
 
 
 class Views:
@@ -60,9 +60,20 @@ class Views:
         return self.cache.problem if self.cache.identity is None else None
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
-        """Run a query over the views; raises duckdb.Error if it is wrong."""
-        self.prepare(sql)
-        return self.database.execute(sql)
+        """Run a query over the views.
+
+        Raises:
+            duckdb.Error: if it is wrong.
+            Failure: if it needs more memory than it may take.
+        """
+        try:
+            self.prepare(sql)
+            return self.database.execute(sql)
+        except duckdb.OutOfMemoryException as error:
+            raise Failure(
+                "a query needs more memory than it may take, or more room for what does not fit "
+                f"($TMPDIR): give snac-check more, such as --memory 8GB. {error}".split("\n")[0]
+            ) from error
 
     def prepare(self, sql: str) -> None:
         """Make the tables that a query names and that cost time."""
@@ -98,6 +109,7 @@ def open_views(
     results: Path | None = None,
     *,
     without_codes: bool = False,
+    memory: str = MEMORY,
 ) -> Iterator[Views]:
     """Open the views over a cache; DuckDB's memory is bounded, the rest goes to a folder that goes.
 
@@ -107,6 +119,7 @@ def open_views(
             as it was when the codes were made.
         results: the artifact root of evaluations and training runs; all optional.
         without_codes: where there are no codes, open those views that need none.
+        memory: that DuckDB may take, as it writes it.
 
     Raises:
         Failure: if there are no codes, or a manifest or a file of rejects is not one.
@@ -116,7 +129,7 @@ def open_views(
     cache = CacheFiles.none(codes) if nothing else read_cache_files(codes)
     with tempfile.TemporaryDirectory(prefix="snac-check-") as overflow:
         settings: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": memory,
             "temp_directory": overflow,
             "threads": available_cores(),
             "preserve_insertion_order": False,

@@ -1,5 +1,6 @@
 """``snac-check``: SQL checks on cached codes."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from snac_common.tool import Tool
 EXAMPLE = """snac-check --artifacts artifacts
 snac-check --sql "SELECT split, sum(duration_s) / 3600 AS hours FROM codes GROUP BY split"
 """
+
+
+def as_size(text: str) -> str:
+    """Return a size as DuckDB takes it; raises click.BadParameter if it is none."""
+    if not re.fullmatch(r"[1-9]\d*(\.\d+)? ?[KMGT]i?B", text):
+        raise click.BadParameter(f"{text!r} is no size: write it as 8GB or 500MB")
+    return text
 
 
 @click.command(cls=Tool, example=EXAMPLE)
@@ -38,6 +46,13 @@ snac-check --sql "SELECT split, sum(duration_s) / 3600 AS hours FROM codes GROUP
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
     help="Run your own checks too, the *.sql files of this folder. [default: none]",
+)
+@click.option(
+    "--memory",
+    default="2GB",
+    callback=lambda context, parameter, size: as_size(size),
+    metavar="SIZE",
+    help="Memory for sorting and joining; what does not fit is written to $TMPDIR.",
 )
 @click.option(
     "--json",
@@ -69,6 +84,7 @@ def main(
     manifest: Path | None,
     only: tuple[str, ...],
     checks_dir: Path | None,
+    memory: str,
     as_json: bool,
     sql: str | None,
     how: str | None,
@@ -101,6 +117,7 @@ def main(
         manifest,
         places.root,
         without_codes=query is not None,
+        memory=memory,
     ) as views:
         if query is not None:
             rows = answer(views, query, how, max_rows, sys.stdout)

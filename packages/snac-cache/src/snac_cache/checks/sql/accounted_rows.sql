@@ -1,13 +1,14 @@
 -- Every planned row is cached or rejected exactly once, and nothing else is.
 -- severity: fail
 WITH known AS (
-    SELECT utterance_id, 1 AS planned, 0 AS cached, 0 AS rejected FROM planned
+    SELECT utterance_id, 'planned' AS place FROM planned
     UNION ALL
-    SELECT utterance_id, 0, 1, 0 FROM cached
+    SELECT utterance_id, 'cached' FROM cached
     UNION ALL
-    SELECT utterance_id, 0, 0, 1 FROM cache_rejects
+    SELECT utterance_id, 'rejected' FROM cache_rejects
 )
-SELECT utterance_id, sum(planned) AS planned, sum(cached) AS cached, sum(rejected) AS rejected
+SELECT utterance_id, count(*) FILTER (place = 'planned') AS planned,
+    count(*) FILTER (place = 'cached') AS cached, count(*) FILTER (place = 'rejected') AS rejected
 FROM known
 GROUP BY utterance_id
-HAVING sum(planned) <> 1 OR sum(cached) + sum(rejected) <> 1
+HAVING planned <> 1 OR cached + rejected <> 1
