@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import fourier
 import pytest
 import torch
 from click.testing import CliRunner
@@ -12,6 +13,7 @@ from whole_runs import metrics, run
 from snac_common.errors import BadInput, Failure
 from snac_model import load, save
 from snac_model.codec import SNAC
+from snac_model.fourier.from_base import with_fourier_decoder
 from snac_model.initialisation import init_variance_preserving
 from snac_model.loading import untrained
 from snac_train.cli.train import main as train_command
@@ -50,6 +52,23 @@ def test_warm_up_trains_all_but_the_codebooks(kept: Path, architecture: Path) ->
     for name, value in start.items():
         assert value.equal(last[name]) == (name in CODEBOOKS), name
         assert value.equal(first[name]) == (name in CODEBOOKS), name
+
+
+def test_a_codec_with_a_fourier_decoder_is_trained_from_nothing(
+    voices: Path, small_codec: Path, tmp_path: Path
+) -> None:
+    """The main stage first quantizes, so all of the model must have learnt in warm-up."""
+    wanted = with_fourier_decoder(load(small_codec), fourier.settings((24_000,)))
+    save(wanted, tmp_path / "shape")
+    (tmp_path / "shape/model.safetensors").unlink()
+    recipe = small_base(tmp_path / "shape", curriculum__warmup_epochs="1")
+    run(recipe, voices, tmp_path / "run")
+    steps = metrics(tmp_path / "run", "train")
+    assert {(entry["stage"], "lr/decoder" in entry) for entry in steps} == {
+        ("warmup", True),
+        ("main", True),
+    }
+    assert load(tmp_path / "run/best").config.decoder_kind == "fourier"
 
 
 def test_codebooks_are_filled_at_the_start_of_main(kept: Path) -> None:

@@ -161,7 +161,8 @@ def with_heads(base: SNAC, recipe: Recipe, name: str) -> SNAC:
         model = double_rate(base, copied=copied)
     elif base.geometry.output_rates == (rate,) and wanted == (rate, 2 * rate):
         model = DualHeadSNAC.from_base(base, copied=copied)
-    if recipe.curriculum.warmup_epochs and base.config.decoder_kind != "snac":
+    new = recipe.model.weights == "random"  # all of it
+    if recipe.curriculum.warmup_epochs and base.config.decoder_kind != "snac" and not new:
         raise Failure(
             f"{name} has a {base.config.decoder_kind} decoder, without new layers for a warm-up: "
             "leave that out with --warmup-epochs 0"
