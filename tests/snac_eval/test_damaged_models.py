@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 from evaluation import Lines, Workplace, cache, manifest_row, read_differences
 
@@ -12,7 +13,9 @@ from snac_eval.measure_utterance import Job, UtteranceMeasurer
 from snac_eval.models import ModelSource
 from snac_eval.summary import Key, Summary
 from snac_model import DualHeadSNAC, save
+from snac_model.audio import read_mono, resample
 from snac_model.loading import load
+from snac_model.noise import no_noise
 
 pytestmark = pytest.mark.speech
 
@@ -79,9 +82,30 @@ def test_what_was_not_damaged_is_as_good_as_before(differences: Lines) -> None:
     assert (line["mean"], line["ci_low"], line["ci_high"]) == (0.0, 0.0, 0.0)
 
 
-def test_a_model_that_is_a_sample_late_is_worse(spoken: Workplace) -> None:
+@pytest.fixture(scope="module")
+def followed(spoken: Workplace, speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Codes whose targets are what the codec makes of them, so that it follows to the sample.
+
+    Its tokens hold no phase, so no recording would do.
+    """
+    folder = tmp_path_factory.mktemp("followed")
+    model = load(spoken.base)
+    rows = []
+    for file in sorted((speech / "kerstin" / "val").glob("*.flac"), key=os.path.getsize)[:8]:
+        audio, rate = read_mono(file)
+        with torch.inference_mode():
+            codes = model.encode(resample(audio, rate, 24_000)[None, None])
+            made = model.decode_by_rate(codes, no_noise)[24_000][0, 0]
+        target = resample(made, 24_000, rate)[: len(audio)]
+        soundfile.write(folder / file.name, target.numpy(), rate, "PCM_24")
+        rows.append(manifest_row(file, target_path=str(folder / file.name)))
+    cache(rows, spoken.base, folder / "codes")
+    return folder / "codes"
+
+
+def test_a_model_that_is_a_sample_late_is_worse(spoken: Workplace, followed: Path) -> None:
     places = [ModelSource("whole", str(spoken.base)), ModelSource("late", str(spoken.base))]
-    codes = spoken.root / "codes"
+    codes = followed
     job = Job(places, codes, "val", codes / "plan", 0, None, (), two_sample=False, ceiling=False)
     judge, summary = UtteranceMeasurer(job, "cpu"), Summary("whole", 0)
     layers = judge.decoder.models["late"].decoder.model
