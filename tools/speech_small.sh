@@ -36,24 +36,30 @@ step snac-train --phase fast --base "$runs/first/best" --run imitation --resume 
     --set schedule.shape=onecycle --set schedule.pct_start=0.1 --set schedule.div_factor=10 \
     --set schedule.final_div_factor=20 --set validation.limit=12 "${newest[@]}"
 
-# 3. Encoder, quantizer and this decoder together, for spectra alone: what speech-fast is.
+# 3. Encoder, quantizer and this decoder together, for spectra alone.
 step snac-train --phase base --base "$runs/imitation/best" --run joint --resume auto \
     --set model.weights=pretrained --set codebooks.fill=false \
     --epochs 60 --warmup-epochs 0 --epoch-ranges 1-60 \
     --set optimizer.tokenizer_lr=5e-4 --set validation.limit=16 "${mel[@]}" "${newest[@]}"
 
-# 4. SNAC's decoder, of the tokens that are now: with them it is speech-small.
+# 4. This decoder alone, of the tokens that are now: with them it is speech-fast.
 export SNAC_ARTIFACTS=$art/decoder
 step snac-manifest "$speech/nathalie" "$speech/kerstin"
 step python "$root/tools/with_tokenizer.py" "$runs/joint/best" "$runs/first/best" -o "$SNAC_ARTIFACTS/start"
 step snac-cache --model "$SNAC_ARTIFACTS/start"
+step snac-train --phase refine --base "$runs/joint" --run fast --resume auto \
+    --epochs 7 --batch-size 4 --segment-schedule 0.68 --main-lr 2e-4 --set optimizer.head_24k_lr=2e-4 \
+    --set adversarial.weight=0 --set validation.limit=16 "${mel[@]}" "${newest[@]}"
+
+# 5. SNAC's decoder of the same tokens: with them it is speech-small.
 step snac-train --phase 10 --run decoder --resume auto \
     --epochs 36 --warmup-epochs 0 --batch-size 6 --segment-schedule 0.68 --epoch-ranges 1-36 \
     --set curriculum.batch_multiplier=1.0 --set loss.weight_24k=1 \
     --main-lr 1e-3 --set optimizer.head_24k_lr=1e-3 \
     --set schedule.floor=0.0 --set schedule.pct_start=0.05 --set schedule.div_factor=5 \
     --set schedule.final_div_factor=100 --set validation.limit=16 "${mel[@]}" "${newest[@]}"
-small=$SNAC_ARTIFACTS/runs/decoder/best fast=$runs/joint/best
+step snac-export fast --half --no-onnx --no-page --overwrite
+small=$SNAC_ARTIFACTS/runs/decoder/best fast=$SNAC_ARTIFACTS/export/fast
 
 # every codebook's use, over all there is
 export SNAC_ARTIFACTS=$art/everything
@@ -67,4 +73,4 @@ for model in "$small" "$fast"; do
 done
 say_times
 echo "copy config.json and model.safetensors of $small to packages/snac-model/src/snac_model/builtin/speech-small"
-echo "and those of $fast to packages/snac-model/src/snac_model/builtin/speech-fast, as float16"
+echo "and those of $fast to packages/snac-model/src/snac_model/builtin/speech-fast"
