@@ -11,7 +11,7 @@ model=builtin:speech-small
 run=first
 rejects=(--max-reject-rate 1) # are told, and stop nothing
 taste=(--limit 64 --val-limit 16) # of a large FOLDER, so that it stays quick
-training=(--epochs 6 --warmup-epochs 2 --warmup-lr 5e-3 --main-lr 2e-3 --lr-24k-final-conv 2e-3)
+training=(--epochs 6 --warmup-epochs 2 --warmup-lr 5e-3 --main-lr 5e-4 --lr-24k-final-conv 5e-4)
 
 if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ ! -d "$1" ]; }; then
     echo "usage: tools/quickstart.sh [FOLDER]   (an existing folder of speech, or nothing)" >&2
