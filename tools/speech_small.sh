@@ -15,7 +15,7 @@ speech=$(CDPATH='' cd -- "$1" && pwd)
 export SNAC_ARTIFACTS=${SNAC_ARTIFACTS:-artifacts}/speech-small
 art=$SNAC_ARTIFACTS runs=$SNAC_ARTIFACTS/runs
 
-newest=(--set checkpoint.best=last --set checkpoint.every_minutes=10 --set validation.segment_s=2)
+common=(--set checkpoint.best=last --set checkpoint.every_minutes=10 --set validation.segment_s=2)
 mel=(--set loss.terms=stft,mel --set loss.mel_windows=256,512,1024,2048
     --set loss.fft_sizes_24k=256,512,1024,2048)
 
@@ -34,13 +34,13 @@ step snac-train --phase fast --base "$runs/first/best" --run imitation --resume 
     --set loss.weight_24k=1 --set loss.fft_sizes_24k=256,512,1024,2048 \
     --set optimizer.main_lr=2e-3 --set optimizer.average=0.99 \
     --set schedule.shape=onecycle --set schedule.pct_start=0.1 --set schedule.div_factor=10 \
-    --set schedule.final_div_factor=20 --set validation.limit=12 "${newest[@]}"
+    --set schedule.final_div_factor=20 --set validation.limit=12 "${common[@]}"
 
 # 3. Encoder, quantizer and this decoder together, for spectra alone.
 step snac-train --phase base --base "$runs/imitation/best" --run joint --resume auto \
     --set model.weights=pretrained --set codebooks.fill=false \
     --epochs 60 --warmup-epochs 0 --epoch-ranges 1-60 \
-    --set optimizer.tokenizer_lr=5e-4 --set validation.limit=16 "${mel[@]}" "${newest[@]}"
+    --set optimizer.tokenizer_lr=5e-4 --set validation.limit=16 "${mel[@]}" "${common[@]}"
 
 # 4. This decoder alone, of the tokens that are now: with them it is speech-fast.
 export SNAC_ARTIFACTS=$art/decoder
@@ -49,7 +49,7 @@ step python "$root/tools/with_tokenizer.py" "$runs/joint/best" "$runs/first/best
 step snac-cache --model "$SNAC_ARTIFACTS/start"
 step snac-train --phase refine --base "$runs/joint" --run fast --resume auto \
     --epochs 7 --batch-size 4 --segment-schedule 0.68 --main-lr 2e-4 --set optimizer.head_24k_lr=2e-4 \
-    --set adversarial.weight=0 --set validation.limit=16 "${mel[@]}" "${newest[@]}"
+    --set adversarial.weight=0 --set validation.limit=16 "${mel[@]}" "${common[@]}"
 
 # 5. SNAC's decoder of the same tokens: with them it is speech-small.
 step snac-train --phase 10 --run decoder --resume auto \
@@ -57,7 +57,7 @@ step snac-train --phase 10 --run decoder --resume auto \
     --set curriculum.batch_multiplier=1.0 --set loss.weight_24k=1 \
     --main-lr 1e-3 --set optimizer.head_24k_lr=1e-3 \
     --set schedule.floor=0.0 --set schedule.pct_start=0.05 --set schedule.div_factor=5 \
-    --set schedule.final_div_factor=100 --set validation.limit=16 "${mel[@]}" "${newest[@]}"
+    --set schedule.final_div_factor=100 --set validation.limit=16 "${mel[@]}" "${common[@]}"
 step snac-export fast --half --no-onnx --no-page --overwrite
 small=$SNAC_ARTIFACTS/runs/decoder/best fast=$SNAC_ARTIFACTS/export/fast
 

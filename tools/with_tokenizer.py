@@ -22,12 +22,11 @@ from snac_model import load, save
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR")
 def main(tokenizer: str, decoder: str, output: Path) -> None:
     """Write DECODER's model to DIR with the encoder and the quantizer of TOKENIZER."""
-    model, other = load(decoder), load(tokenizer)
-    for own, theirs in zip(model.tokenizer_modules(), other.tokenizer_modules(), strict=True):
-        try:
-            own.load_state_dict(theirs.state_dict())
-        except RuntimeError as error:
-            raise Failure(f"{tokenizer} and {decoder} differ in shape: {error}") from None
+    model = load(decoder)
+    try:
+        model.take_tokenizer(load(tokenizer))
+    except RuntimeError as error:
+        raise Failure(f"{tokenizer} and {decoder} differ in shape: {error}") from None
     save(model, output)
     print_summary(model=str(output))
 

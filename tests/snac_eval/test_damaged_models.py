@@ -39,13 +39,19 @@ class OneSampleLate(torch.nn.Module):
         return torch.nn.functional.pad(audio, (1, -1))
 
 
+def sentences(speech: Path) -> list[Path]:
+    """Return the eight shortest."""
+    return sorted((speech / "kerstin" / "val").glob("*.flac"), key=os.path.getsize)[:8]
+
+
 @pytest.fixture(scope="module")
 def spoken(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """The eight shortest sentences, and the small trained codec that the project brings along."""
+    """Eight sentences, and the small trained codec that the project brings along."""
     root = tmp_path_factory.mktemp("spoken")
     save(load("builtin:speech-small"), root / "models" / "base")
-    files = sorted((speech / "kerstin" / "val").glob("*.flac"), key=os.path.getsize)[:8]
-    cache([manifest_row(file) for file in files], root / "models" / "base", root / "codes")
+    cache(
+        [manifest_row(file) for file in sentences(speech)], root / "models" / "base", root / "codes"
+    )
     return Workplace(root, root / "models" / "base")
 
 
@@ -91,7 +97,7 @@ def followed(spoken: Workplace, speech: Path, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("followed")
     model = load(spoken.base)
     rows = []
-    for file in sorted((speech / "kerstin" / "val").glob("*.flac"), key=os.path.getsize)[:8]:
+    for file in sentences(speech):
         audio, rate = read_mono(file)
         with torch.inference_mode():
             codes = model.encode(resample(audio, rate, 24_000)[None, None])
@@ -105,8 +111,9 @@ def followed(spoken: Workplace, speech: Path, tmp_path_factory: pytest.TempPathF
 
 def test_a_model_that_is_a_sample_late_is_worse(spoken: Workplace, followed: Path) -> None:
     places = [ModelSource("whole", str(spoken.base)), ModelSource("late", str(spoken.base))]
-    codes = followed
-    job = Job(places, codes, "val", codes / "plan", 0, None, (), two_sample=False, ceiling=False)
+    job = Job(
+        places, followed, "val", followed / "plan", 0, None, (), two_sample=False, ceiling=False
+    )
     judge, summary = UtteranceMeasurer(job, "cpu"), Summary("whole", 0)
     layers = judge.decoder.models["late"].decoder.model
     layers[-1] = torch.nn.Sequential(layers[-1], OneSampleLate())

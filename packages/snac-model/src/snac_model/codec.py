@@ -245,6 +245,15 @@ class SNAC(nn.Module):
         """Return what decides the codes, encoder and quantizer; training a decoder freezes it."""
         return self.encoder, self.quantizer
 
+    def take_tokenizer(self, other: "SNAC") -> None:
+        """Take over encoder and quantizer of another model, bit for bit.
+
+        Raises:
+            RuntimeError: if they differ in shape.
+        """
+        for own, others in zip(self.tokenizer_modules(), other.tokenizer_modules(), strict=True):
+            own.load_state_dict(others.state_dict())
+
 
 def _official(outputs: dict[int, torch.Tensor]) -> Any:
     """Return outputs as the official interface has them: audio, or a pair, lower rate first."""

@@ -18,6 +18,5 @@ def with_fourier_decoder(base: SNAC, settings: FourierConfig) -> SNAC:
     config: dict[str, Any] = {**base.config.to_dict(), "decoder": settings.to_dict()}
     config.pop("dual_head", None)
     model = SNAC(**config)
-    for own, others in zip(model.tokenizer_modules(), base.tokenizer_modules(), strict=True):
-        own.load_state_dict(others.state_dict())
+    model.take_tokenizer(base)
     return model.train(base.training)
