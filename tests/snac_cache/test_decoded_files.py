@@ -168,13 +168,21 @@ REQUEST = DecodeRequest(rates=(24000, 48000), noise="off", device="cpu", threads
 
 @pytest.fixture
 def few_files() -> Iterator[None]:
-    """Let the process open a dozen files more than it has open."""
+    """Let the process open a dozen files more than it has open.
+
+    The system's limit is one on the descriptors' numbers, and a test before this one may have left
+    a free number below others in use: free numbers are taken first.
+    """
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    handle = os.open(os.devnull, os.O_RDONLY)
-    os.close(handle)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (handle + 12, before[1]))
+    highest = max(int(number) for number in os.listdir("/dev/fd"))
+    fillers = [os.open(os.devnull, os.O_RDONLY)]
+    while fillers[-1] <= highest:
+        fillers.append(os.open(os.devnull, os.O_RDONLY))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1] + 1 + 12, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    for filler in fillers:
+        os.close(filler)
 
 
 @pytest.mark.usefixtures("few_files")
