@@ -42,6 +42,9 @@ def test_from_made_speech_to_a_report(tmp_path: Path) -> None:
     assert succeed("snac_cache.cli.cache", *cache, *art)["rows"] == 10
     trained = train(tmp_path, *QUICK)
     assert trained["best"]["48k"] < 0.95 * trained["starting_model"]["48k"]
+    audio = ["-o", tmp_path / "audio", "--model", tmp_path / "runs/tried", "--rate", "both"]
+    decoded = succeed("snac_cache.cli.decode", tmp_path / "codes", *audio, "--device", "cpu")
+    assert (decoded["utterances"], decoded["rejects"]) == (10, {})
     judged = succeed("snac_eval.cli.evaluate", "tried", "--device", "cpu", "--samples", 1, *art)
     assert judged["utterances"] == 2
     assert "<audio" in Path(judged["report"]).read_text(encoding="utf-8")

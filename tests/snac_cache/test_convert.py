@@ -420,10 +420,11 @@ def test_a_line_that_is_no_row_is_an_error(line: str) -> None:
         parse_line(line)
 
 
-def test_a_folder_called_rejects_hides_its_own_files_alone(codes: Path, tmp_path: Path) -> None:
+def test_of_a_cache_the_records_are_left_out_whatever_folder_it_lies_in(codes: Path, tmp_path: Path) -> None:
     folder = tmp_path / "rejects" / "codes"
-    for name in ("train/part-00000.parquet", "rejects/train-part-00000.parquet"):
-        (folder / name).parent.mkdir(parents=True)
+    records = ("rejects/train-part-00000.parquet", "plan/train.parquet", "rejects.parquet")
+    for name in ("train/part-00000.parquet", *records):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(codes / "codes.parquet", folder / name)
     assert find_codes([str(folder)]) == [folder / "train" / "part-00000.parquet"]
 

@@ -214,4 +214,4 @@ def test_without_ray(
     given = ["--manifest", manifest_folder, "--codes", tmp_path / "codes"]
     refused = run(CACHE, *given, "--ray", "local")
     assert refused.exit_code == 1
-    assert "pip install 'snac-cache[ray]'" in refused.stderr
+    assert "pip install 'ray>=2.50'" in refused.stderr

@@ -468,7 +468,7 @@ def test_without_its_package_a_tokenizer_is_refused_with_what_to_install(
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     result = run(TOKENS, *options(made, tmp_path / "rows", "--tokenizer", tokenizer))
     assert result.exit_code == 2
-    assert "pip install 'snac-cache[tokens]'" in result.stderr
+    assert "pip install 'tokenizers>=0.21'" in result.stderr
 
 
 @pytest.mark.parametrize(

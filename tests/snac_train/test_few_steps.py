@@ -38,6 +38,13 @@ def test_phase_12_on_forty_files_is_too_short() -> None:
     assert "--recipe small" in said
 
 
+def test_small_batches_are_not_answered_with_the_recipe_for_small_batches() -> None:
+    said = advice(load_recipe("small", [("curriculum.epochs", "6")]), 40)
+    assert said is not None
+    assert "--recipe" not in said
+    assert "--batch-size 4 --epochs " in said
+
+
 def test_much_speech_is_enough() -> None:
     assert advice(load_recipe(12), 100_000) is None
     assert advice(load_recipe(10), 100_000) is None

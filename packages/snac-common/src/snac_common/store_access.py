@@ -80,5 +80,5 @@ def _refused(doing: str, address: str, error: Exception) -> Failure:
 
 def _what_to_install(scheme: str, error: ImportError) -> str:
     if scheme == "s3":
-        return "s3:// needs one more package: pip install 'snac-common[s3]'"
+        return "s3:// needs one more package: pip install 's3fs>=2025.3'"
     return f"{scheme}:// needs one more package: {error}"

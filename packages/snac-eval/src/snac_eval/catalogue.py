@@ -44,7 +44,7 @@ KINDS = {
         "loss",
         -1,
         FIDELITY,
-        "What training minimises: L1 plus STFT.",
+        "L1 plus STFT: the loss of phases 10 to 12.",
     ),
     "l1": Kind(
         "L1",

@@ -18,6 +18,7 @@ from snac_cache.convert.rejects import Unusable
 from snac_cache.schema import code_column
 from snac_cache.store.earlier import check_columns
 from snac_cache.store.identity import CacheIdentity
+from snac_cache.work import plan_file
 from snac_common.errors import BadInput, Failure
 from snac_model.token_text import Frame, TokenReader
 
@@ -40,7 +41,7 @@ def find_codes(sources: Iterable[str]) -> list[Path]:
     files = []
     for source in map(Path, sources):
         if source.is_dir():
-            found = [path for path in source.rglob("*.parquet") if not _are_rejects(path, source)]
+            found = [path for path in source.rglob("*.parquet") if not _is_record(path, source)]
             if not found:
                 raise BadInput(f"no parquet files in {source}")
             files += sorted(found)
@@ -51,9 +52,10 @@ def find_codes(sources: Iterable[str]) -> list[Path]:
     return files
 
 
-def _are_rejects(path: Path, source: Path) -> bool:
-    """Whether a file lies in a folder of rejects below the source, whatever is above it."""
-    return "rejects" in path.relative_to(source).parts[:-1]
+def _is_record(path: Path, source: Path) -> bool:
+    """Whether a file tells of the codes, but holds none: a cache's plan, or what was rejected."""
+    *folders, name = path.relative_to(source).parts
+    return name == "rejects.parquet" or not {"rejects", plan_file.FOLDER}.isdisjoint(folders)
 
 
 def read_parquet(files: list[Path], where: str | None, tokenizer_sha256: str) -> Iterator[Row]:

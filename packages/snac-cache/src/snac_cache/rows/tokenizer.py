@@ -2,17 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from snac_cache.rows.ragged import Ragged
 from snac_common.errors import BadInput, Failure
 from snac_model.tokens import TEXT, TokenLayout
 
-if TYPE_CHECKING:
-    pass
-
 FILE = "tokenizer.json"
-HOW_TO_INSTALL = "install it with: pip install 'snac-cache[tokens]'"
+HOW_TO_INSTALL = "install it with: pip install 'tokenizers>=0.21'"
 
 
 class TextTokenizer:

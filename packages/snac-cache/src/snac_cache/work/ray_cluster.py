@@ -31,8 +31,8 @@ def joined(cluster: Cluster) -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise Failure(
-            "--ray needs the package ray, which is not installed: uv sync --extra ray, or "
-            "pip install 'snac-cache[ray]'"
+            "--ray needs the package ray, which is not installed: pip install 'ray>=2.50', with "
+            "the same version on every machine"
         ) from error
     try:
         _start(ray, cluster)

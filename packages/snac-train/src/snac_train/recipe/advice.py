@@ -8,9 +8,8 @@ from snac_train.recipe.heads import head_start, judged_heads
 from snac_train.recipe.tables import Recipe
 
 USUAL_STEPS = 1000  # of the main stage, from which on nothing is said
-FURTHEST = (
-    0.05  # what USUAL_STEPS come to at phase 12's rate; AdamW moves a weight by the rate a step
-)
+# Steps times rate, which is how far AdamW moves a weight: what USUAL_STEPS come to in phase 12.
+FURTHEST = 0.05
 SMALL, SMALL_BATCH, SMALL_HOURS = "small", 4, 1.5  # the recipe, and up to how much speech it is for
 
 
@@ -37,7 +36,8 @@ def too_few_steps(
 def _enough(recipe: Recipe, epochs: Sequence[Epoch], utterances: int, hours: float) -> str:
     """Return the options of a plan that is long enough."""
     both = set(recipe.model.heads) == {"24k", "48k"}
-    if hours <= SMALL_HOURS and both and not judged_heads(recipe):
+    large = recipe.curriculum.batch_size > SMALL_BATCH
+    if hours <= SMALL_HOURS and both and large and not judged_heads(recipe):
         return f"--recipe {SMALL} in place of --phase 12"
     wanted = USUAL_STEPS + head_start(recipe)
     steps = stage_steps(epochs, "main")
