@@ -4,7 +4,7 @@
 # FOLDER holds speech; by default it is ../shared/speech/nathalie.
 # --scale also fabricates a cache of 3.5 million utterances, which takes minutes and 8 GB.
 # --device cuda measures encoding and training steps on the GPU, in every precision.
-# It prints Markdown; docs/benchmarks.md holds results with their hardware.
+# It prints Markdown; docs/benchmarks-history.md holds results with their hardware.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts a long run apart from the terminal, after checking all that it needs:
+# Starts a long run in the background, after checking all that it needs:
 #   tools/train.sh PHASE [OPTION OF snac-train]...     tools/train.sh 12 --run first --gpus 0,1
 # PHASE is 10, 11, 12, small, refine, fast or base; snac-train --help shows the options. It says what
 # to watch the run with; tools/stop.sh ends it.

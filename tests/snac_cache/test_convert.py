@@ -420,7 +420,9 @@ def test_a_line_that_is_no_row_is_an_error(line: str) -> None:
         parse_line(line)
 
 
-def test_of_a_cache_the_records_are_left_out_whatever_folder_it_lies_in(codes: Path, tmp_path: Path) -> None:
+def test_of_a_cache_the_records_are_left_out_whatever_folder_it_lies_in(
+    codes: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "rejects" / "codes"
     records = ("rejects/train-part-00000.parquet", "plan/train.parquet", "rejects.parquet")
     for name in ("train/part-00000.parquet", *records):

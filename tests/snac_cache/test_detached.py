@@ -1,4 +1,4 @@
-"""Caching and upsampling apart from the terminal: a log, a number, a state, and one at a time."""
+"""Caching and upsampling in the background: a log, a number, a state, and one at a time."""
 
 import json
 import os

@@ -74,7 +74,7 @@ def say_how_to_watch(said: str, log: Path, status: Sequence[str], stop: str, roo
         stop: what snac-stop is to end.
         root: the artifact root.
     """
-    note(f"{said}, apart from this terminal:")
+    note(f"{said} in the background:")
     note(f"  {command_line('snac-status', *status, root=root)}   how far it is, how fast")
     note(f"  tail -f {shlex.quote(str(log))}")
     note(f"  {command_line('snac-stop', stop, root=root)}   ends it; the same command goes on")

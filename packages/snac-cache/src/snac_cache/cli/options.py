@@ -29,7 +29,7 @@ def detach_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--detach",
         is_flag=True,
-        help="Work apart from this terminal, and return when the work has begun. snac-status shows "
+        help="Work in the background, and return when the work has begun. snac-status shows "
         "how far it is, and snac-stop ends it.",
     )(command)
 

@@ -18,7 +18,7 @@ MODULES = {"snac-cache": "snac_cache.cli.cache", "snac-upsample": "snac_cache.cl
 def start_detached(
     command: str, arguments: Sequence[str], folder: Path, root: Path, rank: Rank
 ) -> dict[str, Any]:
-    """Run a command of this package apart from the terminal; return when it is at work.
+    """Run a command of this package in the background; return when it is at work.
 
     Args:
         command: ``snac-cache`` or ``snac-upsample``.

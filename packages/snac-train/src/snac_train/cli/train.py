@@ -53,7 +53,7 @@ snac-train --phase base --base builtin:speech-small --run small
     "recipe_file",
     type=click.Path(path_type=Path),
     metavar="small|FILE.toml",
-    help="Train by this recipe in place of a phase's: small is phase 12 for up to an hour of "
+    help="Train by this recipe in place of a phase's: small is phase 12 for up to 1.5 hours of "
     'speech; a file is your own, or another run\'s recipe.toml. A file may say extends = "12" '
     "and then only the fields that differ.",
 )
@@ -126,7 +126,7 @@ snac-train --phase base --base builtin:speech-small --run small
 @click.option(
     "--detach",
     is_flag=True,
-    help="Make the same checks, then train in the background, apart from this terminal.",
+    help="Make the same checks, then train in the background.",
 )
 @recipe_options
 def main(

@@ -16,7 +16,7 @@ from snac_train.session.train import Request
 def check_and_start(
     arguments: Sequence[str], recipe: Recipe, request: Request, gpus: str | None
 ) -> dict[str, Any]:
-    """Check what a run needs, then run ``python -m snac_train`` apart from the terminal.
+    """Check what a run needs, then run ``python -m snac_train`` in the background.
 
     Returns when it trains.
 

@@ -60,7 +60,7 @@ def choose_recipe(
     if phase is None:
         raise BadInput(
             "say what to train: --phase 12 (both outputs), 11, 10 or base; --recipe small, for up "
-            "to an hour of speech; --recipe FILE; or --resume to go on with a run"
+            "to 1.5 hours of speech; --recipe FILE; or --resume to go on with a run"
         )
     return recipe_of(config.over(packaged_tables(phase)), overrides)
 
