@@ -18,7 +18,7 @@ from snac_cache.manifests.read import Manifest, read_manifest
 from snac_cache.parquet import write_table
 from snac_cache.schema import SCHEMA_VERSION, SOURCE, TARGET_RATE, TARGETS
 from snac_cache.targets.choice import RESAMPLE
-from snac_cache.targets.results import NATIVE, RECORD_KEY, VERSIONS, PartRecord, results_path
+from snac_cache.targets.results import NATIVE, RECORD_KEY, VERSIONS, TargetRecord, results_path
 from snac_cache.work.plan import LARGEST_PART, Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, write_plan
 from snac_common.artifacts import Artifacts
@@ -59,7 +59,7 @@ def write_results(folder: Path, manifest: Manifest, part_rows: int, part: Part) 
         "clipped_samples": pa.repeat(0, part.rows),
     }
     columns = [known.get(field.name, pa.nulls(part.rows, field.type)) for field in TARGETS]
-    record = PartRecord(
+    record = TargetRecord(
         source_sha256=part.sha256,
         engine=RESAMPLE,
         max_lag=MAX_LAG,

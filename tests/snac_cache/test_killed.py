@@ -151,7 +151,7 @@ def accounted(codes: Path) -> list[str]:
 
 def start_and_halt(arguments: list[object], log: Path) -> ForkServerProcess:
     """Start snac-cache; return when it has halted in the midst: a worker asks for a third part."""
-    third = Moment("snac_cache.work.workers:_some", 3, after=False, number=signal.SIGSTOP)
+    third = Moment("snac_cache.work.workers:islice", 3, after=False, number=signal.SIGSTOP)
     process = killing.start(CACHE, arguments, third, log=log)
     killing.wait_until_stopped(process)
     assert process.exitcode is None, log.read_text()

@@ -19,11 +19,11 @@ from workplace import succeed, write_tone
 from snac_cache.encoding import build
 from snac_cache.encoding.request import CacheRequest
 from snac_cache.schema import MANIFEST, SOURCE
-from snac_cache.store import description, parts
+from snac_cache.store import description
 from snac_cache.store.code_store import CodeStore
-from snac_cache.store.parts import part_files
+from snac_cache.work import plan
 from snac_cache.work.engine import LocalEngine
-from snac_cache.work.plan import Part, part_number, part_sizes
+from snac_cache.work.plan import Part, part_files, part_number, part_sizes
 from snac_cache.work.plan_file import Plan, write_plan
 from snac_cache.work.workers import run_workers
 from snac_common.errors import Failure
@@ -167,7 +167,7 @@ def test_append_goes_on_after_part_99999(
     monkeypatch.setattr(
         Part, "name", property(lambda self: f"part-{self.number + OTHERS:05}.parquet")
     )
-    for module in (parts, description):
+    for module in (plan, description):
         monkeypatch.setattr(module, "part_number", lambda name: (part_number(name) or 0) - OTHERS)
     where = ["--artifacts", tmp_path, "--model", model_folder, "--device", "cpu"]
     where += ["--workers", 1, "--part-rows", 1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from whole_runs import arguments
 
-from snac_train.distributed.visible_gpus import visible_gpus
+from snac_common.visible_gpus import visible_gpus
 
 LAUNCH = """
 import os, sys

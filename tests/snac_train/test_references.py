@@ -22,12 +22,9 @@ def utterance(path: Path, rate: int, frames: int) -> CachedUtterance:
         source_sample_rate=rate,
         channels=1,
         num_frames=frames,
-        duration_s=frames / rate,
         audio_fingerprint=None,
         target_path=str(path),
         bandwidth_hz=None,
-        target_lag_samples=None,
-        target_gain_db=None,
         num_samples=-(-frames * 24_000 // rate),
     )
 

@@ -10,8 +10,6 @@ from snac_common.console import note
 from snac_common.errors import BadInput
 from snac_eval.metrics_database import MetricsDatabase
 
-PICKS = ("mixed", "best", "worst", "random")
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -19,7 +17,8 @@ class Wanted:
 
     Attributes:
         count: how many, where ``ids`` names none.
-        pick: one of ``PICKS``; ``mixed`` is a third each of the worst, the best and the others.
+        pick: ``best``, ``worst``, ``random``, or ``mixed``, which is a third each of the worst,
+            the best and the others.
         where: an SQL condition that they must meet.
         ids: these and no others.
     """

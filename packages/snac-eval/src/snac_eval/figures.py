@@ -37,6 +37,7 @@ STYLE: dict[Any, Any] = {
 }
 MAX_POINTS = 600
 SEEN = "segments seen in training"
+LONGEST_NAME = 16
 WITHOUT_TRAINING = {"baseline": "starting model", "resampled": "resampled"}
 
 
@@ -69,9 +70,9 @@ def spread_figure(title: str, spreads: Sequence[tuple[str, Spread]]) -> Markup:
         return themed_svg(figure)
 
 
-def shortened(name: str, most: int = 16) -> str:
+def shortened(name: str) -> str:
     """Return a name with its end left out where it is too long for a drawing."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def loss_figure(

@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 
 from snac_eval.pairs import NoValue, Pair
-from snac_eval.short_time import active_frames, floor_of, mel_power, power_spectrogram
+from snac_eval.short_time import active_frames, floor_of, mel_bands, power_spectrogram, window_size
 
 BANDS = 40
 DIMENSIONS = 2 * BANDS  # with the deltas
@@ -69,7 +69,9 @@ def frames_of(utterance_id: str, model: str, pair: Pair, *, patches: bool) -> Fr
         NoValue: if a signal is silent or too short.
     """
     pair.require_sound()
-    powers = [power_spectrogram(one, pair.rate) for one in (pair.output, pair.reference)]
+    powers = [
+        power_spectrogram(one, window_size(pair.rate)) for one in (pair.output, pair.reference)
+    ]
     floor = floor_of(powers[1])
     if powers[1].shape[1] < FEWEST_FRAMES + 2:
         raise NoValue(f"fewer than {FEWEST_FRAMES + 2} frames")
@@ -118,7 +120,7 @@ def read_frames(table: pa.Table) -> list[Frames]:
 
 def _levels(power: torch.Tensor, floor: torch.Tensor, rate: int) -> np.ndarray:
     """Return levels ``[40, frames]`` in bel over the mean that the floor is below."""
-    bands = mel_power(power, rate, BANDS).clamp_min(floor).double()
+    bands = mel_bands(power, rate, BANDS).clamp_min(floor).double()
     levels: np.ndarray = (bands.log10() - floor.double().log10()).cpu().numpy()
     return levels
 

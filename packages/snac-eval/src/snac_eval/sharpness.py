@@ -13,7 +13,14 @@ from itertools import pairwise
 import torch
 
 from snac_eval.pairs import NoValue, Pair
-from snac_eval.short_time import ACTIVE_DB, FLOOR_DB, active_frames, floor_of, power_spectrogram
+from snac_eval.short_time import (
+    ACTIVE_DB,
+    FLOOR_DB,
+    active_frames,
+    floor_of,
+    power_spectrogram,
+    window_size,
+)
 
 EDGES_HZ = (0, 1000, 2000, 4000, 8000, 12000, 16000, 24000)
 LEAST_ABOVE_FLOOR = 0.1  # of a band's values in the recording; with fewer the floor would decide
@@ -60,7 +67,9 @@ def sharpness(pair: Pair) -> dict[str, Value]:
         NoValue: if no band has a value, or a signal is silent or too short.
     """
     pair.require_sound()
-    output, reference = (power_spectrogram(one, pair.rate) for one in (pair.output, pair.reference))
+    output, reference = (
+        power_spectrogram(one, window_size(pair.rate)) for one in (pair.output, pair.reference)
+    )
     active = active_frames(reference)
     if int(active.sum()) < FEWEST_FRAMES:
         raise NoValue(f"fewer than {FEWEST_FRAMES} frames within {ACTIVE_DB} dB of the loudest")

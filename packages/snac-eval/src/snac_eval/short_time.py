@@ -1,4 +1,4 @@
-"""Short-time spectra for the measures of realism: alike in seconds at every rate."""
+"""Short-time spectra, for the metrics of spectra and for those of realism."""
 
 import math
 from functools import lru_cache
@@ -14,13 +14,16 @@ FLOOR_DB = 50  # under the mean power
 
 
 def window_size(rate: int) -> int:
-    """Return the samples of a window; a hop is a quarter of it."""
+    """Return the samples of a window of realism's metrics, alike in seconds at every rate."""
     return int(2 ** round(math.log2(WINDOW_S * rate)))
 
 
-def power_spectrogram(audio: torch.Tensor, rate: int) -> torch.Tensor:
-    """Return the power ``[frequencies, frames]`` of ``[T]``; raises NoValue if it is too short."""
-    size = window_size(rate)
+def power_spectrogram(audio: torch.Tensor, size: int) -> torch.Tensor:
+    """Return the power ``[frequencies, frames]`` of ``[T]``; raises NoValue if it is too short.
+
+    Args:
+        size: samples of a Hann window; a hop is a quarter of it.
+    """
     if len(audio) <= size // 2:
         raise NoValue(f"shorter than {size // 2 + 1} samples")
     window = _window(size, audio.device)
@@ -39,9 +42,9 @@ def floor_of(power: torch.Tensor) -> torch.Tensor:
     return power.mean() * 10 ** (-FLOOR_DB / 10)
 
 
-def mel_power(power: torch.Tensor, rate: int, count: int) -> torch.Tensor:
-    """Return the power ``[count, frames]`` in mel bands of ``[frequencies, frames]``."""
-    mel: torch.Tensor = _mel_scale(rate, len(power), count, power.device)(power)
+def mel_bands(spectrum: torch.Tensor, rate: int, count: int) -> torch.Tensor:
+    """Return ``[count, frames]``, the sums in mel bands of ``[frequencies, frames]``."""
+    mel: torch.Tensor = _mel_scale(rate, len(spectrum), count, spectrum.device)(spectrum)
     return mel
 
 

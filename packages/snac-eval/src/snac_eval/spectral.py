@@ -1,13 +1,11 @@
 """Metrics of the short-time spectrum."""
 
-from functools import lru_cache
-
 import torch
-from torchaudio.transforms import MelScale
 
-from snac_eval.pairs import NoValue, Pair
+from snac_eval.pairs import Pair
+from snac_eval.short_time import mel_bands, power_spectrogram
 
-FFT_SIZE, HOP = 2048, 512
+FFT_SIZE = 2048  # the hop is a quarter of it
 POWER_FLOOR = 1e-8
 MEL_BANDS = 80
 MEL_FLOOR = 1e-5
@@ -44,27 +42,18 @@ def mel_distance(pair: Pair) -> float:
     RVQGAN" (2023), on one scale: magnitudes floored at 1e-5 in 80 bands, windows as for the
     log-spectral distance.
     """
-    bands = _mel_scale(pair.rate, pair.output.device)
     output, reference = (
-        bands(_power(audio).sqrt()).clamp_min(MEL_FLOOR).log10()
+        mel_bands(power_spectrogram(audio, FFT_SIZE).sqrt(), pair.rate, MEL_BANDS)
         for audio in (pair.output, pair.reference)
     )
+    output, reference = (bands.clamp_min(MEL_FLOOR).log10() for bands in (output, reference))
     return (output - reference).abs().mean().item()
-
-
-def _power(audio: torch.Tensor) -> torch.Tensor:
-    """Power spectrogram ``[frequencies, frames]`` of ``[T]``."""
-    if len(audio) <= FFT_SIZE // 2:
-        raise NoValue(f"shorter than {FFT_SIZE // 2 + 1} samples")
-    spectrum = torch.stft(
-        audio, FFT_SIZE, HOP, window=_window(audio.device), center=True, return_complex=True
-    )
-    return spectrum.real.square() + spectrum.imag.square()
 
 
 def _log_power_difference(pair: Pair) -> torch.Tensor:
     output, reference = (
-        _power(audio).clamp_min(POWER_FLOOR).log10() for audio in (pair.output, pair.reference)
+        power_spectrogram(audio, FFT_SIZE).clamp_min(POWER_FLOOR).log10()
+        for audio in (pair.output, pair.reference)
     )
     return output - reference
 
@@ -72,13 +61,3 @@ def _log_power_difference(pair: Pair) -> torch.Tensor:
 def _distance(difference: torch.Tensor) -> float:
     """Root mean square over frequency, mean over frames, of ``[frequencies, frames]``."""
     return difference.square().mean(0).sqrt().mean().item()
-
-
-@lru_cache(maxsize=8)
-def _window(device: torch.device) -> torch.Tensor:
-    return torch.hann_window(FFT_SIZE, device=device)
-
-
-@lru_cache(maxsize=8)
-def _mel_scale(rate: int, device: torch.device) -> MelScale:
-    return MelScale(MEL_BANDS, rate, n_stft=FFT_SIZE // 2 + 1).to(device)

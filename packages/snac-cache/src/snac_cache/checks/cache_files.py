@@ -13,8 +13,7 @@ from snac_cache.checks.footers import IDENTITY, read_footer, schema_problem
 from snac_cache.store.description import NAME
 from snac_cache.store.earlier import no_codes
 from snac_cache.store.identity import CacheIdentity
-from snac_cache.store.parts import part_files
-from snac_cache.work.plan import Part
+from snac_cache.work.plan import Part, part_files
 from snac_cache.work.plan_file import FOLDER, Plan
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from snac_cache.parquet import write_table
-from snac_cache.work.plan import part_number
+from snac_cache.work.plan import part_files
 from snac_common.artifacts import SPLITS
 from snac_common.copying import remove
 from snac_common.errors import Failure
@@ -33,7 +33,7 @@ def split_files(folder: Path, split: str) -> list[Path]:
     Raises:
         Failure: if both are: one of them is out of date.
     """
-    whole, shards = folder / f"{split}.parquet", _shards(folder / split)
+    whole, shards = folder / f"{split}.parquet", part_files(folder / split)
     if whole.is_file() and shards:
         raise Failure(
             f"there are two manifests of {split}: {whole}, and shards in {folder / split}. Remove "
@@ -60,7 +60,7 @@ def write_split(table: pa.Table, folder: Path, split: str) -> None:
         write_shards((table.slice(start, SHARD_ROWS) for start in starts), folder, split)
         return
     write_table(table, folder / f"{split}.parquet")
-    for shard in _shards(folder / split):
+    for shard in part_files(folder / split):
         remove(shard)
 
 
@@ -74,16 +74,8 @@ def write_shards(tables: Iterable[pa.Table], folder: Path, split: str) -> None:
     remove(folder / f"{split}.parquet")
 
 
-def _shards(folder: Path) -> list[Path]:
-    numbers = {path: part_number(path.name) for path in folder.glob("part-*.parquet")}
-    return sorted(
-        (path for path, number in numbers.items() if number is not None),
-        key=lambda path: numbers[path] or 0,
-    )
-
-
 def _check_nothing_else(place: Path) -> None:
-    if place.exists() and (others := set(place.iterdir()) - set(_shards(place))):
+    if place.exists() and (others := set(place.iterdir()) - set(part_files(place))):
         raise Failure(
             f"the manifest has more than {SHARD_ROWS:,} rows, so it is written as shards into "
             f"{place}. That folder holds other files, such as {min(others).name}: give another "

@@ -7,6 +7,7 @@ from snac_cache.rows.request import RowsReport, RowsRequest
 from snac_cache.schema import CODES_LIST, INPUT_IDS
 from snac_cache.store.identity import CacheIdentity
 from snac_common.files import write_text
+from snac_model.export.markdown import public_name
 
 README, FACTS = "README.md", "rows.json"
 SPLITS = {"train": "train", "validation": "val"}
@@ -92,7 +93,7 @@ def facts_of(
     """Return what rows were made of and how, without paths of this machine."""
     prompt = request.layout.prompt
     return {
-        "model": _public(identity.model),
+        "model": public_name(identity.model),
         "tokenizer_sha256": identity.tokenizer_sha256,
         "layout": {
             "order": request.layout.order,
@@ -101,7 +102,7 @@ def facts_of(
             "id_offset": request.layout.id_offset,
             "prompt": vars(prompt) if request.tokenizer and prompt else None,
         },
-        "text_tokenizer": _public(request.tokenizer.name) if request.tokenizer else None,
+        "text_tokenizer": public_name(request.tokenizer.name) if request.tokenizer else None,
         "prompt": request.pattern.text,
         "where": request.where,
         "limits": request.limits,
@@ -136,8 +137,3 @@ def _repeated(request: RowsRequest, report: RowsReport) -> str:
     return (DROPPED if request.drop_repeated else KEPT).format(
         repeated=report.repeated, frames=report.frames, share=report.repeated_share
     )
-
-
-def _public(name: str) -> str:
-    """Return how a model may be called in public: of a path, the last two parts."""
-    return "/".join(Path(name).parts[-2:])

@@ -25,7 +25,6 @@ READERS: Mapping[str, Callable[[Source, Columns], Iterator[Entry]]] = {
     "lhotse": read_lhotse,
     "table": read_tables,
 }
-FORMS = (FOLDER, *READERS)
 CONTAINERS = (*TARS, *COMPRESSED, ".parquet")
 
 

@@ -19,9 +19,10 @@ from snac_cache.schema import code_column
 from snac_cache.store.earlier import no_codes
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.mapped import open_mapped
-from snac_cache.store.parts import READING_THREADS, part_files
+from snac_cache.store.parts import READING_THREADS
 from snac_cache.store.resolve import open_manifest, open_matches
 from snac_cache.work import plan_file
+from snac_cache.work.plan import part_files
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
 from snac_model.geometry import Geometry
@@ -41,12 +42,9 @@ class CachedUtterance:
     source_sample_rate: int
     channels: int | None
     num_frames: int
-    duration_s: float
     audio_fingerprint: str | None
     target_path: str | None
     bandwidth_hz: float | None
-    target_lag_samples: int | None
-    target_gain_db: float | None
     num_samples: int
 
 

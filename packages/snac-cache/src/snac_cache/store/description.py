@@ -9,9 +9,9 @@ from typing import Any
 
 from snac_cache.schema import SCHEMA_VERSION
 from snac_cache.store.identity import CacheIdentity
-from snac_cache.store.parts import PartRecord, part_files
+from snac_cache.store.parts import PartRecord
 from snac_cache.store.records import Agreement
-from snac_cache.work.plan import Part, part_number
+from snac_cache.work.plan import Part, part_files, part_number
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
 from snac_common.files import write_text

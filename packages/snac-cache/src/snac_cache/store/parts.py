@@ -15,7 +15,7 @@ from snac_cache import schema
 from snac_cache.parquet import read_table, write_table
 from snac_cache.store.identity import KEY_PREFIX, CacheIdentity
 from snac_cache.store.records import Agreement, Encoded
-from snac_cache.work.plan import Part, part_number
+from snac_cache.work.plan import Part
 from snac_common.copying import remove
 from snac_common.full_disk import cannot_write
 from snac_common.refresh import refresh
@@ -63,23 +63,9 @@ class PartRecord:
             raise ValueError(f"it is no part of a code cache: {error!r}") from error
 
 
-def part_files(folder: Path) -> list[Path]:
-    """Return the parts in a split's folder, by their number."""
-    numbers = {path: part_number(path.name) for path in folder.glob("part-*.parquet")}
-    return sorted(
-        (path for path, number in numbers.items() if number is not None),
-        key=lambda path: numbers[path] or 0,
-    )
-
-
 def codes_path(folder: Path, part: Part) -> Path:
     """Where a part's codes go."""
     return folder / part.split / part.name
-
-
-def rejects_path(folder: Path, part: Part) -> Path:
-    """Where a part's rejects go: a place of their own, so that a glob finds codes alone."""
-    return folder / "rejects" / f"{part.split}-{part.name}"
 
 
 def write_part(
@@ -115,7 +101,7 @@ def write_part(
     try:
         _write_rejects(
             [reject_row(rows[key], error) for key, error in errors.items()],
-            rejects_path(folder, part),
+            part.rejects_path(folder),
         )
         write_table(table.replace_schema_metadata(metadata), codes_path(folder, part))
     except OSError as error:
@@ -145,7 +131,7 @@ def finished(
         return None
     if record.source_sha256 != part.sha256 or identity.differences(made_with):
         return None
-    if record.rejects and not rejects_path(folder, part).is_file():
+    if record.rejects and not part.rejects_path(folder).is_file():
         return None
     return record
 

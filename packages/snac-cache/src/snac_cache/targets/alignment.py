@@ -32,13 +32,11 @@ class Alignment:
     Attributes:
         lag: samples at 48 kHz that the target is late.
         gain: amplitude ratio, target to source; negative if the polarity is turned round.
-        similarity: correlation coefficient at that lag.
         tolerance: samples that the lag may be off, by the way it was found.
     """
 
     lag: int
     gain: float
-    similarity: float
     tolerance: int
 
     @property
@@ -71,12 +69,12 @@ def measure(
     lag, similarity = _compare_waveforms(first, second, bins.start, size)
     if abs(similarity) >= SAME_WAVEFORM:
         signed = math.copysign(gain, similarity)
-        return Alignment(lag, signed, abs(similarity), WAVEFORM_TOLERANCE)
+        return Alignment(lag, signed, WAVEFORM_TOLERANCE)
     lag, similarity = _compare_envelopes(
         _envelopes(first, len(source), size), _envelopes(second, len(target), size), size
     )
     if similarity >= SAME_ENVELOPES:
-        return Alignment(lag, gain, similarity, ENVELOPE_TOLERANCE)
+        return Alignment(lag, gain, ENVELOPE_TOLERANCE)
     return None
 
 

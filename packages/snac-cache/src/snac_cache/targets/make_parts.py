@@ -17,6 +17,7 @@ from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
 from snac_common.devices import available_cores, prepare_cpu_worker
 from snac_common.refresh import refresh
+from snac_common.visible_gpus import VISIBLE, visible_gpus
 
 MOST_THREADS = 16  # beside one GPU
 
@@ -83,8 +84,7 @@ def see_one_gpu(device: str, environment: Any) -> str:
     kind, _, index = device.partition(":")
     if kind != "cuda" or index in ("", "0"):
         return device
-    visible = environment.get("CUDA_VISIBLE_DEVICES")
-    environment["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(index)] if visible else index
+    environment[VISIBLE] = visible_gpus([int(index)], environment)[0]
     return "cuda:0"
 
 

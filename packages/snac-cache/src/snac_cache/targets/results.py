@@ -67,7 +67,7 @@ class PartDone:
 
 
 @dataclass(frozen=True)
-class PartRecord:
+class TargetRecord:
     """What a part's results say of themselves.
 
     Attributes:
@@ -136,7 +136,7 @@ class PartRecord:
 class PartResults:
     """The results of a part, read from its files; ``rejects`` are by id."""
 
-    record: PartRecord
+    record: TargetRecord
     rows: pa.Table
     rejects: pa.Table
 
@@ -146,14 +146,9 @@ def results_path(folder: Path, part: Part) -> Path:
     return folder / "parts" / part.split / part.name
 
 
-def rejects_path(folder: Path, part: Part) -> Path:
-    """Where a part's rejects go."""
-    return folder / "rejects" / f"{part.split}-{part.name}"
-
-
 def write_results(
     part: Part, request: TargetRequest, rows: list[dict[str, Any]], results: list[RowResult]
-) -> PartRecord:
+) -> TargetRecord:
     """Write rejects, then results: a part whose results are there is finished.
 
     Args:
@@ -163,14 +158,14 @@ def write_results(
     Raises:
         Failure: if the disk is full or cannot be written to; nothing torn is left.
     """
-    record = PartRecord.of(part, request, results)
+    record = TargetRecord.of(part, request, results)
     facts = [{name: row[name] for name in SOURCE} for row in rows]
     content = [fact | vars(result) for fact, result in zip(facts, results, strict=True)]
     table = pa.Table.from_pylist(content, schema=TARGETS)
     table = table.replace_schema_metadata({RECORD_KEY: json.dumps(asdict(record))})
     path = results_path(request.folder, part)
     try:
-        _write_rejects(rejects_path(request.folder, part), part.split, rows, results)
+        _write_rejects(part.rejects_path(request.folder), part.split, rows, results)
         write_table(table, path)
     except OSError as error:
         raise cannot_write(path, error, "Finished targets are kept.") from error
@@ -185,9 +180,9 @@ def read_results(part: Part, request: TargetRequest) -> PartResults | None:
     rejects = REJECTS.empty_table()
     try:
         rows = read_table(results_path(request.folder, part))
-        record = PartRecord.from_metadata(rows.schema.metadata or {})
+        record = TargetRecord.from_metadata(rows.schema.metadata or {})
         if record.rejects:
-            rejects = read_table(rejects_path(request.folder, part)).cast(REJECTS)
+            rejects = read_table(part.rejects_path(request.folder)).cast(REJECTS)
         rows = rows.replace_schema_metadata(None).cast(TARGETS)
     except (OSError, ValueError, pa.ArrowException):
         return None

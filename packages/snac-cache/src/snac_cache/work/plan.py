@@ -1,6 +1,7 @@
 """Which rows are done together: parts of fixed rows, each always the same file."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 SMALLEST_PART, LARGEST_PART, USUAL_PARTS = 32, 4096, 16
 
@@ -25,11 +26,24 @@ class Part:
         """File name in the split's folder."""
         return f"part-{self.number:05d}.parquet"
 
+    def rejects_path(self, folder: Path) -> Path:
+        """Where its rejects go: a place of their own, so that a glob finds results alone."""
+        return folder / "rejects" / f"{self.split}-{self.name}"
+
 
 def part_number(name: str) -> int | None:
     """Return the number in a part's file name, None if it is not one."""
     digits = name.removeprefix("part-").removesuffix(".parquet")
     return int(digits) if digits.isdecimal() and name == f"part-{int(digits):05d}.parquet" else None
+
+
+def part_files(folder: Path) -> list[Path]:
+    """Return the parts in a split's folder, by their number."""
+    numbers = {path: part_number(path.name) for path in folder.glob("part-*.parquet")}
+    return sorted(
+        (path for path, number in numbers.items() if number is not None),
+        key=lambda path: numbers[path] or 0,
+    )
 
 
 def usual_part_rows(num_rows: int) -> int:

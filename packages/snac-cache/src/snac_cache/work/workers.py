@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
@@ -84,7 +85,7 @@ def _serve(
             try:
                 kind, content = pipe.recv()
                 if kind == NEXT:
-                    pipe.send(list(_some(items)))
+                    pipe.send(list(islice(items, 1)))
             except (EOFError, ConnectionError):
                 raise _death(workers[pipe]) from None
             if kind == FAILED:
@@ -93,13 +94,6 @@ def _serve(
                 running.remove(pipe)
             elif kind == MESSAGE:
                 receive(content)
-
-
-def _some(items: Iterator[Any]) -> Iterator[Any]:
-    """Yield one more item, or nothing after the last."""
-    for item in items:
-        yield item
-        return
 
 
 def _death(process: ForkServerProcess) -> Failure:

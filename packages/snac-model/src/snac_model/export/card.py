@@ -8,7 +8,7 @@ from typing import Any
 from snac_common.files import write_text
 from snac_model.codec import SNAC
 from snac_model.discriminators import DiscriminatorConfig
-from snac_model.export.markdown import as_block, as_code, as_text
+from snac_model.export.markdown import as_block, as_code, as_text, public_name
 from snac_model.export.onnx_files import OnnxReport
 from snac_model.export.run import Run
 from snac_model.export.snippets import usage
@@ -105,7 +105,7 @@ def _introduction(run: Run, model: SNAC, facts: CardFacts) -> str:
         f"# {as_text((facts.repository or run.name).split('/')[-1])}\n\n"
         f"A [SNAC](https://github.com/hubertsiuzdak/snac) codec at {geometry.sample_rate / 1000:g} "
         f"kHz whose {_decoder(model)} gives {rates}, fine-tuned on speech from "
-        f"{as_code(_public(run.state['base']))} (SHA-256 of its weights "
+        f"{as_code(public_name(run.state['base']))} (SHA-256 of its weights "
         f"{as_code(run.state['base_sha256'][:16] + '...')}). {tokens}{half}{_mix(run)}"
     )
 
@@ -197,13 +197,8 @@ def _number(value: float | None) -> str:
 def _without_private_paths(run: Run) -> str:
     """Return the recipe, with no more of a path to the base than the card says."""
     text, base = run.recipe_text.strip(), run.recipe["model"].get("base")
-    return text.replace(str(base), _public(str(base))) if base else text
+    return text.replace(str(base), public_name(str(base))) if base else text
 
 
 def _is_hub_id(base: str) -> bool:
     return base.count("/") == 1 and not base.startswith((".", "/", "~")) and not Path(base).exists()
-
-
-def _public(base: str) -> str:
-    """Return how a base may be called in public: of a path, the last two parts."""
-    return "/".join(Path(base).parts[-2:])

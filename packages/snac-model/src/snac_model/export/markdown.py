@@ -2,6 +2,7 @@
 
 import html
 import re
+from pathlib import Path
 
 _MARKUP = re.compile(r"([\\`*_\[\]|~])")
 
@@ -23,6 +24,11 @@ def as_block(text: str, language: str) -> str:
     """Return a block of code, between more backticks than it has in a row."""
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def public_name(model: str) -> str:
+    """Return how a model may be called in public: of a path, the last two parts."""
+    return "/".join(Path(model).parts[-2:])
 
 
 def _longest_run(text: str) -> int:

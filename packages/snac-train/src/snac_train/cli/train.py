@@ -161,6 +161,7 @@ def main(
     epoch, every 5,000 steps and every 30 minutes. Ctrl-C, SIGTERM and SIGHUP save and stop; SIGUSR1
     saves and goes on. After any stop, --resume goes on from where the run was.
     """
+    from snac_common.visible_gpus import number_as_nvidia_smi
     from snac_train.commands.resolve import (
         choose_recipe,
         choose_run,
@@ -168,7 +169,6 @@ def main(
         with_heads_of_base,
     )
     from snac_train.commands.which_run import find_resumed, is_there
-    from snac_train.distributed.visible_gpus import number_as_nvidia_smi
     from snac_train.legacy.config import NO_CONFIG, read_config
     from snac_train.recipe.load import split_setting
 

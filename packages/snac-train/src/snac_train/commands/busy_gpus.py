@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Sequence
 
 from snac_common.errors import Failure
-from snac_train.distributed.visible_gpus import visible_gpus
+from snac_common.visible_gpus import visible_gpus
 
 FREE_BELOW = 0.1  # of a GPU's memory: a screen may be on it, but no other training
 PART_OF_GPU = "MIG-"  # nvidia-smi tells of a whole GPU's memory alone

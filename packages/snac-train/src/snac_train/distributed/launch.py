@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from snac_train.distributed.visible_gpus import VISIBLE, visible_gpus
+from snac_common.visible_gpus import VISIBLE, visible_gpus
 
 DIED_S = 20.0  # for the others to end when one was killed: they may wait for it for good
 FAILED_S = 120.0  # when one failed in order: then all of them do, and the main one ends W&B's run

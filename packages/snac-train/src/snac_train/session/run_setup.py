@@ -17,10 +17,11 @@ from snac_train.data.inputs import Inputs
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.advice import too_few_steps
 from snac_train.recipe.curriculum import Epoch, describe, segment_in_words
+from snac_train.recipe.files import merged
 from snac_train.recipe.tables import Recipe
 from snac_train.run.best_models import BestModels
 from snac_train.run.checkpoints.checkpoint import Checkpoint, check_whole, read_checkpoint
-from snac_train.run.checkpoints.compatibility import changed_fields, check_unchanged, merged
+from snac_train.run.checkpoints.compatibility import changed_fields, check_unchanged
 from snac_train.run.checkpoints.rotation import Checkpoints
 from snac_train.run.rejects import Rejects
 from snac_train.run.run_folder import RunFolder, now

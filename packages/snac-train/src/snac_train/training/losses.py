@@ -4,7 +4,7 @@ A new term is a class here, a line in ``TERMS``, and its settings in the recipe'
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,18 +13,6 @@ from snac_model.losses import MultiScaleSTFTLoss, l1_loss
 from snac_model.mel_loss import MultiScaleMelLoss
 from snac_train.recipe.heads import RATES
 from snac_train.recipe.tables import Loss
-
-
-class LossTerm(Protocol):
-    """One term; ``weight`` is its share in the head's loss."""
-
-    weight: float
-
-    def __call__(
-        self, prediction: torch.Tensor, target: torch.Tensor, valid: torch.Tensor
-    ) -> torch.Tensor:
-        """Compare ``[B, T]`` over each item's ``valid`` ``[B]`` samples, in float32: ``[B]``."""
-        ...
 
 
 class L1(nn.Module):

@@ -8,12 +8,6 @@ from snac_common.errors import Failure
 Tables = dict[str, dict[str, Any]]
 
 
-def merged(recipe: Tables, facts: Tables) -> Tables:
-    """Return the recipe's tables with further facts among their fields."""
-    names = recipe.keys() | facts.keys()
-    return {name: {**recipe.get(name, {}), **facts.get(name, {})} for name in names}
-
-
 def check_unchanged(then: Tables, now: Tables, allowed: Iterable[str]) -> None:
     """Compare what a checkpoint was written with to what it is resumed with.
 
