@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks everything: lint, format, types, tests. Arguments go to pytest: tools/test.sh -k geometry
-# With --fast first, the modules of tests/slow_modules.txt are left out, and types: some eighty seconds.
+# With --fast first, the modules of tests/slow_modules.txt are left out, and types: under a minute.
 # With --all first, the tests marked as campaign run too: the same laws in more shapes.
 source "$(dirname -- "${BASH_SOURCE[0]}")/help.sh"
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
@@ -22,6 +22,7 @@ uv run --no-sync ruff format --check .
 if $types; then
     uv run --no-sync mypy
 fi
-# slow modules first, in the order of tests/conftest.py: or a core idles at the end
-uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+# Four at once on any machine: much of a test's time is waiting for processes that it started. Slow
+# modules first, in the order of tests/conftest.py: or a core idles at the end.
+uv run --no-sync pytest -n 4 --dist loadfile --no-loadscope-reorder \
     "${chosen[@]}" "$@"

@@ -33,7 +33,8 @@ def test_a_folder_without_audio_fails_and_says_so(tmp_path: Path) -> None:
     for module in (MANIFEST, ENCODE):
         options = () if module == MANIFEST else ("-o", tmp_path / "codes.jsonl", *SMALL)
         (tmp_path / "in").mkdir(exist_ok=True)
-        assert run(module, tmp_path / "in", *options).exit_code in (1, 2)
+        refused = run(module, tmp_path / "in", *options)
+        assert (refused.exit_code, "no audio that can be read in" in refused.stderr) == (2, True)
 
 
 def test_a_limit_of_0_is_no_limit(

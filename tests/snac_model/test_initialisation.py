@@ -37,13 +37,17 @@ def passes_a_signal(model: SNAC) -> bool:
     return kept and level(one - other) > 0.4 * level(one)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in (1, 2))]
+)
 @pytest.mark.parametrize("name", NARROW)
 def test_the_output_keeps_the_level_and_depends_on_the_input(name: str, seed: int) -> None:
     assert passes_a_signal(init_variance_preserving(random_codec(NARROW[name], seed)))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in (1, 2))]
+)
 def test_with_torchs_own_start_it_would_not(seed: int) -> None:
     assert not passes_a_signal(random_codec(NARROW["24k"], seed))
 

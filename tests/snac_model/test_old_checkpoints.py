@@ -90,17 +90,28 @@ NAMINGS = {
 }
 
 
-@pytest.mark.parametrize("naming", NAMINGS)
-@pytest.mark.parametrize("make", [single, dual, single_48k])
+@pytest.mark.parametrize(
+    ("make", "naming"),
+    [
+        *[(single, naming) for naming in NAMINGS],
+        *[(make, naming) for make in (dual, single_48k) for naming in ("own", "old weight norm")],
+    ],
+)
 def test_every_naming_loads(tmp_path: Path, make: Callable[[], SNAC], naming: str) -> None:
     model = make()
     path = save_old(tmp_path / "old.pt", NAMINGS[naming](model.state_dict()))
     assert_same(load(path), model)
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt"])
-@pytest.mark.parametrize("key", ["model_state_dict", "model"])
-@pytest.mark.parametrize("make", [single, dual])
+@pytest.mark.parametrize(
+    ("make", "key", "suffix"),
+    [
+        (single, "model_state_dict", ".pt"),
+        (single, "model_state_dict", ".pth"),
+        (single, "model", ".ckpt"),
+        (dual, "model", ".pt"),
+    ],
+)
 def test_every_container_loads(
     tmp_path: Path, make: Callable[[], SNAC], key: str, suffix: str
 ) -> None:

@@ -86,8 +86,14 @@ def test_a_checkpoint_of_another_run_is_refused(root: Path) -> None:
     assert f"--base {path}" in message
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/b", "/tmp/evil", ".", "..", ""])
-@pytest.mark.parametrize("more", [["--phase", 12], ["--resume"], ["--phase", 12, "--preflight"]])
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        *[(name, ["--phase", 12]) for name in ("../evil", "a/b", "/tmp/evil", ".", "..", "")],
+        ("../evil", ["--resume"]),
+        ("../evil", ["--phase", 12, "--preflight"]),
+    ],
+)
 def test_a_run_has_a_name_and_no_path(tmp_path: Path, name: str, more: list[object]) -> None:
     message = said(TRAIN, "--artifacts", tmp_path / "artifacts", "--run", name, *more)
     assert f"--run {name}" in message

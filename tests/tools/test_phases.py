@@ -92,8 +92,14 @@ def test_phase_12_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (code, "give another --artifacts" in errors) == (1, True)
 
 
-@pytest.mark.parametrize("arguments", [[], ["no such folder"], ["--help"], [".", "--gpus"]])
-@pytest.mark.parametrize("phase", [10, 11, 12])
+@pytest.mark.parametrize(
+    ("phase", "arguments"),
+    [
+        *[(12, arguments) for arguments in ([], ["no such folder"], ["--help"], [".", "--gpus"])],
+        (10, []),
+        (11, []),
+    ],
+)
 def test_the_whole_way_begins_at_a_folder(tmp_path: Path, phase: int, arguments: list[str]) -> None:
     code, _, errors = finish(start(tmp_path, *arguments, script=f"phase{phase}.sh"))
     assert code == 2

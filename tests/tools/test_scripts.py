@@ -33,8 +33,13 @@ def test_without_python_and_uv_set_up_says_what_to_install(tmp_path: Path) -> No
     assert "no Python 3 with venv and pip on PATH; install one" in done.stderr
 
 
-@pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("name", ["bench", "setup", "train", "stop", "test", "speech_small"])
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        *[(name, "--help") for name in ("bench", "setup", "train", "stop", "test", "speech_small")],
+        ("bench", "-h"),
+    ],
+)
 def test_help_is_shown_and_nothing_done(tmp_path: Path, name: str, option: str) -> None:
     """Without anything on PATH but what printing takes, as a new machine may be."""
     for tool in ("bash", "dirname", "sed"):
