@@ -64,7 +64,9 @@ class SNAC(nn.Module):
         super().__init__()
         self.config = CodecConfig.from_dict(config)
         if self.config.dual_head and not self.has_two_heads:
-            raise Failure("this configuration has two heads: build it as a DualHeadSNAC")
+            raise Failure(
+                "this configuration has two heads: build a DualHeadSNAC, or use snac_model.load"
+            )
         self.geometry = Geometry.of(self.config)
         self.encoder = Encoder(self.config)
         self.quantizer = ResidualVectorQuantizer(

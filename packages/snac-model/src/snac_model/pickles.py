@@ -42,7 +42,9 @@ def read_pickle(path: Path) -> Any:
     except UnpicklingError as error:  # torch's message would advise to run the code
         raise _refused(path, str(error)) from error
     except Exception as error:  # a damaged file can raise anything
-        raise Failure(f"cannot read the weights {path}: {error!r}") from error
+        raise Failure(
+            f"cannot read the weights {path}: {error!r}. Copy the file again, or use another model."
+        ) from error
 
 
 def _refused(path: Path, reason: str) -> Failure:

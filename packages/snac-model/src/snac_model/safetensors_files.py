@@ -40,7 +40,9 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # a damaged file can raise anything
-        raise Failure(f"cannot read the weights {path}: {error!r}") from error
+        raise Failure(
+            f"cannot read the weights {path}: {error!r}. Copy the file again, or use another model."
+        ) from error
     if _is_damaged(metadata, state):
         raise Failure(
             f"the weights in {path} are damaged: their content has not the SHA-256 that they were "

@@ -145,11 +145,13 @@ class TokenLayout:
         if counts != geometry.tokens_per_coarse:
             raise BadInput(
                 f"a frame of this token layout has {list(counts)} tokens of its levels, a coarse "
-                f"token of the model {list(geometry.tokens_per_coarse)}"
+                f"token of the model {list(geometry.tokens_per_coarse)}: describe the model's "
+                "layout in a file, --tokens FILE"
             )
         if self.codebook_size != codebook_size:
             raise BadInput(
-                f"this token layout counts {self.codebook_size} codes, the model {codebook_size}"
+                f"this token layout counts {self.codebook_size} codes, the model {codebook_size}: "
+                "describe the model's layout in a file, --tokens FILE"
             )
 
     def _positions(self, level: int) -> list[int]:

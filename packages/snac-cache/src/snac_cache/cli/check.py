@@ -135,7 +135,8 @@ def main(
     print_summary(**summary(outcomes, details=details))
     if failed := [outcome.check.name for outcome in outcomes if outcome.result == "fail"]:
         raise Failure(
-            f"the cache fails {len(failed)} of {len(outcomes)} checks: {', '.join(failed)}"
+            f"the cache fails {len(failed)} of {len(outcomes)} checks: {', '.join(failed)}. "
+            "docs/checks.md says what each means and what to do."
         )
 
 

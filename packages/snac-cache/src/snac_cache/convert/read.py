@@ -48,7 +48,7 @@ def find_codes(sources: Iterable[str]) -> list[Path]:
         elif source == Path("-") or source.exists():
             files.append(source)
         else:
-            raise BadInput(f"there is no file or folder {source}")
+            raise BadInput(f"there is no file or folder {source}: is its name spelt right?")
     return files
 
 
@@ -105,7 +105,10 @@ def _check_model(file: Path, tokenizer_sha256: str) -> None:
     except KeyError:
         return  # made by somebody else: the codes' range and number are checked all the same
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise Failure(f"{file} cannot be read as parquet: {error}") from error
+        raise Failure(
+            f"{file} cannot be read as parquet: {error}. Give files that snac-encode or snac-cache "
+            "wrote."
+        ) from error
     if identity.tokenizer_sha256 != tokenizer_sha256:
         raise Failure(
             f"{file} holds codes of another model, {identity.model}: its encoder or quantizer "

@@ -57,7 +57,10 @@ def _together(tables: list[pa.Table], where: str | Path) -> pa.Table:
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
-        raise Failure(f"the files of the manifest {where} do not fit together: {error}") from error
+        raise Failure(
+            f"the files of the manifest {where} do not fit together: {error}. Give each column one "
+            "type in all of them."
+        ) from error
 
 
 def by_split(table: pa.Table) -> Manifest:
@@ -80,4 +83,7 @@ def _check_unique(table: pa.Table, where: str | Path) -> None:
         return
     counts = ids.value_counts()
     for entry in counts.filter(pc.greater(counts.field("counts"), 1)):
-        raise Failure(f"the manifest {where} holds {entry['values'].as_py()!r} more than once")
+        raise Failure(
+            f"the manifest {where} holds {entry['values'].as_py()!r} more than once: keep one row "
+            "for each utterance_id, or run snac-manifest again"
+        )

@@ -63,7 +63,9 @@ def _find(where: str) -> Path:
     path = Path(where)
     if path.is_dir():
         if not (path / FILE).is_file():
-            raise BadInput(f"there is no {FILE} in the folder {where}")
+            raise BadInput(
+                f"there is no {FILE} in the folder {where}: give one that has it, or a Hub id"
+            )
         return path / FILE
     if path.is_file():
         return path

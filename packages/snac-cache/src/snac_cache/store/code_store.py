@@ -210,7 +210,10 @@ def _read_footers(files: list[Path]) -> tuple[CacheIdentity, list[int]]:
     first, *others = identities.values()
     for other in others:
         if differences := first.differences(other):
-            raise Failure(f"the parts in {files[0].parent} are not one cache: {differences}")
+            raise Failure(
+                f"the parts in {files[0].parent} are not one cache: {differences}. Give each cache "
+                "a folder of its own, or encode all again with snac-cache --overwrite."
+            )
     return first, lengths
 
 

@@ -29,7 +29,10 @@ def load_discriminators(folder: str | Path) -> Discriminators:
     """
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
-        raise Failure(f"{folder} holds no discriminators: there is no {CONFIG}")
+        raise Failure(
+            f"{folder} holds no discriminators: there is no {CONFIG}. Give a run of --phase refine "
+            "or fast, or an export that was made with --discriminators."
+        )
     try:
         config = DiscriminatorConfig.from_dict(json.loads((folder / CONFIG).read_text()))
     except (OSError, ValueError) as error:

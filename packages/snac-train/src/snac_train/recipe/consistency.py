@@ -61,12 +61,17 @@ def _check_best(recipe: Recipe) -> None:
     if unscored and heads:
         raise BadInput(
             f"checkpoint.best names {unscored.pop()}, which is not among model.heads "
-            f"({', '.join(heads)})"
+            f"({', '.join(heads)}): set checkpoint.best=combined, or name these"
         )
     if {"combined", "last"} <= set(best):
-        raise BadInput("checkpoint.best names combined and last, which are both kept in best/")
+        raise BadInput(
+            "checkpoint.best names combined and last, which are both kept in best/: name one"
+        )
     if "mel" in best and "mel" not in recipe.loss.terms:
-        raise BadInput("checkpoint.best names mel, which is not among loss.terms")
+        raise BadInput(
+            "checkpoint.best names mel, which is not among loss.terms: set checkpoint.best=last, "
+            "or add mel to loss.terms"
+        )
 
 
 def _check_optimizer(recipe: Recipe) -> None:
@@ -84,7 +89,10 @@ def _check_discriminators(settings: Adversarial) -> None:
     if edges[:1] != [0] or edges[-1:] != [1] or edges != sorted(set(edges)):
         raise BadInput(f"adversarial.band_edges must rise from 0 to 1, not {edges}")
     if not settings.periods and not settings.window_sizes:
-        raise BadInput("adversarial.periods and adversarial.window_sizes are both empty")
+        raise BadInput(
+            "adversarial.periods and adversarial.window_sizes are both empty: for no "
+            "discriminators set adversarial.weight=0"
+        )
     if settings.periods and not settings.period_channels:
         raise BadInput("adversarial.period_channels is empty: name at least one layer's channels")
     if not settings.heads:

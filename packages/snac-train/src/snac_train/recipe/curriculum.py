@@ -63,7 +63,10 @@ def plan_epochs(
 def _epochs(curriculum: Curriculum, geometry: Geometry, utterances: int) -> list[Epoch]:
     lengths, multipliers = _of_each_range(curriculum)
     if curriculum.warmup_epochs > curriculum.epochs:
-        raise BadInput(f"{curriculum.warmup_epochs} warm-up epochs of {curriculum.epochs} in all")
+        raise BadInput(
+            f"{curriculum.warmup_epochs} warm-up epochs of {curriculum.epochs} in all: give fewer "
+            "--warmup-epochs or more --epochs"
+        )
     epochs: list[Epoch] = []
     first_step = 0
     for index, numbers in enumerate(parse_ranges(curriculum.epoch_ranges, curriculum.epochs)):

@@ -67,7 +67,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _resolved(path: Path, before: tuple[Path, ...]) -> Tables:
     """Read a file and what it extends; ``before`` are those that extend it."""
     if path.resolve() in before:
-        raise BadInput(f"{path} extends itself")
+        raise BadInput(f"{path} extends itself: remove extends from one of these files")
     tables = _read(path)
     base = tables.pop(EXTENDS, None)
     if base is None:

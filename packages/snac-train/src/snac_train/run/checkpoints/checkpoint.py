@@ -175,7 +175,11 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         SafetensorError,
         UnpicklingError,
     ) as error:
-        raise Failure(f"the checkpoint {folder} cannot be read: {type(error).__name__}") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise Failure(
+            f"the checkpoint {folder} cannot be read ({reason}). Go on from an earlier one: "
+            "--resume CHECKPOINT."
+        ) from error
     if missing:
         raise Failure(
             f"the checkpoint {folder} cannot be read: {STATE} lacks {', '.join(sorted(missing))}"
