@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from snac_model.codec import SNAC
-from snac_model.layers import DecoderBlock, Snake
-from snac_model.noise import RandomNoise
+from snac_model.codec.snac import SNAC
+from snac_model.layers.convolutions import DecoderBlock, Snake
+from snac_model.layers.noise import RandomNoise
 
 NEW_LAYERS = 3  # Snake, convolution and tanh, which the trunk does without
 

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from snac_model.noise import _normal_quantiles
-from snac_model.resampling import sinc_resampler
+from snac_model.audio.resampling import sinc_resampler
+from snac_model.layers.noise import _normal_quantiles
 
 CUDA = torch.device("cuda", 0)
 KEPT = (sinc_resampler, _normal_quantiles)  # what is made once for each device

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from models import NARROW, liven, seeded
 
-from snac_model.codec import SNAC
-from snac_model.fourier.config import FourierConfig
-from snac_model.fourier.from_base import with_fourier_decoder
+from snac_model.codec.fourier_from_base import with_fourier_decoder
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.fourier_config import FourierConfig
 
 BOTH = (24_000, 48_000)
 

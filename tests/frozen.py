@@ -8,7 +8,7 @@ import gc
 
 from models import NARROW
 
-from snac_model.encoder_lengths import keeps_bits
+from snac_model.codec.encoder_lengths import keeps_bits
 
 # What a process tries once for each width of a block: half of what a worker of a small cache does.
 for block in range(len(NARROW["24k"].encoder_rates)):

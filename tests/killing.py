@@ -29,7 +29,7 @@ PRELOADED = [
     "snac_cache.checks.runner",
     "snac_cache.store",
     "snac_eval.cli.evaluate",
-    "snac_eval.evaluate",
+    "snac_eval.evaluation.evaluate",
     "snac_train.cli.train",
     "snac_train.commands.detach",
     "snac_train.commands.preflight",

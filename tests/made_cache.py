@@ -19,9 +19,9 @@ from snac_cache.store.parts import write_part
 from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import part_sizes
 from snac_cache.work.plan_file import FOLDER, Plan, write_plan
-from snac_model.audio_header import AudioError
-from snac_model.config import SNAC_24KHZ
-from snac_model.geometry import Geometry
+from snac_model.audio.header import AudioError
+from snac_model.shapes.config import SNAC_24KHZ
+from snac_model.shapes.geometry import Geometry
 
 CONFIG = replace(SNAC_24KHZ, codebook_size=16)
 GEOMETRY = Geometry.of(CONFIG)

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from snac_model.codec import SNAC
-from snac_model.config import SNAC_24KHZ, CodecConfig
-from snac_model.quantizer import VectorQuantizer
+from snac_model.codec.quantizer import VectorQuantizer
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.config import SNAC_24KHZ, CodecConfig
 
 CONFIG_32K = CodecConfig(
     sampling_rate=32000, encoder_rates=(2, 3, 8, 8), decoder_rates=(8, 8, 3, 2)

@@ -7,16 +7,17 @@ import torch
 from einops import rearrange
 from torch import nn
 
-from snac_model import decoder_shapes, decoders
-from snac_model.codec import SNAC
-from snac_model.config import CodecConfig
-from snac_model.decoder import Head, StreamedDecoder
-from snac_model.decoder_shapes import DecoderShape
-from snac_model.layers import conv
-from snac_model.noise import NoiseSource, Position
-from snac_model.receptive_field import Margin
-from snac_model.segments import Features, Segments, cut
-from snac_model.streamed_layers import Stage, StreamedLayer, streamed
+from snac_model.codec.snac import SNAC
+from snac_model.decoders import kinds
+from snac_model.decoders.protocol import Head, StreamedDecoder
+from snac_model.layers.convolutions import conv
+from snac_model.layers.noise import NoiseSource, Position
+from snac_model.layers.segments import Features, Segments, cut
+from snac_model.layers.streamed import Stage, StreamedLayer, streamed
+from snac_model.shapes import decoder_shapes
+from snac_model.shapes.config import CodecConfig
+from snac_model.shapes.decoder_shapes import DecoderShape
+from snac_model.shapes.receptive_field import Margin
 
 KIND = "frames"
 CHANNELS = 8
@@ -100,7 +101,7 @@ def other_model(base: SNAC, monkeypatch: pytest.MonkeyPatch) -> SNAC:
         KIND,
         lambda config: DecoderShape(Margin(4, 4), (hop(config), 2 * hop(config))),
     )
-    monkeypatch.setitem(decoders.DECODERS, KIND, FrameDecoder)
+    monkeypatch.setitem(kinds.DECODERS, KIND, FrameDecoder)
     model = SNAC(**base.config.to_dict(), decoder={"kind": KIND})
     for own, others in zip(model.tokenizer_modules(), base.tokenizer_modules(), strict=True):
         own.load_state_dict(others.state_dict())

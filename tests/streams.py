@@ -5,8 +5,8 @@ from itertools import accumulate, pairwise
 
 import torch
 
-from snac_model.codec import SNAC
-from snac_model.streaming import StreamingDecoder
+from snac_model.codec.snac import SNAC
+from snac_model.codec.streaming import StreamingDecoder
 
 
 def pieces(model: SNAC, levels: list[torch.Tensor], lengths: Sequence[int]) -> list[list]:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from snac_cache.cli.cache import main as cache_command
 from snac_cache.cli.manifest import main as manifest_command
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Recipe
 

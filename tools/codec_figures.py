@@ -18,15 +18,15 @@ import torch
 from snac_cache.manifests.find import find_audio
 from snac_cache.manifests.sources import Source
 from snac_common.tool import Tool
-from snac_eval.measure import FFT_SIZES_LOW
-from snac_eval.pairs import NoValue, Pair, rms
-from snac_eval.perceptual import stoi
-from snac_eval.spectral import mel_distance
+from snac_eval.measuring.measure import FFT_SIZES_LOW
+from snac_eval.metrics.pairs import NoValue, Pair, rms
+from snac_eval.metrics.perceptual import stoi
+from snac_eval.metrics.spectral import mel_distance
 from snac_model import SNAC, load
-from snac_model.audio import read_mono, resample
-from snac_model.loading import untrained
-from snac_model.losses import MultiScaleSTFTLoss
-from snac_model.noise import SeededNoise
+from snac_model.audio.reading import read_mono, resample
+from snac_model.codec.loading import untrained
+from snac_model.layers.noise import SeededNoise
+from snac_model.losses.reconstruction import MultiScaleSTFTLoss
 
 Version = Callable[[torch.Tensor], torch.Tensor]
 METRICS = ("STFT loss", "mel distance", "STOI")

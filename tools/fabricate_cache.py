@@ -40,8 +40,8 @@ from snac_common.devices import available_cores
 from snac_common.progress import track
 from snac_common.tool import Tool
 from snac_model import load
-from snac_model.audio_header import read_header
-from snac_model.geometry import Geometry
+from snac_model.audio.header import read_header
+from snac_model.shapes.geometry import Geometry
 
 MODEL = "builtin:speech-small"
 SOURCE_RATES = (24_000, 44_100, 48_000)

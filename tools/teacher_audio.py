@@ -25,8 +25,8 @@ from snac_common.options import artifacts_option
 from snac_common.progress import track
 from snac_common.tool import Tool
 from snac_model import SNAC, load
-from snac_model.audio import resample
-from snac_model.noise import no_noise
+from snac_model.audio.reading import resample
+from snac_model.layers.noise import no_noise
 
 
 @click.command(cls=Tool, example="teacher_audio.py builtin:speech-small -o artifacts/teacher")

@@ -13,7 +13,7 @@ from snac_eval.comparison.comparability import conditions_of
 from snac_eval.comparison.run import read_run
 from snac_eval.comparison.sources import find_source
 from snac_model import SNAC, load, save
-from snac_model.config import SNAC_24KHZ
+from snac_model.shapes.config import SNAC_24KHZ
 
 QUICK = ["--epochs", 2, "--batch-size", 4, "--segment-schedule", "0.5,0.5,0.5,0.5"]
 QUICK += ["--batch-multiplier", "1,1,1,1", "--warmup-lr", "5e-3", "--main-lr", "2e-3"]

@@ -24,7 +24,7 @@ from workplace import run, snapshot, succeed
 from snac_model import SNAC, DualHeadSNAC, SeededNoise, load, no_noise, save
 from snac_model.export import folder as export_folder
 from snac_model.export import onnx_files
-from snac_model.noise import Position
+from snac_model.layers.noise import Position
 from snac_train.recipe.load import load_recipe
 
 EXPORT = "snac_model.cli.export"

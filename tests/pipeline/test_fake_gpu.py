@@ -13,15 +13,15 @@ from snac_cache.encoding import encoder as encoder_module
 from snac_cache.encoding.encoder import Audio, UtteranceEncoder
 from snac_cache.encoding.request import Precision
 from snac_cache.encoding.upload import codec_input
-from snac_eval.decoding import Decoder
-from snac_eval.models import LoadedModel, ModelSource
-from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC
-from snac_model.geometry import Geometry
-from snac_model.noise import NoiseSource, RandomNoise, SeededNoise, no_noise
-from snac_model.resampling import sinc_resampler
-from snac_model.segments import Segments
-from snac_model.streaming import StreamingDecoder
+from snac_eval.models.decoding import Decoder
+from snac_eval.models.evaluated import LoadedModel, ModelSource
+from snac_model.audio.resampling import sinc_resampler
+from snac_model.codec.dual_head import DualHeadSNAC
+from snac_model.codec.snac import SNAC
+from snac_model.codec.streaming import StreamingDecoder
+from snac_model.layers.noise import NoiseSource, RandomNoise, SeededNoise, no_noise
+from snac_model.layers.segments import Segments
+from snac_model.shapes.geometry import Geometry
 
 COARSE = 16
 

@@ -8,7 +8,7 @@ from syllables import write_syllables
 from toy_sidon import Vocoder, save_pair
 from workplace import succeed, write_tone
 
-from snac_model.audio import read_mono
+from snac_model.audio.reading import read_mono
 
 pytestmark = [
     pytest.mark.gpu,

@@ -11,6 +11,16 @@ import pytest
 PACKAGES = ("snac_common", "snac_model", "snac_cache", "snac_train", "snac_eval")  # bottom to top
 APART = ("snac_train", "snac_eval")  # which meet in files alone
 FLOORS = {
+    "snac_model": (
+        {"shapes"},
+        {"layers"},
+        {"decoders", "audio", "losses"},
+        {"files"},
+        {"codec", "discriminators"},
+        {"tokens"},
+        {"export"},
+        {"cli"},
+    ),
     "snac_cache": (
         {"schema", "parquet", "fingerprint"},
         {"work"},
@@ -34,6 +44,14 @@ FLOORS = {
         {"legacy", "commands"},
         {"cli"},
         {"__main__"},
+    ),
+    "snac_eval": (
+        {"metrics", "models"},
+        {"measuring"},
+        {"statistics"},
+        {"report"},
+        {"comparison", "evaluation"},
+        {"cli"},
     ),
 }
 

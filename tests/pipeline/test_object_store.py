@@ -21,7 +21,8 @@ from snac_common.addresses import place
 from snac_common.object_store import delete, upload
 from snac_common.refresh import refresh
 from snac_common.run_mirror import bring_run
-from snac_model import distant_bytes, save
+from snac_model import save
+from snac_model.audio import distant_bytes
 
 MANIFEST, CACHE, TRAIN = "snac_cache.cli.manifest", "snac_cache.cli.cache", "snac_train.cli.train"
 EVAL, TOKENS, CHECK = "snac_eval.cli.evaluate", "snac_cache.cli.tokens", "snac_cache.cli.check"

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from snac_model import SNAC, load
-from snac_model.audio import read_mono, resample
-from snac_model.losses import MultiScaleSTFTLoss
-from snac_model.noise import no_noise
-from snac_model.places import find_model
+from snac_model.audio.reading import read_mono, resample
+from snac_model.files.places import find_model
+from snac_model.layers.noise import no_noise
+from snac_model.losses.reconstruction import MultiScaleSTFTLoss
 
 NAME, OTHER = "builtin:speech-fast", "builtin:speech-small"
 

@@ -10,8 +10,8 @@ import torch
 from workplace import run, succeed
 
 from snac_model import SNAC, load
-from snac_model.config import SNAC_24KHZ
-from snac_model.places import find_model
+from snac_model.files.places import find_model
+from snac_model.shapes.config import SNAC_24KHZ
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import open_inputs
 from snac_train.data.loading import Readers

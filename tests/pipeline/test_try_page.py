@@ -23,7 +23,7 @@ from training import SMALL_CODEC
 from workplace import run, succeed, write_tone
 
 from snac_model import SNAC, DualHeadSNAC, SeededNoise, load, save
-from snac_model.weights import weights_sha256
+from snac_model.codec.weights import weights_sha256
 
 EXPORT = "snac_model.cli.export"
 NAME = "<b>first"

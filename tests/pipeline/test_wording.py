@@ -43,7 +43,7 @@ def test_a_run_that_is_not_there_is_answered_alike(
 def test_a_name_that_is_neither_run_nor_model_is_answered_with_both(root: Path) -> None:
     from snac_common.artifacts import Artifacts
     from snac_common.errors import BadInput
-    from snac_eval.models import find_model
+    from snac_eval.models.evaluated import find_model
 
     with pytest.raises(BadInput, match=r"no run frist .*Runs there: first\. .*builtin:NAME"):
         find_model("frist", Artifacts(root))

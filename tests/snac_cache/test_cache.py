@@ -12,7 +12,7 @@ from workplace import query, run, snapshot, succeed
 
 from snac_cache import CodeStore
 from snac_model import load, save
-from snac_model.audio import read_mono, resample
+from snac_model.audio.reading import read_mono, resample
 
 CACHE = "snac_cache.cli.cache"
 

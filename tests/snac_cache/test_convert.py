@@ -31,8 +31,8 @@ from snac_cache.convert.write import codes_writer
 from snac_cache.schema import MANIFEST
 from snac_cache.store.identity import CacheIdentity
 from snac_model import ORPHEUS, DualHeadSNAC, load, save
-from snac_model.noise import SeededNoise
-from snac_model.token_text import TokenReader
+from snac_model.layers.noise import SeededNoise
+from snac_model.tokens.text import TokenReader
 
 ENCODE, DECODE = "snac_cache.cli.encode", "snac_cache.cli.decode"
 MODEL = ["--model", "builtin:speech-small", "--device", "cpu"]

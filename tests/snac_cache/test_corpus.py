@@ -14,8 +14,8 @@ from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.schema import SCHEMA_VERSION
 from snac_cache.work.lock import working_in
 from snac_common.errors import Failure
-from snac_model.audio_header import AudioError
-from snac_model.sinc_kernel import KAISER_BETA, ROLLOFF, ZERO_CROSSINGS
+from snac_model.audio.header import AudioError
+from snac_model.audio.sinc_kernel import KAISER_BETA, ROLLOFF, ZERO_CROSSINGS
 
 CACHE, MANIFEST = "snac_cache.cli.cache", "snac_cache.cli.manifest"
 

@@ -14,9 +14,9 @@ from snac_cache.encoding.reading import Row
 from snac_cache.encoding.stream import Result, Utterance, encode_stream
 from snac_cache.store.records import Encoded
 from snac_model import load
-from snac_model.audio import read_mono, resample
-from snac_model.audio_header import AudioError
-from snac_model.codec import Encoder
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import read_mono, resample
+from snac_model.codec.snac import Encoder
 
 CACHE = "snac_cache.cli.cache"
 MANIFEST = "snac_cache.cli.manifest"

@@ -15,7 +15,7 @@ from snac_cache.store.identity import CacheIdentity
 from snac_cache.store.parts import finished
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
 
 
 def fail(*_: object, **__: object) -> None:

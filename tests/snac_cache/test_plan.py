@@ -11,8 +11,8 @@ from snac_cache.encoding.batches import plan_batches
 from snac_cache.parquet import rows_sha256
 from snac_cache.work.plan import part_sizes, usual_part_rows
 from snac_cache.work.plan_file import Plan, write_plan
-from snac_model.config import SNAC_24KHZ
-from snac_model.geometry import Geometry
+from snac_model.shapes.config import SNAC_24KHZ
+from snac_model.shapes.geometry import Geometry
 
 lengths = st.lists(st.integers(1, 500_000), max_size=60)
 geometries = st.sampled_from([Geometry.of(SNAC_24KHZ), Geometry.of(CONFIG_44K)])

@@ -9,7 +9,7 @@ from models import NARROW, audio, seeded
 from snac_cache.encoding.encoder import Audio, UtteranceEncoder
 from snac_cache.encoding.precision import arithmetic
 from snac_cache.encoding.request import Precision
-from snac_model import resampling
+from snac_model.audio import resampling
 
 CPU = torch.device("cpu")
 State = tuple[torch.dtype, bool, bool, bool]

@@ -12,7 +12,7 @@ from syllables import write_syllables
 from workplace import last_line, run, snapshot, succeed
 
 from snac_cache.manifests.read import read_manifest
-from snac_model.audio import read_mono, resample
+from snac_model.audio.reading import read_mono, resample
 
 UPSAMPLE, MANIFEST = "snac_cache.cli.upsample", "snac_cache.cli.manifest"
 RATES = [8000, 16000, 22050, 44100, 48000, 96000]

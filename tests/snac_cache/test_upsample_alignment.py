@@ -9,8 +9,8 @@ from syllables import syllables
 
 from snac_cache.targets.alignment import Alignment, common_band, measure
 from snac_cache.targets.correction import correct_target, shift, target_length
-from snac_model.audio import resample
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import resample
 
 BAND = common_band(48000)
 SOURCE = torch.from_numpy(syllables(1.5, 48000))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from workplace import run, succeed
 
 from snac_cache.targets.bandwidth import measure_bandwidth
-from snac_model.audio import read_mono
+from snac_model.audio.reading import read_mono
 
 
 def low_passed_noise(cutoff: float, rate: int, seconds: float = 1.0) -> torch.Tensor:

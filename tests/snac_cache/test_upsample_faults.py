@@ -18,7 +18,7 @@ from workplace import last_line, run, snapshot, succeed
 
 from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.manifests.read import read_manifest
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
 
 UPSAMPLE = "snac_cache.cli.upsample"
 OPTIONS = ["--engine", "resample", "--workers", 1]

@@ -11,8 +11,8 @@ from workplace import run, succeed
 from snac_cache.manifests.read import read_manifest
 from snac_cache.targets import make_parts
 from snac_common.errors import Failure
-from snac_model.audio import read_mono, resample
-from snac_model.locators import file_of, is_plain
+from snac_model.audio.locators import file_of, is_plain
+from snac_model.audio.reading import read_mono, resample
 
 UPSAMPLE, MANIFEST = "snac_cache.cli.upsample", "snac_cache.cli.manifest"
 OPTIONS = ("--engine", "resample", "--workers", 1, "--part-rows", 4, "--shards")

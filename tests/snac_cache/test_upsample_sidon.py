@@ -24,8 +24,8 @@ from snac_cache.targets.sidon import Sidon, padded_samples
 from snac_cache.targets.sidon_batches import SidonBatches
 from snac_cache.targets.sidon_files import load_sidon
 from snac_common.errors import Failure
-from snac_model.audio import read_mono
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import read_mono
 
 UPSAMPLE = "snac_cache.cli.upsample"
 CPU = ["--device", "cpu", "--workers", 1]

@@ -12,8 +12,8 @@ from snac_cache.encoding.build import _window_rows
 from snac_cache.encoding.parts_in_flight import windows_of
 from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
-from snac_model.config import SNAC_24KHZ
-from snac_model.geometry import Geometry
+from snac_model.shapes.config import SNAC_24KHZ
+from snac_model.shapes.geometry import Geometry
 
 GEOMETRY = Geometry.of(SNAC_24KHZ)
 ROWS = 8192

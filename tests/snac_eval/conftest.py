@@ -10,7 +10,7 @@ from models import NARROW, seeded
 from selenium import webdriver
 from workplace import write_tone
 
-from snac_eval import report
+from snac_eval.report import report
 from snac_model import save
 
 SEE_FIGURES = ("test_report_in_browser", "test_going_on")  # or compare them with a process's

@@ -4,8 +4,8 @@ import pytest
 import torch
 from evaluation import Workplace
 
-from snac_eval import perceptual
-from snac_eval.pairs import Measure, Pair
+from snac_eval.metrics import perceptual
+from snac_eval.metrics.pairs import Measure, Pair
 
 
 def test_tf32_is_off_while_anything_is_measured(

@@ -9,9 +9,9 @@ from click.testing import Result
 from runs import write_run
 from workplace import run
 
-from snac_eval.measure import Row
-from snac_eval.metrics_file import as_table, metrics_writer
-from snac_eval.summary import Summary
+from snac_eval.measuring.measure import Row
+from snac_eval.measuring.metrics_file import as_table, metrics_writer
+from snac_eval.statistics.summary import Summary
 
 COUNT = 12
 

@@ -9,13 +9,13 @@ import soundfile
 import torch
 from evaluation import Lines, Workplace, cache, manifest_row, read_differences
 
-from snac_eval.measure_utterance import Job, UtteranceMeasurer
-from snac_eval.models import ModelSource
-from snac_eval.summary import Key, Summary
+from snac_eval.measuring.measure_utterance import Job, UtteranceMeasurer
+from snac_eval.models.evaluated import ModelSource
+from snac_eval.statistics.summary import Key, Summary
 from snac_model import DualHeadSNAC, save
-from snac_model.audio import read_mono, resample
-from snac_model.loading import load
-from snac_model.noise import no_noise
+from snac_model.audio.reading import read_mono, resample
+from snac_model.codec.loading import load
+from snac_model.layers.noise import no_noise
 
 pytestmark = pytest.mark.speech
 

@@ -11,11 +11,11 @@ from evaluation import LENGTHS_S, Workplace, read_differences, read_means, read_
 
 from snac_cache import CodeStore
 from snac_cache.manifests.limit import chosen
-from snac_eval.decoding import utterance_seed
-from snac_eval.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW
+from snac_eval.measuring.measure import FFT_SIZES_HIGH, FFT_SIZES_LOW
+from snac_eval.models.decoding import utterance_seed
 from snac_model import DualHeadSNAC, SeededNoise
-from snac_model.audio import read_mono, resample
-from snac_model.losses import ReconstructionLoss
+from snac_model.audio.reading import read_mono, resample
+from snac_model.losses.reconstruction import ReconstructionLoss
 
 # the loss and its parts, the spectral distance, sharpness and its bands, what has one number each,
 # the distance of the set

@@ -7,7 +7,7 @@ import pytest
 
 from snac_common.artifacts import Artifacts
 from snac_common.errors import BadInput
-from snac_eval.models import ModelSource, find_model, find_models, newest_run
+from snac_eval.models.evaluated import ModelSource, find_model, find_models, newest_run
 
 
 @pytest.fixture

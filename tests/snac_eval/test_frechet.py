@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spoiled import WAYS, breathy
 
-from snac_eval.bootstrap import Bootstrap, resample_weights
-from snac_eval.frames import BANDS, DIMENSIONS, Frames, frames_of
-from snac_eval.frechet import SetMoments, frechet_distance
-from snac_eval.pairs import NoValue, Pair
-from snac_model.audio import read_mono
+from snac_eval.metrics.frames import BANDS, DIMENSIONS, Frames, frames_of
+from snac_eval.metrics.frechet import SetMoments, frechet_distance
+from snac_eval.metrics.pairs import NoValue, Pair
+from snac_eval.statistics.bootstrap import Bootstrap, resample_weights
+from snac_model.audio.reading import read_mono
 
 
 def covariance(size: int, seed: int) -> np.ndarray:

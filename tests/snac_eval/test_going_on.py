@@ -13,7 +13,7 @@ from killing import Moment
 from workplace import snapshot
 
 from snac_cache.work.lock import working_in
-from snac_eval.measure_utterance import UtteranceMeasurer
+from snac_eval.measuring.measure_utterance import UtteranceMeasurer
 
 FILES = ("metrics.parquet", "summary.json", "report.html")
 COMMAND = "snac_eval.cli.evaluate"
@@ -100,8 +100,8 @@ def test_killed_while_it_writes_the_earlier_results_stay_whole(
     before = snapshot(workplace.evaluate(model, "--name", "kept", "--samples", 1, "--seed", 5))
     again = arguments(workplace, model, "kept", "--workers", 1)
     for moment in (
-        Moment("snac_eval.publish:write_summary", 1),
-        Moment("snac_eval.publish:write_report", 1),
+        Moment("snac_eval.evaluation.publish:write_summary", 1),
+        Moment("snac_eval.evaluation.publish:write_report", 1),
     ):
         code = killing.run_command(COMMAND, again, moment, log=tmp_path / "log")
         assert code == -signal.SIGKILL

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from snac_eval.bootstrap import Bootstrap, Estimate, resample_weights
-from snac_eval.catalogue import TOO_FEW, verdict
-from snac_eval.measure import Row
-from snac_eval.summary import Summary
+from snac_eval.measuring.measure import Row
+from snac_eval.statistics.bootstrap import Bootstrap, Estimate, resample_weights
+from snac_eval.statistics.catalogue import TOO_FEW, verdict
+from snac_eval.statistics.summary import Summary
 
 TRIALS = 2000
 DRAWS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {

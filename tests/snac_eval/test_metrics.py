@@ -9,9 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snac_eval.pairs import NoValue, Pair
-from snac_eval.spectral import log_spectral_distance, mel_distance, split_log_spectral_distance
-from snac_eval.waveform import clipping, length_difference, level_difference, si_sdr
+from snac_eval.metrics.pairs import NoValue, Pair
+from snac_eval.metrics.spectral import (
+    log_spectral_distance,
+    mel_distance,
+    split_log_spectral_distance,
+)
+from snac_eval.metrics.waveform import clipping, length_difference, level_difference, si_sdr
 
 RATE = 48000
 

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from snac_common.errors import Failure
-from snac_eval import metrics_file
-from snac_eval.measure import Row
-from snac_eval.metrics_file import as_table, metrics_writer, read_utterances
+from snac_eval.measuring import metrics_file
+from snac_eval.measuring.measure import Row
+from snac_eval.measuring.metrics_file import as_table, metrics_writer, read_utterances
 
 
 def write(path: Path, count: int) -> list[Row]:

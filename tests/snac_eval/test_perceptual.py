@@ -9,10 +9,10 @@ import pytest
 import torch
 from evaluation import Workplace, read_rows
 
-from snac_eval import perceptual
 from snac_eval.cli.evaluate import PERCEPTUAL
-from snac_eval.pairs import NoValue, Pair
-from snac_model.audio import read_mono
+from snac_eval.metrics import perceptual
+from snac_eval.metrics.pairs import NoValue, Pair
+from snac_model.audio.reading import read_mono
 
 pytestmark = pytest.mark.skipif(
     any(

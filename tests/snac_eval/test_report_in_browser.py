@@ -74,7 +74,7 @@ def test_images_and_audio_decode(browser: webdriver.Chrome, report: Path) -> Non
 def test_samples_beside_the_page_are_seen_and_heard(
     browser: webdriver.Chrome, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snac_eval.listening.EMBEDDED", 1)
+    monkeypatch.setattr("snac_eval.report.listening.EMBEDDED", 1)
     model = workplace.save_model("beside files", lambda model: None)
     open_page(browser, workplace.evaluate(model, "--samples", "2") / "report.html")
     linked = browser.execute_script(

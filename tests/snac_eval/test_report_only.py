@@ -13,7 +13,7 @@ from models import NARROW, seeded
 from workplace import last_line, snapshot, write_tone
 
 from snac_cache.store.resolve import open_manifest
-from snac_eval.measure_utterance import UtteranceMeasurer
+from snac_eval.measuring.measure_utterance import UtteranceMeasurer
 from snac_model import save
 
 

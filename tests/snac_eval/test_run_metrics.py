@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snac_common.errors import Failure
-from snac_eval.figures import MAX_POINTS, loss_figure, thinned
-from snac_eval.run_metrics import Curve, read_run_metrics
+from snac_eval.models.run_metrics import Curve, read_run_metrics
+from snac_eval.report.figures import MAX_POINTS, loss_figure, thinned
 
 ENTRIES = [
     {"kind": "baseline", "step": 0, "stage": "warmup", "48k/loss": 3.0},

@@ -6,9 +6,9 @@ import pytest
 from evaluation import Workplace, read_differences, read_means, read_rows
 from workplace import last_line, snapshot
 
-from snac_eval.frechet import SetMoments
-from snac_eval.measure import PENDING
-from snac_eval.parts import Parts
+from snac_eval.measuring.measure import PENDING
+from snac_eval.measuring.parts import Parts
+from snac_eval.metrics.frechet import SetMoments
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_mean_is_the_distance_of_the_set(
 def test_two_sample_is_there_when_asked_for(
     workplace: Workplace, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snac_eval.two_sample.STEPS", 5)
+    monkeypatch.setattr("snac_eval.measuring.two_sample.STEPS", 5)
     plain = workplace.evaluate(model, "--name", "set-plain")
     asked = workplace.evaluate(model, "--name", "set-asked", "--two-sample")
     rows = [row for row in read_rows(asked) if row["metric"] != "two_sample"]
@@ -95,7 +95,7 @@ def test_frames_of_other_settings_or_damaged_ones_are_measured_again(
     for damage in ("torn", "of another seed"):
         name = f"set-{damage.split()[0]}"
         with monkeypatch.context() as patch:
-            patch.setattr("snac_eval.evaluate.join_parts", stop)
+            patch.setattr("snac_eval.evaluation.evaluate.join_parts", stop)
             assert workplace.run(model, "--name", name).exit_code == 130
             unfinished = workplace.root / "eval" / f".{name}.unfinished"
             frames = sorted(unfinished.glob("frames-*.parquet"))

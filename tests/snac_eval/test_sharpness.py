@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from spoiled import WAYS, breathy
 from syllables import syllables
 
-from snac_eval.catalogue import OTHER, REALISM, definition, kind
-from snac_eval.pairs import NoValue, Pair
-from snac_eval.sharpness import band_name, bands, sharpness, sharpness_names
-from snac_model.audio import read_mono
+from snac_eval.metrics.pairs import NoValue, Pair
+from snac_eval.metrics.sharpness import band_name, bands, sharpness, sharpness_names
+from snac_eval.statistics.catalogue import OTHER, REALISM, definition, kind
+from snac_model.audio.reading import read_mono
 
 RAYLEIGH_VARIANCE = (10 / math.log(10)) ** 2 * math.pi**2 / 6  # of noise's levels in dB^2
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snac_eval.bootstrap import FEWEST_FOR_INTERVAL, Estimate
-from snac_eval.measure import Row
-from snac_eval.summary import Mean, Summary
+from snac_eval.measuring.measure import Row
+from snac_eval.statistics.bootstrap import FEWEST_FOR_INTERVAL, Estimate
+from snac_eval.statistics.summary import Mean, Summary
 
 values = st.none() | st.floats(0.001, 100)
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 from spoiled import WAYS, Signal, breathy
 
-from snac_eval.frames import Frames, frames_of
-from snac_eval.pairs import NoValue, Pair
-from snac_eval.two_sample import TwoSample, train_two_sample
+from snac_eval.measuring.two_sample import TwoSample, train_two_sample
+from snac_eval.metrics.frames import Frames, frames_of
+from snac_eval.metrics.pairs import NoValue, Pair
 
 RATE, COUNT = 24000, 12
 
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snac_eval.two_sample.STEPS", 60)
+    monkeypatch.setattr("snac_eval.measuring.two_sample.STEPS", 60)
 
 
 def frames_with(change: Callable[[Signal, int], Signal]) -> list[Frames]:

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from snac_eval.bootstrap import Estimate
-from snac_eval.catalogue import FIDELITY, KINDS, OTHER, REALISM
-from snac_eval.changes import change, change_interval, percents
-from snac_eval.models import ModelSource
-from snac_eval.names import duration
-from snac_eval.references import Rates
-from snac_eval.report_tables import metrics_of, tables
-from snac_eval.summary import Key, Mean
-from snac_eval.summary_file import Evaluation, MeasuredModel
-from snac_eval.verdict import findings, in_lines
+from snac_eval.models.evaluated import ModelSource
+from snac_eval.models.names import duration
+from snac_eval.models.references import Rates
+from snac_eval.report.tables import metrics_of, tables
+from snac_eval.statistics.bootstrap import Estimate
+from snac_eval.statistics.catalogue import FIDELITY, KINDS, OTHER, REALISM
+from snac_eval.statistics.changes import change, change_interval, percents
+from snac_eval.statistics.summary import Key, Mean
+from snac_eval.statistics.summary_file import Evaluation, MeasuredModel
+from snac_eval.statistics.verdict import findings, in_lines
 
 START = {24_000: "start", 48_000: "start resampled"}
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from workplace import last_line, run
 
 from snac_common.errors import Failure
-from snac_eval.shares import binomial_interval, student_quantile
-from snac_eval.votes import count_votes
+from snac_eval.statistics.shares import binomial_interval, student_quantile
+from snac_eval.statistics.votes import count_votes
 
 VOTE: dict[str, Any] = {
     "trial": "t0",

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snac_model.audio import read_mono, resample
-from snac_model.audio_header import AudioError, AudioHeader, read_header
-from snac_model.sinc_kernel import resample_margin
+from snac_model.audio.header import AudioError, AudioHeader, read_header
+from snac_model.audio.reading import read_mono, resample
+from snac_model.audio.sinc_kernel import resample_margin
 
 RATE = 48_000
 FORMATS = ["wav", "flac", "ogg", "mp3"]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from models import TRUE
 
 from snac_common.errors import Failure
-from snac_model.config import CodecConfig
-from snac_model.geometry import Geometry
+from snac_model.shapes.config import CodecConfig
+from snac_model.shapes.geometry import Geometry
 
 WRONG = [
     {"decoder_rates": [8, 8, 4, 1_000_000]},

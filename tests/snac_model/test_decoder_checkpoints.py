@@ -16,8 +16,8 @@ from workplace import succeed
 
 from snac_common.errors import Failure
 from snac_model import DualHeadSNAC, load, model_files, save
-from snac_model.codec import SNAC
-from snac_model.noise import RandomNoise
+from snac_model.codec.snac import SNAC
+from snac_model.layers.noise import RandomNoise
 
 
 @cache

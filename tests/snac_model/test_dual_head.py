@@ -11,10 +11,10 @@ from torch import nn
 
 from snac_common.errors import Failure
 from snac_model import load, save
-from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC, double_rate
-from snac_model.layers import Snake
-from snac_model.noise import NoiseSource, RandomNoise, SeededNoise, no_noise
+from snac_model.codec.dual_head import DualHeadSNAC, double_rate
+from snac_model.codec.snac import SNAC
+from snac_model.layers.convolutions import Snake
+from snac_model.layers.noise import NoiseSource, RandomNoise, SeededNoise, no_noise
 
 NAMES = ["24k", "32k", "default"]
 

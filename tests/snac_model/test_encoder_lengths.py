@@ -10,10 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import NARROW, TRUE, audio, seeded
 
-from snac_model import encoder_lengths
-from snac_model.codec import SNAC
-from snac_model.encoder_lengths import CONTEXT, SHORTEST, has_lengths, keeps_bits, length_of, spans
-from snac_model.layers import EncoderBlock
+from snac_model.codec import encoder_lengths
+from snac_model.codec.encoder_lengths import (
+    CONTEXT,
+    SHORTEST,
+    has_lengths,
+    keeps_bits,
+    length_of,
+    spans,
+)
+from snac_model.codec.snac import SNAC
+from snac_model.layers.convolutions import EncoderBlock
 
 CHANNELS = 16  # of fewer, oneDNN has no kernels that keep the bits, and lengths are not used
 

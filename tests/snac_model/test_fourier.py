@@ -14,13 +14,13 @@ from models import NARROW, codes, seeded
 
 from snac_common.errors import Failure
 from snac_model import DualHeadSNAC, load, no_noise, save
-from snac_model.codec import SNAC
-from snac_model.dual_head import double_rate
+from snac_model.codec.dual_head import double_rate
+from snac_model.codec.fourier_from_base import with_fourier_decoder
+from snac_model.codec.initialisation import init_variance_preserving
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import save_officially, weights_sha256
 from snac_model.export.half import half_decoder
-from snac_model.fourier.from_base import with_fourier_decoder
-from snac_model.initialisation import init_variance_preserving
-from snac_model.segments import Segments
-from snac_model.weights import save_officially, weights_sha256
+from snac_model.layers.segments import Segments
 
 MODELS = {look_ahead: fourier_model(look_ahead=look_ahead) for look_ahead in range(4)}
 SHAPES: list[dict[str, Any]] = [

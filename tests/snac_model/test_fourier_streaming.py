@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from models import codes
 from streams import pieces, stream
 
-from snac_model.codec import SNAC
-from snac_model.streaming import StreamingDecoder
+from snac_model.codec.snac import SNAC
+from snac_model.codec.streaming import StreamingDecoder
 
 MODELS = {look_ahead: fourier_model(look_ahead=look_ahead) for look_ahead in range(4)}
 FAR = fourier_model(kernel=13, look_ahead=12)  # which awaits four tokens
@@ -76,7 +76,7 @@ def test_what_is_given_early_is_what_the_codes_so_far_give(
 def test_stages_that_cut_what_they_are_given_give_the_whole(cached: int) -> None:
     codec = MODELS[3]
     levels = codes(codec, 9)
-    with patch("snac_model.streamed_layers.CACHED_NUMBERS", cached):
+    with patch("snac_model.layers.streamed.CACHED_NUMBERS", cached):
         streamed = stream(StreamingDecoder(codec), pieces(codec, levels, [3, 4]))
     for rate, audio in codec.decode_by_rate(levels).items():
         torch.testing.assert_close(streamed[rate], audio, rtol=0, atol=1e-5)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import CONFIG_32K, CONFIG_DEFAULT
 
-from snac_model.config import SNAC_24KHZ, CodecConfig
-from snac_model.geometry import Geometry
+from snac_model.shapes.config import SNAC_24KHZ, CodecConfig
+from snac_model.shapes.geometry import Geometry
 
 SNAC_24K = Geometry.of(SNAC_24KHZ)
 DUAL_24K = Geometry.of(replace(SNAC_24KHZ, dual_head=True))

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import NARROW, audio, codes, seeded
 
-from snac_model.audio import resample
-from snac_model.codec import SNAC
-from snac_model.config import SNAC_24KHZ, CodecConfig
-from snac_model.dual_head import DualHeadSNAC
-from snac_model.geometry import Geometry
-from snac_model.noise import no_noise
-from snac_model.receptive_field import decoder_reach
+from snac_model.audio.reading import resample
+from snac_model.codec.dual_head import DualHeadSNAC
+from snac_model.codec.snac import SNAC
+from snac_model.layers.noise import no_noise
+from snac_model.shapes.config import SNAC_24KHZ, CodecConfig
+from snac_model.shapes.geometry import Geometry
+from snac_model.shapes.receptive_field import decoder_reach
 
 RATES = [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 128000]
 

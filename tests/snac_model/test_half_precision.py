@@ -8,10 +8,10 @@ import torch
 from models import NARROW, codes, seeded
 
 from snac_model import DualHeadSNAC, SeededNoise, load
-from snac_model.audio import read_mono, resample
-from snac_model.codec import SNAC
-from snac_model.dual_head import double_rate
-from snac_model.noise import no_noise
+from snac_model.audio.reading import read_mono, resample
+from snac_model.codec.dual_head import double_rate
+from snac_model.codec.snac import SNAC
+from snac_model.layers.noise import no_noise
 
 BANDS_HZ = ((0, 4_000), (4_000, 8_000), (8_000, 12_000))
 LARGEST_ERROR_DB = -20  # of the signal in the same band; rounded audio has 0 above 8 kHz

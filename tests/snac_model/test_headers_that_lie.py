@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchaudio.transforms import Resample
 
-from snac_model import audio_bytes
-from snac_model.audio import read_mono
-from snac_model.audio_header import AudioError, read_header
-from snac_model.header_bounds import most_frames
-from snac_model.sinc_kernel import ROLLOFF, ZERO_CROSSINGS, kernel_bytes, kernel_width
+from snac_model.audio import file_bytes
+from snac_model.audio.header import AudioError, read_header
+from snac_model.audio.header_bounds import most_frames
+from snac_model.audio.reading import read_mono
+from snac_model.audio.sinc_kernel import ROLLOFF, ZERO_CROSSINGS, kernel_bytes, kernel_width
 
 RATE = 48_000
 COMMON_RATES = [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 192000]
@@ -201,6 +201,6 @@ def test_a_scan_asks_the_system_for_each_file_as_little_as_before(
             asked.append(name)
             return real(*values, **more)  # type: ignore[operator]
 
-        monkeypatch.setattr(audio_bytes.os, name, counted)
+        monkeypatch.setattr(file_bytes.os, name, counted)
     read_header(path)
     assert asked == ["open", "fstat"]

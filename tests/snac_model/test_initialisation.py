@@ -4,10 +4,10 @@ import pytest
 import torch
 from models import NARROW, audio
 
-from snac_model.codec import SNAC
-from snac_model.config import CodecConfig
-from snac_model.initialisation import OUTPUT_SCALE, init_variance_preserving
-from snac_model.noise import no_noise
+from snac_model.codec.initialisation import OUTPUT_SCALE, init_variance_preserving
+from snac_model.codec.snac import SNAC
+from snac_model.layers.noise import no_noise
+from snac_model.shapes.config import CodecConfig
 
 LENGTH = 24_000
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snac_model.fourier.inverse_stft import InverseSTFT, inverse_by_products
+from snac_model.decoders.fourier.inverse_stft import InverseSTFT, inverse_by_products
 
 sizes = given(st.integers(1, 12).map(lambda half: 2 * half), st.integers(1, 9), st.integers(1, 3))
 

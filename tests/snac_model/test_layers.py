@@ -6,7 +6,7 @@ import torch._dynamo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snac_model.layers import (
+from snac_model.layers.convolutions import (
     DecoderBlock,
     DilatedDepthwise,
     EncoderBlock,
@@ -15,7 +15,7 @@ from snac_model.layers import (
     Snake,
     snake,
 )
-from snac_model.noise import no_noise
+from snac_model.layers.noise import no_noise
 
 CHANNELS = 6
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from syllables import syllables
 
 from snac_cache.fingerprint import audio_fingerprint
-from snac_model import parquet_cells
-from snac_model.audio import read_mono, resampled_blocks
-from snac_model.audio_header import AudioError, read_header
-from snac_model.locators import Locator, file_of, is_plain, named_file, parse
+from snac_model.audio import parquet_cells
+from snac_model.audio.header import AudioError, read_header
+from snac_model.audio.locators import Locator, file_of, is_plain, named_file, parse
+from snac_model.audio.reading import read_mono, resampled_blocks
 
 RATE = 24_000
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=20)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from models import NARROW, audio, seeded
 
 from snac_model import load
-from snac_model.audio import read_mono, resample, resampled_blocks
-from snac_model.audio_header import AudioError
-from snac_model.codec import SNAC
-from snac_model.long_encoding import cut
-from snac_model.pieces import PiecePlan
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import read_mono, resample, resampled_blocks
+from snac_model.codec.long_encoding import cut
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.pieces import PiecePlan
 
 MODELS = sorted(NARROW)  # with and without local attention
 

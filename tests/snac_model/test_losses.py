@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snac_model.losses import MultiScaleSTFTLoss, ReconstructionLoss, l1_loss
+from snac_model.losses.reconstruction import MultiScaleSTFTLoss, ReconstructionLoss, l1_loss
 
 SIZES = (256, 512)
 Pair = tuple[torch.Tensor, torch.Tensor]

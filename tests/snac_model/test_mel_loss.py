@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from snac_model.mel_loss import MultiScaleMelLoss
+from snac_model.losses.mel import MultiScaleMelLoss
 
 RATE = 24_000
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import NARROW, codes, seeded
 
-from snac_model.dual_head import DualHeadSNAC
-from snac_model.noise import RandomNoise, SeededNoise, no_noise, seed_tensor
+from snac_model.codec.dual_head import DualHeadSNAC
+from snac_model.layers.noise import RandomNoise, SeededNoise, no_noise, seed_tensor
 
 seeds = st.integers(-(2**63), 2**64 - 1)
 blocks = st.integers(0, 5)

@@ -12,9 +12,9 @@ from models import NARROW, TouchWhenUnpickled, seeded
 
 from snac_common.errors import Failure
 from snac_model import DualHeadSNAC, load
-from snac_model.codec import SNAC
-from snac_model.config import SNAC_24KHZ
-from snac_model.dual_head import double_rate
+from snac_model.codec.dual_head import double_rate
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.config import SNAC_24KHZ
 
 State = dict[str, torch.Tensor]
 

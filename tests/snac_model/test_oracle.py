@@ -8,8 +8,8 @@ import snac
 import torch
 from models import NARROW, TRUE, audio, codes, seeded
 
-from snac_model.codec import SNAC
-from snac_model.config import CodecConfig
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.config import CodecConfig
 
 NAMES = sorted(TRUE)
 LENGTHS = [1, 4097, 20011]

@@ -10,12 +10,12 @@ from other_decoder import KIND, other_model
 
 from snac_common.errors import Failure
 from snac_model import DualHeadSNAC, SeededNoise, StreamingDecoder, load, no_noise, save
-from snac_model.codec import SNAC
-from snac_model.config import CodecConfig
-from snac_model.dual_head import double_rate
+from snac_model.codec.dual_head import double_rate
+from snac_model.codec.snac import SNAC
 from snac_model.export.graphs import DecoderGraph
 from snac_model.export.half import half_decoder
-from snac_model.segments import Segments
+from snac_model.layers.segments import Segments
+from snac_model.shapes.config import CodecConfig
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import TRUE
 
-from snac_model.geometry import Geometry
-from snac_model.pieces import Piece, PiecePlan
+from snac_model.shapes.geometry import Geometry
+from snac_model.shapes.pieces import Piece, PiecePlan
 
 plans = st.builds(
     lambda name, units: PiecePlan(

@@ -11,8 +11,8 @@ from models import NARROW, seeded
 
 from snac_common.errors import Failure
 from snac_model import load, save
-from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC
+from snac_model.codec.dual_head import DualHeadSNAC
+from snac_model.codec.snac import SNAC
 
 MODEL = "owner/name"
 

@@ -12,11 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snac_model.audio import read_mono, resample, resampled_blocks
-from snac_model.audio_header import AudioError, open_audio
-from snac_model.memory import refuse_too_large
-from snac_model.mono_blocks import mono_blocks
-from snac_model.resampling import PIECE_SAMPLES, sinc_resampler
+from snac_model.audio.header import AudioError, open_audio
+from snac_model.audio.memory import refuse_too_large
+from snac_model.audio.mono_blocks import mono_blocks
+from snac_model.audio.reading import read_mono, resample, resampled_blocks
+from snac_model.audio.resampling import PIECE_SAMPLES, sinc_resampler
 
 RATES = [8000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000]
 
@@ -162,7 +162,7 @@ def test_audio_too_large_for_memory_is_refused(
         raise MemoryError
 
     path = write(folder / "a.wav", 1000, 8000)
-    monkeypatch.setattr("snac_model.audio.mono_blocks", fail)
+    monkeypatch.setattr("snac_model.audio.reading.mono_blocks", fail)
     with pytest.raises(AudioError) as caught:
         read_mono(path)
     assert caught.value.reason == "too_large"

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from snac_model.audio import resample
+from snac_model.audio.reading import resample
 
 PAIRS = [(24_000, 48_000), (48_000, 24_000), (44_100, 24_000), (16_000, 24_000), (96_000, 48_000)]
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from models import NARROW, seeded
 
 from snac_model import DualHeadSNAC, SeededNoise
-from snac_model.codec import SNAC
-from snac_model.dual_head import double_rate
-from snac_model.receptive_field import Margin
-from snac_model.segments import Features, Segments, gather, scatter, take
+from snac_model.codec.dual_head import double_rate
+from snac_model.codec.snac import SNAC
+from snac_model.layers.segments import Features, Segments, gather, scatter, take
+from snac_model.shapes.receptive_field import Margin
 
 MAKERS: dict[str, Callable[[SNAC], SNAC]] = {
     "24k": lambda base: base,

@@ -13,10 +13,10 @@ from models import NARROW, TRUE, codes, seeded
 from streams import pieces, stream
 
 from snac_common.errors import Failure
-from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC
-from snac_model.noise import NoiseSource, SeededNoise, no_noise
-from snac_model.streaming import StreamingDecoder
+from snac_model.codec.dual_head import DualHeadSNAC
+from snac_model.codec.snac import SNAC
+from snac_model.codec.streaming import StreamingDecoder
+from snac_model.layers.noise import NoiseSource, SeededNoise, no_noise
 
 DUAL = DualHeadSNAC.from_base(seeded(NARROW["24k"]))
 ODD_STRIDES = seeded(replace(NARROW["default"], attn_window_size=None))
@@ -56,7 +56,7 @@ def test_any_chunking_gives_the_whole(
 def test_stages_that_cut_what_they_are_given_give_the_whole(
     name: str, tokens: int, cached: int
 ) -> None:
-    with patch("snac_model.streamed_layers.CACHED_NUMBERS", cached):
+    with patch("snac_model.layers.streamed.CACHED_NUMBERS", cached):
         assert_whole(MODELS[name], tokens, [4], SeededNoise(3))
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from models import CONFIG_DEFAULT
 
 from snac_common.errors import BadInput, Failure
-from snac_model.config import SNAC_24KHZ
-from snac_model.geometry import Geometry
-from snac_model.prompt import Prompt
-from snac_model.token_text import BadToken, TokenReader, read_tokens, stop
-from snac_model.tokens import ORPHEUS, TokenLayout, token_layout
+from snac_model.shapes.config import SNAC_24KHZ
+from snac_model.shapes.geometry import Geometry
+from snac_model.tokens.layout import ORPHEUS, TokenLayout, token_layout
+from snac_model.tokens.prompt import Prompt
+from snac_model.tokens.text import BadToken, TokenReader, read_tokens, stop
 
 FRAME = [0, 1, 2, 2, 1, 2, 2]
 OTHER = TokenLayout((2, 0, 1, 1, 2, 2, 2), offset=3, codebook_size=16)

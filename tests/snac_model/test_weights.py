@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from snac_common.errors import Failure
 from snac_model import load, save
-from snac_model.codec import SNAC
-from snac_model.weights import weights_sha256
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
 
 CONFIG = NARROW["24k"]
 

@@ -8,7 +8,7 @@ import pytest
 from training import LENGTHS, SMALL_CODEC, make_cache, write_position, write_voice
 
 from snac_model import save
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_train.session import measures
 
 PROVE_ALIGNMENT = ("test_alignment_proof", "test_command", "test_few_steps")

@@ -12,10 +12,10 @@ from whole_runs import metrics, run
 
 from snac_common.errors import BadInput, Failure
 from snac_model import load, save
-from snac_model.codec import SNAC
-from snac_model.fourier.from_base import with_fourier_decoder
-from snac_model.initialisation import init_variance_preserving
-from snac_model.loading import untrained
+from snac_model.codec.fourier_from_base import with_fourier_decoder
+from snac_model.codec.initialisation import init_variance_preserving
+from snac_model.codec.loading import untrained
+from snac_model.codec.snac import SNAC
 from snac_train.cli.train import main as train_command
 from snac_train.data.inputs import open_inputs
 from snac_train.data.reading import Segments

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from training import SMALL_CODEC, manifest_of, small_base
 
-from snac_model.quantizer import VectorQuantizer
+from snac_model.codec.quantizer import VectorQuantizer
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.reading import Segments
 from snac_train.data.segments import Batch

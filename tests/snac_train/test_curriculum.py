@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from training import SMALL_CODEC
 
 from snac_common.errors import BadInput
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 from snac_train.recipe.curriculum import describe, parse_ranges, plan_epochs, stage_steps
 from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Curriculum, Schedule

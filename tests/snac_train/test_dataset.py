@@ -13,8 +13,8 @@ from training import LENGTHS, make_cache, positions_of, write_voice
 
 from snac_cache.store.code_store import CodeStore
 from snac_common.errors import Failure
-from snac_model.audio import resample
-from snac_model.codec import SNAC
+from snac_model.audio.reading import resample
+from snac_model.codec.snac import SNAC
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.loading import Readers
 from snac_train.data.reading import Segments, SegmentSource

@@ -14,9 +14,9 @@ from whole_runs import FAST, fast_arguments, fast_recipe, metrics, result, run
 
 from snac_common.errors import BadInput, Failure
 from snac_model import DualHeadSNAC, load, save
-from snac_model.audio import resample
-from snac_model.codec import SNAC
-from snac_model.weights import weights_sha256
+from snac_model.audio.reading import resample
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
 from snac_train.data.inputs import open_inputs
 from snac_train.session.run_setup import Start
 from snac_train.training.objective import Objective, own_positions

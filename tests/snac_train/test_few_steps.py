@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from training import manifest_of
 from workplace import run
 
-from snac_model.config import SNAC_24KHZ
-from snac_model.geometry import Geometry
+from snac_model.shapes.config import SNAC_24KHZ
+from snac_model.shapes.geometry import Geometry
 from snac_train.recipe.advice import FURTHEST, USUAL_STEPS, too_few_steps
 from snac_train.recipe.curriculum import plan_epochs, stage_steps
 from snac_train.recipe.load import load_recipe

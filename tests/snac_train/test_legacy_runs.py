@@ -15,8 +15,8 @@ from workplace import succeed, write_tone
 
 from snac_common.errors import Failure
 from snac_model import DualHeadSNAC
-from snac_model.codec import SNAC
-from snac_model.weights import weights_sha256
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
 from snac_train.cli.train import main
 from snac_train.data.inputs import open_inputs
 from snac_train.legacy.audio import check_audio

@@ -11,10 +11,10 @@ from torch import nn
 from training import SMALL_CODEC, manifest_of, small_recipe
 
 from snac_cache.store.code_store import CodeStore
-from snac_model.audio import read_mono, resample
-from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC
-from snac_model.noise import no_noise
+from snac_model.audio.reading import read_mono, resample
+from snac_model.codec.dual_head import DualHeadSNAC
+from snac_model.codec.snac import SNAC
+from snac_model.layers.noise import no_noise
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.inputs import open_inputs
 from snac_train.data.loading import Readers

@@ -10,7 +10,7 @@ from whole_runs import metrics, run
 
 from snac_common.errors import BadInput, Failure
 from snac_model import load, save
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Recipe
 
@@ -197,7 +197,7 @@ def test_without_targets_phase_10_may_train_on_the_sources(
 
 
 def test_a_base_that_cannot_have_the_outputs_is_refused(voices: Path, tmp_path: Path) -> None:
-    from snac_model.dual_head import DualHeadSNAC
+    from snac_model.codec.dual_head import DualHeadSNAC
 
     save(DualHeadSNAC.from_base(SMALL_CODEC()), tmp_path / "dual")
     with pytest.raises(Failure, match="cannot be trained in this phase"):

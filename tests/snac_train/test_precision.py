@@ -12,7 +12,7 @@ from training import manifest_of, small_recipe
 
 from snac_common.errors import Failure
 from snac_model import load
-from snac_model.layers import ResidualUnit
+from snac_model.layers.convolutions import ResidualUnit
 from snac_train.session.pieces import Pieces
 from snac_train.session.train import Request, train
 from snac_train.training import compilation, objective

@@ -8,7 +8,7 @@ from training import write_voice
 
 from snac_cache.store.code_store import CachedUtterance
 from snac_common.errors import Failure
-from snac_model.audio import read_mono, resample
+from snac_model.audio.reading import read_mono, resample
 from snac_train.data.references import Reference, Sources, Targets
 
 RATES = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)

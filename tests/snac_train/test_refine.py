@@ -17,8 +17,8 @@ from training import small_recipe
 from whole_runs import ADVERSARIAL, adversarial_recipe, arguments, metrics, result, run, settings
 
 from snac_common.errors import BadInput, Failure
+from snac_model.codec.loading import load
 from snac_model.discriminators import load_discriminators
-from snac_model.loading import load
 from snac_train.recipe.load import load_recipe
 from snac_train.recipe.tables import Recipe
 from snac_train.session.run_setup import Start

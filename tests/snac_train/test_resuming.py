@@ -17,7 +17,7 @@ from whole_runs import arguments, metrics, run
 
 from snac_common.processes import process_started
 from snac_model import load
-from snac_model.dual_head import DualHeadSNAC
+from snac_model.codec.dual_head import DualHeadSNAC
 from snac_train.cli.train import main
 from snac_train.data.segments import Batch
 from snac_train.session.run_setup import Start

@@ -19,9 +19,9 @@ from snac_cache.manifests.read import read_manifest
 from snac_common.errors import BadInput, Failure
 from snac_common.tool import Terminated
 from snac_model import load, save
-from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC
-from snac_model.weights import weights_sha256
+from snac_model.codec.dual_head import DualHeadSNAC
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
 from snac_train.data.dataset import Utterances
 from snac_train.data.inputs import open_inputs
 from snac_train.session.trainer import Trainer

@@ -12,7 +12,7 @@ from training import make_cache, manifest_of, small_recipe, write_voice
 from whole_runs import arguments, metrics, result, run
 
 from snac_common.errors import Failure
-from snac_model.audio_header import AudioError, AudioHeader
+from snac_model.audio.header import AudioError, AudioHeader
 from snac_train.data import dataset, references
 from snac_train.data.inputs import open_inputs
 from snac_train.data.reading import Segments

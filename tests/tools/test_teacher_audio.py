@@ -10,8 +10,8 @@ from workplace import succeed
 
 from snac_cache.store.code_store import CodeStore
 from snac_model import load, save
-from snac_model.audio import read_mono, resample
-from snac_model.noise import no_noise
+from snac_model.audio.reading import read_mono, resample
+from snac_model.layers.noise import no_noise
 
 
 def test_targets_are_what_the_teacher_decodes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from models import NARROW, seeded
 from workplace import run
 
 from snac_model import load, save
-from snac_model.weights import weights_sha256
+from snac_model.codec.weights import weights_sha256
 
 
 def test_it_has_the_tokens_of_one_and_the_decoder_of_the_other(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from long_speech import join_speech, write_cache
 
 from snac_cache import CodeStore
 from snac_common.tool import Tool
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.references import TARGET_RATE, Targets
 from snac_train.data.slices import Draws

@@ -26,10 +26,10 @@ from snac_cache.manifests.sources import Source
 from snac_common.devices import available_cores, prepare_cpu_worker
 from snac_common.tool import Tool
 from snac_model import SNAC, DualHeadSNAC, StreamingDecoder
-from snac_model.audio_header import read_header
-from snac_model.config import SNAC_24KHZ
+from snac_model.audio.header import read_header
 from snac_model.export.graphs import DecoderGraph
 from snac_model.export.onnx_files import decoder_name, open_session, write_decoder
+from snac_model.shapes.config import SNAC_24KHZ
 
 FILES = 20
 TURNS = 3

@@ -22,7 +22,7 @@ from snac_cache.manifests.read import read_manifest
 from snac_common.devices import available_cores
 from snac_common.tool import Tool
 from snac_model import SNAC, save
-from snac_model.config import SNAC_24KHZ
+from snac_model.shapes.config import SNAC_24KHZ
 
 
 @click.command(cls=Tool, example="bench/encode.py ../shared/speech/nathalie --device cpu")

@@ -15,7 +15,7 @@ import torch
 from snac_common.devices import prepare_cpu_worker
 from snac_common.tool import Tool
 from snac_model import SNAC
-from snac_model.config import SNAC_24KHZ
+from snac_model.shapes.config import SNAC_24KHZ
 
 WAYS = ("official package", "ours, as a whole", "ours, in lengths")
 

@@ -18,8 +18,8 @@ import torch
 from encode import command, seeded_model
 
 from snac_common.tool import Tool
-from snac_eval.measure_utterance import Job, UtteranceMeasurer
-from snac_eval.models import ModelSource
+from snac_eval.measuring.measure_utterance import Job, UtteranceMeasurer
+from snac_eval.models.evaluated import ModelSource
 from snac_model import DualHeadSNAC, load, save
 
 FEW, MANY = 30, 300

@@ -18,12 +18,12 @@ from decode import Codes, best_of_turns, piece, random_codes, times_with_audio
 from snac_common.devices import prepare_cpu_worker
 from snac_common.tool import Tool
 from snac_model import SNAC, StreamingDecoder
-from snac_model.config import SNAC_24KHZ
+from snac_model.codec.fourier_from_base import with_fourier_decoder
 from snac_model.export.graphs import DecoderGraph
 from snac_model.export.onnx_files import write_decoder
-from snac_model.fourier.config import FourierConfig
-from snac_model.fourier.from_base import with_fourier_decoder
-from snac_model.noise import no_noise
+from snac_model.layers.noise import no_noise
+from snac_model.shapes.config import SNAC_24KHZ
+from snac_model.shapes.fourier_config import FourierConfig
 
 PIECE = 16  # coarse tokens decoded at a time, as snac-decode does
 STREAMED_TOKENS = 48

@@ -14,10 +14,10 @@ from snac_cache.store.parts import write_part
 from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import LARGEST_PART, part_sizes
 from snac_cache.work.plan_file import FOLDER, write_plan
-from snac_model.audio_header import read_header
-from snac_model.codec import SNAC
-from snac_model.config import SNAC_24KHZ
-from snac_model.geometry import Geometry
+from snac_model.audio.header import read_header
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.config import SNAC_24KHZ
+from snac_model.shapes.geometry import Geometry
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 5.0, 12.0
 

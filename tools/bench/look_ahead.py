@@ -13,8 +13,8 @@ from snac_cache.manifests.find import find_audio
 from snac_cache.manifests.sources import Source
 from snac_common.tool import Tool
 from snac_model import SNAC, StreamingDecoder, load
-from snac_model.audio import read_mono, resample
-from snac_model.noise import no_noise
+from snac_model.audio.reading import read_mono, resample
+from snac_model.layers.noise import no_noise
 
 BEFORE, AFTER = 1, 2  # coarse tokens beside the one whose audio is kept, in today's practice
 

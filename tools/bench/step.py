@@ -19,8 +19,8 @@ from long_speech import join_speech, write_cache
 from step_cost import Asked, StepCost
 
 from snac_common.tool import Tool
-from snac_model.config import SNAC_24KHZ
-from snac_model.geometry import Geometry
+from snac_model.shapes.config import SNAC_24KHZ
+from snac_model.shapes.geometry import Geometry
 
 
 @click.command(cls=Tool, example="bench/step.py ../shared/speech/nathalie --device cuda --batch 96")

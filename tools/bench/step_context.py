@@ -18,8 +18,8 @@ from step_cost import Asked
 from step_ours import read_ahead
 
 from snac_common.tool import Tool
-from snac_model.codec import SNAC
-from snac_model.config import SNAC_24KHZ
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.config import SNAC_24KHZ
 from snac_train.data.inputs import with_heads
 from snac_train.data.segments import Batch
 from snac_train.distributed.processes import Processes

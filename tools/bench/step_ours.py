@@ -13,8 +13,8 @@ from step_cost import Asked, StepCost, measure
 
 from snac_cache import CodeStore
 from snac_common.errors import Failure
-from snac_model.codec import SNAC
-from snac_model.config import SNAC_24KHZ
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.config import SNAC_24KHZ
 from snac_train.data.dataset import Utterances
 from snac_train.data.inputs import with_heads
 from snac_train.data.loading import Readers

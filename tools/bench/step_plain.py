@@ -13,7 +13,7 @@ from snac.layers import DecoderBlock, Snake1d, WNConv1d
 from step_cost import Asked, StepCost, measure
 from torch import nn
 
-from snac_model.config import SNAC_24KHZ
+from snac_model.shapes.config import SNAC_24KHZ
 
 Audio = tuple[torch.Tensor, torch.Tensor]
 FFT_SIZES = ((1024, 2048, 4096), (1024, 2048, 4096, 8192))

@@ -3,10 +3,10 @@
 import hashlib
 from pathlib import Path
 
-from snac_model.audio_bytes import Window, open_bytes
-from snac_model.audio_error import AudioError, describe
-from snac_model.distant_bytes import Distant, Held
-from snac_model.locators import parse
+from snac_model.audio.distant_bytes import Distant, Held
+from snac_model.audio.error import AudioError, describe
+from snac_model.audio.file_bytes import Window, open_bytes
+from snac_model.audio.locators import parse
 
 BLOCK_BYTES = 4096
 BLOCKS = 5

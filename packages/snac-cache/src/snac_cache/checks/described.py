@@ -14,7 +14,7 @@ from snac_cache.checks.footers import IDENTITY
 from snac_cache.store.description import NAME
 from snac_cache.store.identity import CacheIdentity
 from snac_common.errors import Failure
-from snac_model.config import CodecConfig
+from snac_model.shapes.config import CodecConfig
 
 
 def read_described(path: Path) -> tuple[dict[str, Any], str | None]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from snac_cache.checks.cache_files import CacheFiles, Places
 from snac_cache.checks.database import Database
-from snac_model.locators import named_file
+from snac_model.audio.locators import named_file
 
 READING_THREADS = 32
 FOLDERS_AT_ONCE = 512

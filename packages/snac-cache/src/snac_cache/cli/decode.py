@@ -131,9 +131,9 @@ def main(
     from snac_cache.convert.sources import BadTokens, choose_rates, decode_sources
     from snac_cache.convert.utterance_decoder import GPU_BATCH_SECONDS, DecodeRequest
     from snac_common.devices import available_cores, choose_device
-    from snac_model.loading import load
-    from snac_model.token_text import TokenReader
-    from snac_model.tokens import token_layout
+    from snac_model.codec.loading import load
+    from snac_model.tokens.layout import token_layout
+    from snac_model.tokens.text import TokenReader
 
     bad_tokens = BadTokens(stop=on_bad_token == "stop")
     reader = TokenReader(token_layout(tokens), bad_tokens) if tokens else None

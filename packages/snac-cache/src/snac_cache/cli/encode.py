@@ -64,8 +64,8 @@ def main(
     from snac_cache.convert.write import choose_format, choose_token_format, codes_writer
     from snac_cache.store.identity import CacheIdentity
     from snac_common.devices import available_cores, choose_device
-    from snac_model.loading import load
-    from snac_model.tokens import token_layout
+    from snac_model.codec.loading import load
+    from snac_model.tokens.layout import token_layout
 
     chosen = choose_token_format(output, how) if tokens else choose_format(output, how)
     layout = token_layout(tokens) if tokens else None

@@ -21,7 +21,7 @@ from snac_common.tool import Tool
 
 if TYPE_CHECKING:
     from snac_cache.rows.request import RowsReport, RowsRequest
-    from snac_model.tokens import TokenLayout
+    from snac_model.tokens.layout import TokenLayout
 
 EXAMPLE = """snac-tokens -o rows --tokenizer canopylabs/orpheus-3b-0.1-pretrained --max-tokens 2048
 snac-tokens -o rows --prompt "{speaker}: {text}" --where "language = 'de' AND duration_s < 20"
@@ -145,7 +145,7 @@ def main(
     from snac_common.files import check_writable, clear_leftovers
     from snac_common.progress import progress
     from snac_model.export.push import check_repository, push
-    from snac_model.tokens import token_layout
+    from snac_model.tokens.layout import token_layout
 
     if repository:
         check_repository(repository)

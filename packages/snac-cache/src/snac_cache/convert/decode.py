@@ -12,7 +12,7 @@ from snac_cache.convert.rejects import Rejects, Unusable
 from snac_cache.convert.utterance import CodedUtterance
 from snac_cache.convert.utterance_decoder import DecodeRequest, UtteranceDecoder
 from snac_cache.encoding.batches import plan_batches
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 
 UTTERANCES_IN_WINDOW = 512
 

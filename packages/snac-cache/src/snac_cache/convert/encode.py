@@ -27,8 +27,8 @@ from snac_cache.store.records import Encoded
 from snac_common.devices import prepare_cpu_worker
 from snac_common.errors import BadInput
 from snac_common.progress import progress
-from snac_model.audio_header import AudioError
-from snac_model.codec import SNAC
+from snac_model.audio.header import AudioError
+from snac_model.codec.snac import SNAC
 
 READING_THREADS = 8
 ROWS_AT_ONCE = {"cpu": 8, "cuda": 512}

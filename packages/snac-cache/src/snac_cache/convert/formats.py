@@ -5,7 +5,7 @@ from typing import Any
 
 from snac_cache.schema import code_column
 from snac_common.errors import Failure
-from snac_model.tokens import TokenLayout
+from snac_model.tokens.layout import TokenLayout
 
 TOKENS = "tokens"  # of a JSON object with those of a language model
 

@@ -9,9 +9,9 @@ from snac_cache.convert.audio_out import WriteSamples, to_pcm
 from snac_cache.convert.converted import Converted
 from snac_cache.convert.read import read_frames
 from snac_cache.convert.utterance_decoder import DecodeRequest
-from snac_model.codec import SNAC
-from snac_model.streaming import Audio, StreamingDecoder
-from snac_model.token_text import TokenReader
+from snac_model.codec.snac import SNAC
+from snac_model.codec.streaming import Audio, StreamingDecoder
+from snac_model.tokens.text import TokenReader
 
 
 def decode_live(

@@ -20,7 +20,7 @@ from snac_cache.store.earlier import check_columns
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.work import plan_file
 from snac_common.errors import BadInput, Failure
-from snac_model.token_text import Frame, TokenReader
+from snac_model.tokens.text import Frame, TokenReader
 
 ROWS_AT_ONCE = 256
 AUDIO_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb", b"\xff\xf3")

@@ -17,10 +17,10 @@ from snac_cache.encoding.precision import arithmetic
 from snac_common.console import note
 from snac_common.devices import prepare_cpu_worker
 from snac_common.errors import BadInput, Failure
-from snac_model.codec import SNAC
-from snac_model.geometry import Geometry
-from snac_model.token_text import BadToken, TokenReader
-from snac_model.weights import weights_sha256
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
+from snac_model.shapes.geometry import Geometry
+from snac_model.tokens.text import BadToken, TokenReader
 
 
 class BadTokens:

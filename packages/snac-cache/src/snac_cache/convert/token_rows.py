@@ -10,7 +10,7 @@ from snac_cache.convert.read import Row, select_rows
 from snac_cache.convert.rejects import Unusable
 from snac_cache.schema import CODES_LIST, INPUT_IDS, code_column
 from snac_common.errors import Failure
-from snac_model.tokens import TokenLayout
+from snac_model.tokens.layout import TokenLayout
 
 
 def read_token_rows(

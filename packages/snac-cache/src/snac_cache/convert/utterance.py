@@ -8,7 +8,7 @@ import numpy as np
 
 from snac_cache.convert.rejects import Unusable
 from snac_cache.schema import code_column
-from snac_model.geometry import Geometry, resampled_length
+from snac_model.shapes.geometry import Geometry, resampled_length
 
 
 @dataclass(frozen=True)

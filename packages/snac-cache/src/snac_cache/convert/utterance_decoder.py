@@ -9,9 +9,9 @@ import torch
 
 from snac_cache.convert.audio_out import AudioOutput, Trimmed, to_pcm
 from snac_cache.convert.utterance import CodedUtterance
-from snac_model.codec import SNAC
-from snac_model.noise import NoiseSource, SeededNoise, no_noise
-from snac_model.streaming import Audio, StreamingDecoder
+from snac_model.codec.snac import SNAC
+from snac_model.codec.streaming import Audio, StreamingDecoder
+from snac_model.layers.noise import NoiseSource, SeededNoise, no_noise
 
 # Coarse tokens decoded at a time: so many that weights are read for a good deal of audio.
 PIECE = {"cpu": 16, "cuda": 256}

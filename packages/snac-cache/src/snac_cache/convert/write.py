@@ -15,7 +15,7 @@ from snac_cache.schema import code_column
 from snac_cache.store.identity import CacheIdentity
 from snac_common.errors import BadInput
 from snac_common.files import atomic_path, clear_leftovers
-from snac_model.tokens import TokenLayout
+from snac_model.tokens.layout import TokenLayout
 
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".txt": "text"}
 

@@ -18,8 +18,8 @@ from snac_cache.encoding.precision import arithmetic
 from snac_cache.encoding.reading import Row
 from snac_cache.store.records import Agreement, Encoded
 from snac_cache.work.plan import Part
-from snac_model.audio import read_mono, resample
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import read_mono, resample
 
 DEFAULT_THREADS = torch.get_num_threads()  # before a worker sets it
 ONE_OF = 1024  # utterances is compared, and one more of each of the first parts of a split

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 
 
 def plan_batches(

@@ -19,7 +19,7 @@ from snac_cache.work.lock import one_at_a_time, working_in
 from snac_cache.work.plan import LARGEST_PART, Part
 from snac_common.files import clear_leftovers
 from snac_common.jobs import NotRecorded, Work
-from snac_model.loading import load
+from snac_model.codec.loading import load
 
 
 @dataclass

@@ -17,7 +17,7 @@ from snac_cache.work.plan import Part
 from snac_cache.work.plan_file import Plan
 from snac_common.devices import prepare_cpu_worker
 from snac_common.refresh import refresh
-from snac_model.loading import load
+from snac_model.codec.loading import load
 
 
 def encode_parts(

@@ -11,10 +11,10 @@ from snac_cache.encoding.request import GPU_BATCH_SECONDS, Precision
 from snac_cache.encoding.upload import can_pin, codec_input
 from snac_cache.store.records import Encoded
 from snac_common.console import note
-from snac_model.audio_header import AudioError
-from snac_model.codec import SNAC
-from snac_model.geometry import resampled_length
-from snac_model.memory import is_out_of_memory
+from snac_model.audio.header import AudioError
+from snac_model.audio.memory import is_out_of_memory
+from snac_model.codec.snac import SNAC
+from snac_model.shapes.geometry import resampled_length
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import torch
 from snac_cache.encoding.encoder import UtteranceEncoder, as_uint16, lacks_memory
 from snac_cache.encoding.reading import Row, check_length, check_scale
 from snac_cache.store.records import Encoded
-from snac_model.audio import resampled_blocks
-from snac_model.audio_header import AudioError, read_header
-from snac_model.geometry import Geometry
-from snac_model.long_encoding import encode_by_pieces
-from snac_model.pieces import PiecePlan
+from snac_model.audio.header import AudioError, read_header
+from snac_model.audio.reading import resampled_blocks
+from snac_model.codec.long_encoding import encode_by_pieces
+from snac_model.shapes.geometry import Geometry
+from snac_model.shapes.pieces import PiecePlan
 
 # What is longer goes in pieces. Its own length alone decides: codes must not depend on how much
 # memory a machine has, and in pieces a near tie may be decided otherwise.

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from snac_cache.fingerprint import audio_fingerprint
-from snac_model.audio import read_mono, resample
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import read_mono, resample
 
 Row = dict[str, Any]
 

@@ -12,7 +12,7 @@ from snac_cache.encoding.encoder import Audio, Started, UtteranceEncoder
 from snac_cache.encoding.long import encode_long, is_long
 from snac_cache.encoding.reading import Row, check_unchanged, read_utterance
 from snac_cache.store.records import Encoded
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
 
 # A GPU encodes thousands of seconds of audio a second, and files may lie on a network. A worker
 # that reads ahead takes its next part early, so a processor reads only a few utterances ahead.

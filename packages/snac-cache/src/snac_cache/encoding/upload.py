@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 
 from snac_cache.encoding.precision import arithmetic
-from snac_model.audio import resample
-from snac_model.geometry import Geometry, resampled_length
+from snac_model.audio.reading import resample
+from snac_model.shapes.geometry import Geometry, resampled_length
 
 
 def codec_input(

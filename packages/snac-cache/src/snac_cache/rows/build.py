@@ -20,7 +20,7 @@ from snac_cache.store.mapped import take_rows
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
 from snac_common.files import atomic_folder
-from snac_model.config import CodecConfig
+from snac_model.shapes.config import CodecConfig
 
 FOLDERS = {"train": "train", "val": "validation"}  # as the datasets library calls them
 THREADS = 2  # that prepare parts; a third writes

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from snac_cache.rows.ragged import Ragged
 from snac_cache.schema import code_column
 from snac_common.errors import Failure
-from snac_model.tokens import TokenLayout
+from snac_model.tokens.layout import TokenLayout
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snac_cache.rows.prompts import Pattern
 from snac_cache.rows.tokenizer import TextTokenizer
-from snac_model.tokens import TokenLayout
+from snac_model.tokens.layout import TokenLayout
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snac_cache.rows.ragged import Ragged
 from snac_common.errors import BadInput, Failure
-from snac_model.tokens import TEXT, TokenLayout
+from snac_model.tokens.layout import TEXT, TokenLayout
 
 FILE = "tokenizer.json"
 HOW_TO_INSTALL = "install it with: pip install 'tokenizers>=0.21'"

@@ -9,8 +9,8 @@ from snac_cache.fingerprint import audio_fingerprint, segment_fingerprint
 from snac_cache.manifests.find import Found, Span
 from snac_cache.schema import TARGET_RATE
 from snac_common.addresses import address
-from snac_model.audio_header import AudioError, AudioHeader, read_header
-from snac_model.locators import parse
+from snac_model.audio.header import AudioError, AudioHeader, read_header
+from snac_model.audio.locators import parse
 
 HASHED, KEPT = "hashed", "kept"  # in a row beside the manifest's columns
 OVERSHOOT_S = 0.1  # that a segment's end may lie behind the recording's: it is cut there

@@ -17,7 +17,7 @@ from snac_common.console import note
 from snac_common.errors import BadInput
 from snac_common.object_store import Ranges, download, list_objects
 from snac_common.refresh import one_process
-from snac_model.distant_bytes import distant
+from snac_model.audio.distant_bytes import distant
 
 
 @contextmanager

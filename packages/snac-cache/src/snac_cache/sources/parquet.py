@@ -14,7 +14,7 @@ from snac_cache.sources.entry import Entry
 from snac_cache.sources.listed import source_of
 from snac_cache.sources.recordings import Recordings
 from snac_common.errors import BadInput
-from snac_model.locators import Locator
+from snac_model.audio.locators import Locator
 
 ROWS_AT_ONCE = 1024
 

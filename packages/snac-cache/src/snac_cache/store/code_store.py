@@ -25,7 +25,7 @@ from snac_cache.work import plan_file
 from snac_cache.work.plan import part_files
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from snac_cache.schema import SCHEMA_VERSION
 from snac_common.errors import Failure
-from snac_model.config import CodecConfig
-from snac_model.geometry import Geometry
+from snac_model.shapes.config import CodecConfig
+from snac_model.shapes.geometry import Geometry
 
 if TYPE_CHECKING:
-    from snac_model.codec import SNAC
+    from snac_model.codec.snac import SNAC
 
 KEY_PREFIX = "snac."
 
@@ -44,7 +44,7 @@ class CacheIdentity:
     @classmethod
     def of(cls, model: "SNAC", name: str, precision: str) -> Self:
         """Describe a cache that ``model`` is about to make."""
-        from snac_model.weights import weights_sha256
+        from snac_model.codec.weights import weights_sha256
 
         return cls(
             model=name,

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 
 from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.alignment import Alignment, common_band, measure
-from snac_model.audio import resample
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import resample
 
 GAIN_TOLERANCE_DB = 0.5
 MISALIGNED, WRONG_GAIN, WRONG_LENGTH = "misaligned_target", "wrong_gain", "wrong_length"

@@ -8,8 +8,8 @@ from typing import Any
 from snac_cache.manifests.formats import READABLE
 from snac_cache.targets.choice import GivenFolder
 from snac_common.addresses import address
-from snac_model.audio_header import AudioError
-from snac_model.locators import is_plain
+from snac_model.audio.header import AudioError
+from snac_model.audio.locators import is_plain
 
 ENDINGS = [form for ending in (".flac", *READABLE) for form in (ending, ending.upper())]
 

@@ -10,8 +10,8 @@ from snac_cache.targets.alignment import Alignment
 from snac_cache.targets.choice import FILES
 from snac_cache.targets.correction import GAIN_TOLERANCE_DB, clip, correct_target, prove_target
 from snac_cache.targets.notes import TargetNotes
-from snac_model.audio import read_mono
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import read_mono
 
 
 @dataclass(frozen=True)

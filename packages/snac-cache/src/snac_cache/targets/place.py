@@ -3,7 +3,7 @@
 import os
 from pathlib import Path, PurePosixPath
 
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
 
 ENDING = ".flac"
 LONGEST_NAME, LONGEST_PATH = 255, 4000  # bytes; Linux takes 4,095 in a path

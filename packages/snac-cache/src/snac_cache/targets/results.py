@@ -19,7 +19,7 @@ from snac_cache.work.plan import Part
 from snac_common.copying import remove
 from snac_common.full_disk import cannot_write
 from snac_common.refresh import refresh
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
 
 RECORD_KEY = b"snac.targets"
 STAGE = "upsample"

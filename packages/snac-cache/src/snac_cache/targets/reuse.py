@@ -12,8 +12,8 @@ from snac_cache.schema import SOURCE
 from snac_cache.targets.request import TargetRequest
 from snac_cache.targets.results import GIVEN, MADE, REJECTED, PartResults, RowResult, read_results
 from snac_cache.work.plan import Part
-from snac_model.audio_header import AudioError
-from snac_model.locators import named_file
+from snac_model.audio.header import AudioError
+from snac_model.audio.locators import named_file
 
 
 class Listings:

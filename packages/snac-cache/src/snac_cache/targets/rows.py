@@ -20,8 +20,8 @@ from snac_cache.targets.results import GIVEN, MADE, NATIVE, REJECTED, RowResult
 from snac_cache.targets.sidon import Features, Sidon
 from snac_cache.targets.target_store import TargetFiles, TargetStore
 from snac_common.addresses import said
-from snac_model.audio import resample
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
+from snac_model.audio.reading import resample
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torchaudio.functional import highpass_biquad
 
 from snac_common.errors import Failure
-from snac_model.audio import resample
-from snac_model.geometry import resampled_length
+from snac_model.audio.reading import resample
+from snac_model.shapes.geometry import resampled_length
 
 INPUT_RATE = 16_000
 HIGH_PASS_HZ = 50.0

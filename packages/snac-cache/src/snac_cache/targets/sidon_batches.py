@@ -5,7 +5,7 @@ import torch
 from snac_cache.targets.sidon import INPUT_RATE, Features, Sidon
 from snac_common.console import note
 from snac_common.errors import Failure
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
 
 GPU_BATCH_SECONDS = 240.0
 FAILURES = (RuntimeError, LookupError, TypeError, MemoryError, torch.jit.Error)

@@ -16,7 +16,7 @@ from snac_cache.targets.notes import MARKS, TargetNotes
 from snac_common.copying import remove
 from snac_common.files import atomic_path, clear_leftovers
 from snac_common.full_disk import cannot_write
-from snac_model.audio_header import AudioError, describe
+from snac_model.audio.header import AudioError, describe
 
 NOT_OURS = "was not made by snac-upsample: move it away, or give other --targets"
 HEAD_BYTES = 4096  # STREAMINFO and the comment come first

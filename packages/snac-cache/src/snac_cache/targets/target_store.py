@@ -26,9 +26,9 @@ from snac_common.copying import remove
 from snac_common.errors import Failure
 from snac_common.files import atomic_path, clear_leftovers
 from snac_common.full_disk import cannot_write
-from snac_model.audio_bytes import open_bytes
-from snac_model.audio_error import AudioError
-from snac_model.locators import file_of, parse
+from snac_model.audio.error import AudioError
+from snac_model.audio.file_bytes import open_bytes
+from snac_model.audio.locators import file_of, parse
 
 
 class TargetStore(Protocol):

@@ -24,7 +24,7 @@ from snac_common.refresh import refresh
 from snac_common.tool import Tool
 
 if TYPE_CHECKING:
-    from snac_eval.request import EvaluationReport
+    from snac_eval.evaluation.request import EvaluationReport
 
 PERCEPTUAL = ("pesq", "stoi", "visqol_speech", "visqol_audio", "dnsmos", "plcmos")
 OF_MEASURING = (
@@ -209,10 +209,10 @@ def main(
     from snac_cache.work.cluster import choose_cluster
     from snac_cache.work.engine import ray_engine
     from snac_common.devices import choose_workers
-    from snac_eval.choose import Wanted
-    from snac_eval.evaluate import evaluate
-    from snac_eval.rebuild import rebuild
-    from snac_eval.request import EvaluationRequest
+    from snac_eval.evaluation.choose import Wanted
+    from snac_eval.evaluation.evaluate import evaluate
+    from snac_eval.evaluation.rebuild import rebuild
+    from snac_eval.evaluation.request import EvaluationRequest
 
     cluster = choose_cluster(ray, gpus, workers)
     places = Artifacts.at(artifacts)
@@ -279,7 +279,7 @@ def add_up(votes: tuple[Path, ...]) -> None:
     """Print the votes' sums."""
     from dataclasses import asdict
 
-    from snac_eval.votes import count_votes, votes_table
+    from snac_eval.statistics.votes import count_votes, votes_table
 
     tallies = count_votes(votes)
     note(votes_table(tallies))

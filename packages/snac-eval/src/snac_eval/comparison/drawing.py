@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from snac_eval.comparison.run import Run
-from snac_eval.figures import GRID, SEEN, STYLE, themed_svg
+from snac_eval.report.figures import GRID, SEEN, STYLE, themed_svg
 
 # Paul Tol's bright scheme: told apart by colour-blind people, and visible on light and dark.
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#b8a52e", "#3fa9c9", "#aa3377")

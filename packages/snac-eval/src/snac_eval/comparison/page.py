@@ -5,7 +5,7 @@ from snac_eval.comparison.drawing import colour, curves_figure, has_curve
 from snac_eval.comparison.formats import by_group, change, in_words, interval, number
 from snac_eval.comparison.recipes import recipe_differences
 from snac_eval.comparison.run import better
-from snac_eval.pages import render
+from snac_eval.report.pages import render
 
 
 def as_html(comparison: Comparison) -> str:

@@ -15,8 +15,8 @@ class Difference(NamedTuple):
 
 def paired_differences(first: Evaluated, other: Evaluated) -> dict[str, Difference]:
     """Return the differences by metric; none where utterances were not drawn alone."""
-    from snac_eval.measure import Row
-    from snac_eval.summary import Summary
+    from snac_eval.measuring.measure import Row
+    from snac_eval.statistics.summary import Summary
 
     if not (first.by_utterance and other.by_utterance):
         return {}

@@ -116,7 +116,7 @@ def read_run(source: Source) -> Run:
 def better(metric: str) -> int:
     """Return -1 if lower is better, as of losses, 1 if higher, and 0 where neither is."""
     if metric.startswith(PREFIX):
-        from snac_eval.catalogue import kind
+        from snac_eval.statistics.catalogue import kind
 
         return kind(metric.rpartition("/")[2]).better
     return 1 if metric.endswith(HIGHER_IS_BETTER) else -1
@@ -125,7 +125,7 @@ def better(metric: str) -> int:
 def group(metric: str) -> str:
     """Return what a metric says of: ``validation``, or as the report has it ``realism``."""
     if metric.startswith(PREFIX):
-        from snac_eval.catalogue import kind
+        from snac_eval.statistics.catalogue import kind
 
         return kind(metric.rpartition("/")[2]).group
     return VALIDATION

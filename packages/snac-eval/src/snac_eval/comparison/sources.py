@@ -13,7 +13,7 @@ from snac_eval.comparison.evaluations import find_evaluation
 from snac_eval.comparison.run import Source
 from snac_eval.comparison.run_files import read_recipe, read_state
 from snac_eval.comparison.wandb_source import offline_source, online_source
-from snac_eval.run_metrics import METRICS_FILE, read_entries
+from snac_eval.models.run_metrics import METRICS_FILE, read_entries
 
 WANDB_RUN = re.compile(r"[\w-]+/[\w-]+/[\w-]+")
 

@@ -8,7 +8,7 @@ from snac_common.errors import Failure
 from snac_eval.comparison.run import Entry, Source
 from snac_eval.comparison.run_files import checked_state
 from snac_eval.comparison.wandb_file import read_config, read_history
-from snac_eval.run_metrics import checked
+from snac_eval.models.run_metrics import checked
 
 FACTS = "run"  # the key under which snac-train puts what run.json says of a run's data
 KINDS = ("val", "baseline", "length")

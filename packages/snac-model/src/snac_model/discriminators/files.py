@@ -7,7 +7,7 @@ from snac_common.errors import Failure
 from snac_common.files import atomic_path, write_text
 from snac_model.discriminators.config import DiscriminatorConfig
 from snac_model.discriminators.sets import Discriminators
-from snac_model.safetensors_files import read_safetensors, stored_state, write_safetensors
+from snac_model.files.safetensors_files import read_safetensors, stored_state, write_safetensors
 
 CONFIG = "discriminators.json"
 WEIGHTS = "discriminators.safetensors"

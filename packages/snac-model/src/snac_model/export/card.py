@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from snac_common.files import write_text
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_model.discriminators import DiscriminatorConfig
 from snac_model.export.markdown import as_block, as_code, as_text, public_name
 from snac_model.export.onnx_files import OnnxReport

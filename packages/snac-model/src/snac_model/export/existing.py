@@ -5,14 +5,14 @@ from pathlib import Path
 from snac_common.console import note
 from snac_common.errors import BadInput, Failure
 from snac_common.files import write_text
-from snac_model.codec import SNAC
+from snac_model.codec.loading import load
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
 from snac_model.export.card import PLACEHOLDER, README
 from snac_model.export.half import half_decoder
 from snac_model.export.run import Run
 from snac_model.export.snippets import NOT_OFFICIAL
-from snac_model.loading import load
-from snac_model.places import OFFICIAL_WEIGHTS, WEIGHTS
-from snac_model.weights import weights_sha256
+from snac_model.files.places import OFFICIAL_WEIGHTS, WEIGHTS
 
 
 def is_export(folder: Path) -> bool:

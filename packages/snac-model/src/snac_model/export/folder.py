@@ -9,9 +9,11 @@ import torch
 from snac_common.console import note
 from snac_common.errors import BadInput, Failure
 from snac_common.files import atomic_folder, clear_leftovers
-from snac_model.codec import SNAC
+from snac_model.codec.dual_head import DualHeadSNAC
+from snac_model.codec.loading import load
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import save, save_officially
 from snac_model.discriminators import load_discriminators, save_discriminators
-from snac_model.dual_head import DualHeadSNAC
 from snac_model.export import half as half_weights
 from snac_model.export.card import CardFacts, write_card
 from snac_model.export.existing import is_export
@@ -19,9 +21,7 @@ from snac_model.export.onnx_files import OnnxReport, check_onnx_installed, rando
 from snac_model.export.run import Run
 from snac_model.export.starting_model import starting_model
 from snac_model.export.try_page import write_page
-from snac_model.loading import load
-from snac_model.noise import SeededNoise
-from snac_model.weights import save, save_officially
+from snac_model.layers.noise import SeededNoise
 
 DUAL_HEAD, ONNX, DISCRIMINATORS = "dual_head", "onnx", "discriminators"
 COMPARED = ((1, 1), (2, 4))  # batch size and coarse tokens

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from snac_model.codec import SNAC
-from snac_model.noise import NoiseSource, Position, RandomNoise
+from snac_model.codec.snac import SNAC
+from snac_model.layers.noise import NoiseSource, Position, RandomNoise
 
 OPSET = 18
 

@@ -6,7 +6,7 @@ Encoder and quantizer stay as they are: rounding them would change the codes.
 import copy
 from pathlib import Path
 
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 
 TOLERANCE = 1e-2  # of audio, full scale 1, against the float32 weights; 0.001 is usual
 

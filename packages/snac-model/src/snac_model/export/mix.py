@@ -7,10 +7,10 @@ import torch
 
 from snac_common.artifacts import Artifacts
 from snac_common.errors import BadInput, Failure
-from snac_model.codec import SNAC
+from snac_model.codec.loading import load
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
 from snac_model.export.run import Run, read_run
-from snac_model.loading import load
-from snac_model.weights import weights_sha256
 
 
 def parse_mix(text: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from snac_common.errors import BadInput, Failure
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_model.export import half as half_weights
 from snac_model.export.graphs import DecoderGraph, EncoderGraph, KeptNoise, write_graph
 

@@ -10,7 +10,7 @@ from snac_common.errors import Failure
 from snac_common.json_files import check_fields, read_json_object, read_text_file
 from snac_common.run_mirror import bring_model
 from snac_common.run_names import no_such_run
-from snac_model.places import CONFIG
+from snac_model.files.places import CONFIG
 
 # what the card says
 OF_STATE = {

@@ -1,7 +1,7 @@
 """The card's examples: how to load what was exported."""
 
 from snac_model.export.onnx_files import ENCODER, OnnxReport, decoder_name
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 
 OFFICIAL = """With the official package, `pip install snac`, at {rate} Hz:
 

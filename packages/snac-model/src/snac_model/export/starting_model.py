@@ -2,10 +2,10 @@
 
 from snac_common.console import note
 from snac_common.errors import Failure
-from snac_model.codec import SNAC
+from snac_model.codec.loading import load
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
 from snac_model.export.run import Run
-from snac_model.loading import load
-from snac_model.weights import weights_sha256
 
 
 def starting_model(run: Run, model: SNAC) -> SNAC | None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from snac_common.files import write_text
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_model.export.onnx_files import ENCODER, OnnxReport, base_decoder_name, decoder_name
 from snac_model.export.run import Run
-from snac_model.geometry import Geometry
-from snac_model.pieces import PiecePlan
+from snac_model.shapes.geometry import Geometry
+from snac_model.shapes.pieces import PiecePlan
 
 PAGE = "try.html"
 SEED = 1  # of the noise

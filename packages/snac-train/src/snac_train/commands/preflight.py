@@ -12,7 +12,7 @@ from snac_cache.checks.views import open_views
 from snac_common.console import note
 from snac_common.devices import choose_device, parse_gpus
 from snac_common.errors import Failure
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_train.commands.busy_gpus import check_gpus
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.unchanged_audio import check_unchanged

@@ -9,9 +9,9 @@ from pathlib import Path
 from snac_common.artifacts import RECIPE, Artifacts
 from snac_common.errors import BadInput
 from snac_common.options import DEFAULT_MODEL
-from snac_model.config import CodecConfig
-from snac_model.geometry import Geometry
-from snac_model.places import find_config
+from snac_model.files.places import find_config
+from snac_model.shapes.config import CodecConfig
+from snac_model.shapes.geometry import Geometry
 from snac_train.commands.which_run import run_folder
 from snac_train.legacy.config import NO_CONFIG, LegacyConfig
 from snac_train.recipe.consistency import check_consistent

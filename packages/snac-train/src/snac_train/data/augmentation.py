@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from snac_cache.store.code_store import CachedUtterance
-from snac_model.audio import resample
+from snac_model.audio.reading import resample
 from snac_train.data.references import Rows, length_at, margin_for, read_source
 from snac_train.data.slices import Draws
 from snac_train.recipe.tables import Augmentation

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from snac_cache.parquet import rows_sha256
 from snac_cache.store.code_store import CachedUtterance, CodeStore
 from snac_common.errors import Failure
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 from snac_train.data.references import Reference, Rows, UnreadableAudio, margin_for
 from snac_train.data.segments import Batch, Reject, Segment
 from snac_train.data.slices import Draws, Window, window_around

@@ -15,10 +15,10 @@ from snac_cache.store.identity import CacheIdentity
 from snac_common.artifacts import SPLITS
 from snac_common.errors import BadInput, Failure
 from snac_common.options import DEFAULT_MODEL
-from snac_model.codec import SNAC
-from snac_model.dual_head import DualHeadSNAC, double_rate
-from snac_model.loading import load, untrained
-from snac_model.weights import weights_sha256
+from snac_model.codec.dual_head import DualHeadSNAC, double_rate
+from snac_model.codec.loading import load, untrained
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
 from snac_train.data.dataset import Utterances
 from snac_train.data.manifest_rows import ManifestRows
 from snac_train.data.new_decoder import teacher_of, with_new_decoder

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from snac_cache.manifests.where import rows_where
 from snac_cache.store.code_store import STATED, CachedUtterance
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 
 
 class ManifestRows:

@@ -3,11 +3,11 @@
 from dataclasses import asdict
 
 from snac_common.errors import Failure
-from snac_model.codec import SNAC
-from snac_model.fourier.config import KIND, FourierConfig
-from snac_model.fourier.from_base import with_fourier_decoder
-from snac_model.loading import load
-from snac_model.weights import weights_sha256
+from snac_model.codec.fourier_from_base import with_fourier_decoder
+from snac_model.codec.loading import load
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import weights_sha256
+from snac_model.shapes.fourier_config import KIND, FourierConfig
 from snac_train.recipe.tables import Recipe
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 from snac_train.data.augmentation import Augmented
 from snac_train.data.dataset import SegmentDataset, Utterances
 from snac_train.data.references import Reference

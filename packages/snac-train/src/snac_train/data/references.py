@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from snac_cache.schema import TARGET_RATE
 from snac_cache.store.code_store import CachedUtterance
 from snac_common.errors import Failure
-from snac_model.audio import read_with_header, resample
-from snac_model.audio_header import AudioError
-from snac_model.locators import file_of
-from snac_model.sinc_kernel import resample_margin
+from snac_model.audio.header import AudioError
+from snac_model.audio.locators import file_of
+from snac_model.audio.reading import read_with_header, resample
+from snac_model.audio.sinc_kernel import resample_margin
 from snac_train.data.segments import Reject
 
 

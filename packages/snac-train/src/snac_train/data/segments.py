@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import torch
 
-from snac_model.noise import seed_tensor
+from snac_model.layers.noise import seed_tensor
 
 
 @dataclass(frozen=True)

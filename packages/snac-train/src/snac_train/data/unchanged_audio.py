@@ -9,7 +9,7 @@ import numpy as np
 from snac_cache.fingerprint import audio_fingerprint
 from snac_cache.store.code_store import CachedUtterance
 from snac_common.errors import Failure
-from snac_model.audio_header import AudioError
+from snac_model.audio.header import AudioError
 from snac_train.data.dataset import Utterances
 from snac_train.data.inputs import Inputs
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Literal
 
 from snac_common.errors import BadInput
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 from snac_train.recipe.tables import Curriculum, Schedule
 
 StageName = Literal["warmup", "main"]

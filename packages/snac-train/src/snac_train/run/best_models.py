@@ -5,9 +5,9 @@ from typing import Any
 
 from snac_common.artifacts import BEST_FOLDERS, SCORE
 from snac_common.run_files import Score
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
+from snac_model.codec.weights import save
 from snac_model.discriminators import Discriminators, save_discriminators
-from snac_model.weights import save
 from snac_train.run.run_folder import RunFolder
 
 SCORES = {"combined": "loss", "mel": "mel", "24k": "24k/loss", "48k": "48k/loss"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from snac_model.geometry import Geometry
+from snac_model.shapes.geometry import Geometry
 from snac_train.recipe.curriculum import Epoch
 from snac_train.run.run_folder import RunFolder
 from snac_train.training.metrics import LossMeans

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from snac_common.artifacts import BEST_FOLDERS
-from snac_model.loading import load
+from snac_model.codec.loading import load
 from snac_train.data.inputs import Inputs
 from snac_train.data.unchanged_audio import check_unchanged
 from snac_train.recipe.heads import judged_heads

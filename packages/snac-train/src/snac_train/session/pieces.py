@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from snac_common.errors import Failure
-from snac_model.memory import is_out_of_memory
+from snac_model.audio.memory import is_out_of_memory
 from snac_train.data.segments import Batch
 from snac_train.distributed.processes import Processes
 from snac_train.recipe.curriculum import Epoch

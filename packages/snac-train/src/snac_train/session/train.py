@@ -12,8 +12,8 @@ from snac_common.devices import available_cores
 from snac_common.errors import Failure
 from snac_common.run_mirror import send_run
 from snac_common.tool import Terminated
-from snac_model.memory import is_out_of_memory
-from snac_model.weights import weights_sha256
+from snac_model.audio.memory import is_out_of_memory
+from snac_model.codec.weights import weights_sha256
 from snac_train.data.inputs import Inputs, open_inputs
 from snac_train.data.loading import Readers
 from snac_train.distributed.processes import Processes

@@ -12,7 +12,7 @@ from torch import nn
 
 from snac_model.discriminators import DiscriminatorConfig, Discriminators
 from snac_model.discriminators.sets import Maps
-from snac_model.losses import masked_mean, valid_mask
+from snac_model.losses.reconstruction import masked_mean, valid_mask
 from snac_train.recipe.heads import HEADS, RATES, judged_heads
 from snac_train.recipe.tables import Adversarial, Recipe
 

@@ -14,8 +14,8 @@ from snac_cache.schema import TARGET_RATE
 from snac_cache.targets.alignment import common_band, measure
 from snac_common.errors import Failure
 from snac_common.progress import track
-from snac_model.audio import resample
-from snac_model.codec import SNAC
+from snac_model.audio.reading import resample
+from snac_model.codec.snac import SNAC
 from snac_train.data.dataset import SegmentDataset
 from snac_train.data.inputs import Inputs
 from snac_train.recipe.tables import Recipe

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 
 
 class MovingAverage:

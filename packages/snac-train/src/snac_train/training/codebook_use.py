@@ -2,7 +2,7 @@
 
 import torch
 
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_train.data.segments import Batch
 from snac_train.distributed.processes import Processes
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from snac_common.errors import Failure
-from snac_model.quantizer import VectorQuantizer
+from snac_model.codec.quantizer import VectorQuantizer
 from snac_train.data.segments import Batch
 from snac_train.data.slices import Draws, hash64
 from snac_train.distributed.processes import Processes

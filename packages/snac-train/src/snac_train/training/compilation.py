@@ -7,9 +7,9 @@ import torch
 from torch._dynamo import exc
 
 from snac_common.errors import Failure
-from snac_model.codec import SNAC
-from snac_model.fourier.layers import ConvNeXtBlock
-from snac_model.layers import NoiseBlock, ResidualUnit
+from snac_model.codec.snac import SNAC
+from snac_model.decoders.fourier.layers import ConvNeXtBlock
+from snac_model.layers.convolutions import NoiseBlock, ResidualUnit
 
 # All residual units share one piece of code, and each is compiled for its channels and for every
 # mode (with and without gradients, frozen or not) and kind of length: far more often than the 8

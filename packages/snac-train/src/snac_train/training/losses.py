@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from snac_model.losses import MultiScaleSTFTLoss, l1_loss
-from snac_model.mel_loss import MultiScaleMelLoss
+from snac_model.losses.mel import MultiScaleMelLoss
+from snac_model.losses.reconstruction import MultiScaleSTFTLoss, l1_loss
 from snac_train.recipe.heads import RATES
 from snac_train.recipe.tables import Loss
 

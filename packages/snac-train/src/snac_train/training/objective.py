@@ -6,11 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from snac_model.audio import resample
-from snac_model.codec import SNAC
-from snac_model.losses import masked_mean
-from snac_model.noise import SeededNoise
-from snac_model.segments import Segments
+from snac_model.audio.reading import resample
+from snac_model.codec.snac import SNAC
+from snac_model.layers.noise import SeededNoise
+from snac_model.layers.segments import Segments
+from snac_model.losses.reconstruction import masked_mean
 from snac_train.data.segments import Batch
 from snac_train.recipe.heads import HEADS
 from snac_train.recipe.tables import Recipe

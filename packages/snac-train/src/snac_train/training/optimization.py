@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_train.recipe.curriculum import StageName
 from snac_train.recipe.imitation import imitates
 from snac_train.recipe.tables import Model, Optimizer, Recipe, Schedule

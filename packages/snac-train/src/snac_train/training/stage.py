@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_model.discriminators import Discriminators
 from snac_train.data.segments import Batch
 from snac_train.distributed.processes import Processes

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import torch
 
-from snac_model.audio import resample
-from snac_model.codec import SNAC
-from snac_model.noise import no_noise
-from snac_model.segments import Features, Segments, cut
+from snac_model.audio.reading import resample
+from snac_model.codec.snac import SNAC
+from snac_model.layers.noise import no_noise
+from snac_model.layers.segments import Features, Segments, cut
 
 
 class Teacher:

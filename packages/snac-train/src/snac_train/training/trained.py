@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import nn
 
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_model.discriminators import Discriminators
 from snac_train.data.segments import Batch
 from snac_train.recipe.curriculum import StageName

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from snac_model.codec import SNAC
+from snac_model.codec.snac import SNAC
 from snac_train.distributed.processes import Processes
 from snac_train.distributed.signals import Requests
 from snac_train.recipe.tables import Recipe

@@ -1,0 +1,1 @@
+"""All metrics of all utterances, by several workers, to a file."""

@@ -1,0 +1,1 @@
+"""Metrics of an output and its reference."""

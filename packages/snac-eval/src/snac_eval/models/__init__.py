@@ -1,0 +1,1 @@
+"""What is evaluated: models and runs, their names, their audio."""

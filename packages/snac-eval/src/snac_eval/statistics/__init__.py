@@ -1,0 +1,1 @@
+"""What the numbers of many utterances say: means, intervals, verdicts."""

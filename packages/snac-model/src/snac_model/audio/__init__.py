@@ -1,0 +1,1 @@
+"""Audio files: headers, bytes from anywhere, samples, resampling."""

@@ -1,0 +1,1 @@
+"""The codec: encode, decode, stream, load and save."""

@@ -1,0 +1,1 @@
+"""Files of models: where they are, and what is in them."""

@@ -1,0 +1,1 @@
+"""What decoders and encoder are built of: convolutions, attention, noise, streamed layers."""

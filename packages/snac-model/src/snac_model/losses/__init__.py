@@ -1,0 +1,1 @@
+"""What reconstruction is measured by in training."""

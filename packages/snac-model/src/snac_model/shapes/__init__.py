@@ -1,0 +1,1 @@
+"""Arithmetic of shapes: configurations, geometry, receptive fields. No torch."""

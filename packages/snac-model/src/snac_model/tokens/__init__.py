@@ -1,0 +1,1 @@
+"""Codes as a language model speaks them: layouts, text, audio."""
