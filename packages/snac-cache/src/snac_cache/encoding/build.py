@@ -112,7 +112,7 @@ def _unfinished(
     advance: Callable[[int], object],
 ) -> list[Part]:
     """Return this rank's parts that are to be made."""
-    mine = parts[request.rank.number :: request.rank.world]
+    mine = request.rank.share(parts)
     unfinished = []
     for part, record in zip(mine, _finished(request, identity, mine), strict=True):
         if record is None:

@@ -20,17 +20,14 @@ from snac_cache.store.description import (
 from snac_cache.store.identity import CacheIdentity
 from snac_cache.work.plan import part_sizes
 from snac_cache.work.plan_file import FOLDER, Plan, write_plan
+from snac_cache.work.planned_rows import ID, PlannedRows, first_rows, new_rows, restated
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
 
-ID = "utterance_id"
 ADVICE = (
     "Give --append to encode what is new too, --overwrite to make the cache anew, or another "
     "--codes folder."
 )
-
-
-PlannedRows = dict[str, tuple[pa.Table, list[int]]]
 
 
 def prepare(manifest: Manifest, request: CacheRequest, identity: CacheIdentity) -> Plan:
@@ -55,10 +52,7 @@ def prepare(manifest: Manifest, request: CacheRequest, identity: CacheIdentity) 
     if existing and plan:
         rows = _carry_on(manifest, plan, existing["part_rows"], request)
     else:
-        rows = {
-            split: (table, part_sizes(table.num_rows, request.part_rows))
-            for split, table in manifest.items()
-        }
+        rows = first_rows(manifest, request.part_rows)
     if plan is None or not _is_the_same(plan, rows):
         plan = write_plan(request.folder / FOLDER, rows, SOURCE)
     check_no_others(request.folder, plan.parts)
@@ -72,23 +66,24 @@ def _carry_on(
 ) -> PlannedRows:
     if not request.append:
         _check_same_parts(request, part_rows)
-    planned_now = {split: (table, _sizes(plan, split)) for split, table in manifest.items()}
+    sizes = {split: [part.rows for part in plan.of_split(split)] for split in SPLITS}
+    planned_now = {split: (table, sizes[split]) for split, table in manifest.items()}
     if _is_the_same(plan, planned_now, [ID]):
         return planned_now
     planned = {split: plan.table(split) for split in SPLITS}
     known = pa.chunked_array([c for rows in planned.values() for c in rows[ID].chunks], pa.string())
-    new = {
-        split: table.filter(pc.invert(pc.is_in(table[ID], value_set=known)))
-        for split, table in manifest.items()
-    }
+    new = {split: new_rows(table, known) for split, table in manifest.items()}
     said = pa.concat_tables(manifest.values(), promote_options="permissive")
     if not request.append:
         _check_same_rows(request.folder, new, known, said)
     rows = {}
     for split in SPLITS:
-        stated = [_restate(planned[split], said), new[split]]
-        sizes = _sizes(plan, split) + part_sizes(new[split].num_rows, request.part_rows)
-        rows[split] = (pa.concat_tables(stated, promote_options="permissive"), sizes)
+        stated = [restated(planned[split], said), new[split]]
+        added = part_sizes(new[split].num_rows, request.part_rows)
+        rows[split] = (
+            pa.concat_tables(stated, promote_options="permissive"),
+            sizes[split] + added,
+        )
     return rows
 
 
@@ -117,20 +112,6 @@ def _check_same_rows(
         raise Failure(f"{folder} holds another cache. It differs in manifest: {shown}. {ADVICE}")
 
 
-def _restate(planned: pa.Table, said: pa.Table) -> pa.Table:
-    """Return planned rows as the manifest states them now; those that it lacks, as they were."""
-    rows = pc.index_in(planned[ID], value_set=said[ID])
-    if rows.null_count:
-        gone = planned.filter(rows.is_null())
-        said = pa.concat_tables([said, gone], promote_options="permissive")
-        rows = pc.index_in(planned[ID], value_set=said[ID])
-    return said.take(rows)
-
-
-def _sizes(plan: Plan, split: str) -> list[int]:
-    return [part.rows for part in plan.parts if part.split == split]
-
-
 def _is_the_same(plan: Plan, rows: PlannedRows, columns: list[str] | None = None) -> bool:
     """Compare part by part: two whole tables would take twice the memory.
 
@@ -138,11 +119,11 @@ def _is_the_same(plan: Plan, rows: PlannedRows, columns: list[str] | None = None
         columns: that are compared; all of them by default.
     """
     for split, (table, sizes) in rows.items():
-        if sizes != _sizes(plan, split) or sum(sizes) != table.num_rows:
+        parts = plan.of_split(split)
+        if sizes != [part.rows for part in parts] or sum(sizes) != table.num_rows:
             return False
         compared = table.select(columns) if columns else table
         starts = accumulate(sizes, initial=0)
-        parts = [part for part in plan.parts if part.split == split]
         for part, start in zip(parts, starts, strict=False):
             if not plan.rows(part, columns).equals(compared.slice(start, part.rows)):
                 return False

@@ -108,7 +108,7 @@ def make_targets(
 
 def _shares(parts: list[Part], unfinished: list[Part], rank: Rank) -> tuple[int, int]:
     """Return how many rows this rank has in all, and in parts that are finished."""
-    total = sum(part.rows for part in parts[rank.number :: rank.world])
+    total = sum(part.rows for part in rank.share(parts))
     return total, total - sum(part.rows for part in unfinished)
 
 
@@ -125,7 +125,7 @@ def _unfinished(
     advance: Callable[[int], object],
 ) -> list[Part]:
     """Return this rank's parts in which something is to be done."""
-    mine = parts[request.rank.number :: request.rank.world]
+    mine = request.rank.share(parts)
     if request.verify:
         return mine
     unfinished = []

@@ -10,12 +10,10 @@ from snac_cache.targets.request import TargetRequest
 from snac_cache.targets.results import read_finished
 from snac_cache.work.plan import Part, part_sizes
 from snac_cache.work.plan_file import FOLDER, Plan, write_plan
+from snac_cache.work.planned_rows import ID, PlannedRows, first_rows, new_rows, restated
 from snac_common.artifacts import SPLITS
 from snac_common.console import note
 from snac_common.errors import BadInput, Failure
-
-ID = "utterance_id"
-PlannedRows = dict[str, tuple[pa.Table, list[int]]]
 
 
 def prepare(manifest: Manifest, request: TargetRequest) -> Plan:
@@ -29,13 +27,7 @@ def prepare(manifest: Manifest, request: TargetRequest) -> Plan:
     plan, planned = _read_plan(request)
     if plan and all(planned[split].equals(table) for split, table in said.items()):
         return plan
-    if plan:
-        rows = _carry_on(said, plan, planned, request)
-    else:
-        rows = {
-            split: (table, part_sizes(table.num_rows, request.part_rows))
-            for split, table in said.items()
-        }
+    rows = _carry_on(said, plan, planned, request) if plan else first_rows(said, request.part_rows)
     if plan and _is_the_same(plan, planned, rows):
         return plan
     return write_plan(request.folder / FOLDER, rows, SOURCE)
@@ -66,11 +58,10 @@ def _carry_on(said: Manifest, plan: Plan, planned: Manifest, request: TargetRequ
     known = pa.concat_tables(planned.values())[ID]
     carried: PlannedRows = {}
     for split, table in said.items():
-        parts = [part for part in plan.parts if part.split == split]
-        stay, sizes = _without_gone(planned[split], parts, everything[ID], request)
-        new = table.filter(pc.invert(pc.is_in(table[ID], value_set=known)))
+        stay, sizes = _without_gone(planned[split], plan.of_split(split), everything[ID], request)
+        new = new_rows(table, known)
         sizes += part_sizes(new.num_rows, request.part_rows)
-        carried[split] = (pa.concat_tables([_restate(stay, everything), new]), sizes)
+        carried[split] = (pa.concat_tables([restated(stay, everything), new]), sizes)
     return carried
 
 
@@ -89,19 +80,9 @@ def _without_gone(
     return planned.filter(pa.array(stays)), sizes
 
 
-def _restate(planned: pa.Table, said: pa.Table) -> pa.Table:
-    """Return planned rows as the manifest states them now; those that it lacks, as they were."""
-    rows = pc.index_in(planned[ID], value_set=said[ID])
-    if rows.null_count:
-        said = pa.concat_tables([said, planned.filter(rows.is_null())])
-        rows = pc.index_in(planned[ID], value_set=said[ID])
-    return said.take(rows)
-
-
 def _is_the_same(plan: Plan, planned: Manifest, rows: PlannedRows) -> bool:
     return all(
-        sizes == [part.rows for part in plan.parts if part.split == split]
-        and table.equals(planned[split])
+        sizes == [part.rows for part in plan.of_split(split)] and table.equals(planned[split])
         for split, (table, sizes) in rows.items()
     )
 

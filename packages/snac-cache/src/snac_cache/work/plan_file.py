@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from snac_cache.parquet import COMPRESSION, rows_sha256
 from snac_cache.work.plan import Part
+from snac_cache.work.planned_rows import PlannedRows
 from snac_common.artifacts import SPLITS
 from snac_common.errors import Failure
 from snac_common.files import atomic_path
@@ -61,6 +62,10 @@ class Plan:
         except (OSError, pa.ArrowException) as error:
             raise _damaged(path, error) from error
 
+    def of_split(self, split: str) -> list[Part]:
+        """Return the parts of a split, in order."""
+        return [part for part in self.parts if part.split == split]
+
     def table(self, split: str, columns: list[str] | None = None) -> pa.Table:
         """Read all rows of a split, in order; raises Failure if they are damaged."""
         path = self.folder / f"{split}.parquet"
@@ -75,9 +80,7 @@ class Plan:
         return {"folder": self.folder, "parts": [], "_files": {}}
 
 
-def write_plan(
-    folder: Path, rows: dict[str, tuple[pa.Table, list[int]]], decisive: Sequence[str]
-) -> Plan:
+def write_plan(folder: Path, rows: PlannedRows, decisive: Sequence[str]) -> Plan:
     """Write the plan of each split, atomically.
 
     Args:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from snac_cache.work.plan import Part
 from snac_common.errors import BadInput
 
 # Rank, world size, and the same on this machine alone: torchrun and Accelerate, then Slurm.
@@ -31,6 +32,10 @@ class Rank:
     local: int = 0
     launched: bool = False
     local_world: int = 1
+
+    def share(self, parts: list[Part]) -> list[Part]:
+        """Return every ``world``-th part, which are this rank's."""
+        return parts[self.number :: self.world]
 
 
 def this_rank(asked: str | None = None, environment: Mapping[str, str] = os.environ) -> Rank:
