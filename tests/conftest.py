@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from killing import start_fork_server
 
 from snac_common.devices import give_back_freed_memory
@@ -16,6 +17,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Imports make what stays: looking through it again and again is a tenth of the collection's time.
 gc.disable()
+
+# Examples may take as long as a busy machine makes them.
+settings.register_profile("without a clock", deadline=None)
+settings.load_profile("without a clock")
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = (ROOT / "tests/slow_modules.txt").read_text().split()  # the longest first

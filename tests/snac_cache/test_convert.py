@@ -14,7 +14,7 @@ import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from models import NARROW, seeded
 from workplace import last_line, query, run, snapshot, succeed, write_tone
@@ -485,7 +485,6 @@ def test_killed_encodings_are_cleared_away(speech_folder: Path, tmp_path: Path) 
     assert snapshot(tmp_path).keys() == {"codes.jsonl"}
 
 
-@settings(deadline=None)
 @given(st.integers(0, 30), st.integers(1, 4))
 def test_threads_keep_the_order_and_take_no_more_than_they_need(items: int, threads: int) -> None:
     taken: list[int] = []

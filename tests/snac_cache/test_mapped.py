@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from snac_cache.parquet import write_table
@@ -105,7 +105,6 @@ def test_a_part_that_was_replaced_is_decoded_again(part: Path) -> None:
     assert mapped.open_mapped(part).equals(other)
 
 
-@settings(deadline=None)
 @given(data=st.data(), lengths=st.lists(st.integers(0, 5), max_size=5))
 def test_rows_are_taken_from_tables_of_many_chunks(data: st.DataObject, lengths: list[int]) -> None:
     pieces = [TABLE.slice(7 * number, length) for number, length in enumerate(lengths)]

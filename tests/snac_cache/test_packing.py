@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from snac_cache.rows.packing import Packer, Utterance
@@ -11,7 +11,6 @@ from snac_cache.rows.ragged import Ragged, joined
 lists = st.lists(st.lists(st.integers(0, 200_000), max_size=4), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(st.data(), lists, st.lists(st.integers(0, 9), max_size=3))
 def test_pieces_are_joined_row_by_row(
     data: st.DataObject, rows: list[list[int]], same: list[int]
@@ -41,7 +40,6 @@ def packed(lengths: list[int], size: int, waiting: int, at_once: int) -> list[li
     return [*rows, *packer.finish()]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 20), max_size=60), st.integers(0, 9), st.integers(1, 9))
 def test_each_utterance_is_in_one_row_and_no_row_is_too_long(
     lengths: list[int], waiting: int, at_once: int

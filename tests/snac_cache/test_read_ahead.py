@@ -12,7 +12,7 @@ from snac_cache.encoding.ahead import read_ahead
 DURATIONS = st.lists(st.lists(st.floats(0, 20), min_size=1, max_size=4), max_size=12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(DURATIONS, st.integers(1, 4), st.floats(0, 50))
 def test_every_batch_is_read_once_in_order_and_no_farther_ahead_than_allowed(
     batches: list[list[float]], threads: int, seconds: float

@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_row_is_found_while_it_is_mapped(
             read(tmp_path)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(ids=st.lists(st.sampled_from("abcdefgh"), max_size=8))
 def test_an_id_that_occurs_twice_is_found(
     tmp_path_factory: pytest.TempPathFactory, ids: list[str]

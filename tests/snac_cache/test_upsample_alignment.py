@@ -38,7 +38,7 @@ def new_phases(audio: torch.Tensor, seed: int) -> torch.Tensor:
     return torch.istft(turned, 240, 60, window=window, length=len(audio))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lag=lags, gain=gains, polarity=polarities)
 def test_a_known_lag_and_gain_are_found(lag: int, gain: float, polarity: int) -> None:
     target = polarity * gain * shift(SOURCE, -lag, len(SOURCE) + MAX_LAG)
@@ -48,7 +48,7 @@ def test_a_known_lag_and_gain_are_found(lag: int, gain: float, polarity: int) ->
     assert alignment.gain == pytest.approx(polarity * gain, rel=0.01)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(lag=lags, seed=st.integers(0, 99))
 def test_noise_does_not_move_the_lag(lag: int, seed: int) -> None:
     noise = torch.randn(len(SOURCE), generator=torch.Generator().manual_seed(seed))
@@ -56,7 +56,7 @@ def test_noise_does_not_move_the_lag(lag: int, seed: int) -> None:
     assert found(SOURCE, target).lag == lag
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(lag=lags, seed=st.integers(0, 99))
 def test_sounds_with_new_phases_are_found_by_their_envelopes(lag: int, seed: int) -> None:
     alignment = found(SOURCE, shift(new_phases(SOURCE, seed), -lag, len(SOURCE)))
@@ -64,7 +64,7 @@ def test_sounds_with_new_phases_are_found_by_their_envelopes(lag: int, seed: int
     assert abs(alignment.lag - lag) <= alignment.tolerance
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(1, 999))
 def test_other_audio_is_not_taken_for_the_source(seed: int) -> None:
     assert measure(SOURCE, torch.from_numpy(syllables(1.5, 48000, seed)), BAND) is None
@@ -77,7 +77,7 @@ def test_silence_proves_nothing(which: str) -> None:
     assert measure(*pair, BAND) is None
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     lag=lags,
     gain=gains,

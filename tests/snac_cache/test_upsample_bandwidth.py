@@ -22,14 +22,14 @@ def low_passed_noise(cutoff: float, rate: int, seconds: float = 1.0) -> torch.Te
     return 0.1 * torch.fft.irfft(spectrum, len(noise))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(1000, 20000), st.sampled_from([44100, 48000, 96000]), st.floats(-40, 0))
 def test_the_edge_of_noise_is_found(cutoff: float, rate: int, level: float) -> None:
     audio = 10 ** (level / 20) * low_passed_noise(cutoff, rate)
     assert measure_bandwidth(audio, rate) == pytest.approx(cutoff, abs=400)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(-60, -20), st.integers(0, 99))
 def test_16_bit_dither_holds_no_energy(level: float, seed: int) -> None:
     random = np.random.default_rng(seed)

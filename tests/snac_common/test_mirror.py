@@ -343,7 +343,7 @@ def test_what_is_to_be_installed_is_named(root: str, monkeypatch: pytest.MonkeyP
     filesystem("s3").clear_instance_cache()
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3")
-    with pytest.raises(Failure, match=r"pip install 'snac-common\[s3\]'"):
+    with pytest.raises(Failure, match=r"pip install 's3fs>=2025.3'"):
         list_objects(root)
 
 

@@ -31,7 +31,7 @@ def root_by_newton(matrix: np.ndarray) -> np.ndarray:
 
 
 @given(st.integers(1, 12), st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_distance_is_that_of_the_root_of_the_product(size: int, seed: int) -> None:
     one, other = covariance(size, seed), covariance(size, seed + 1)
     mean, other_mean = np.random.default_rng(seed).normal(size=(2, size))

@@ -46,7 +46,7 @@ def test_noise_of_known_depths(rate: int, output_db: float, reference_db: float)
 
 
 @given(st.integers(0, 50), st.sampled_from([24000, 44100, 48000]))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_it_is_that_of_frames_taken_by_hand(seed: int, rate: int) -> None:
     reference, output = syllables(1.2, rate, seed), syllables(1.2, rate, seed + 1)
     size = 1024 if rate == 24000 else 2048

@@ -106,7 +106,7 @@ def test_a_file_that_holds_less_than_it_promises_is_refused(
     assert reason(path) == "unreadable"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(SLICE_RATES), st.integers(0, 400), st.integers(1, 200))
 def test_a_slice_with_its_margin_resamples_like_the_whole(
     rate: int, start: int, length: int

@@ -15,8 +15,9 @@ from torch import nn
 from workplace import succeed
 
 from snac_common.errors import Failure
-from snac_model import DualHeadSNAC, load, model_files, save
+from snac_model import DualHeadSNAC, load, save
 from snac_model.codec.snac import SNAC
+from snac_model.files import model_files
 from snac_model.layers.noise import RandomNoise
 
 

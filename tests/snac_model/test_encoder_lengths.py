@@ -51,7 +51,7 @@ def model_of(name: str) -> SNAC:
 
 @pytest.mark.usefixtures("short_lengths")
 @pytest.mark.parametrize("name", sorted(NARROW))
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(samples=st.integers(1, 9000), batch=st.integers(1, 3), seed=st.integers(0, 99))
 def test_latents_have_the_bits_of_the_whole(name: str, samples: int, batch: int, seed: int) -> None:
     model = model_of(name)

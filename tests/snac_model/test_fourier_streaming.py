@@ -25,7 +25,7 @@ chunks = given(
 
 
 @chunks
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_chunking_gives_the_whole(
     model: int, tokens: int, lengths: list[int], batch: int, early: int | None
 ) -> None:
@@ -52,7 +52,7 @@ def test_any_chunking_gives_the_whole(
     st.lists(st.integers(1, 6), max_size=8),
     st.integers(0, 3),
 )
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_what_is_given_early_is_what_the_codes_so_far_give(
     codec: SNAC, tokens: int, lengths: list[int], early: int
 ) -> None:

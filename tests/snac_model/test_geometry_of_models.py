@@ -121,7 +121,7 @@ def test_receptive_field_of_both_heads() -> None:
 
 
 @torch.no_grad()
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(sorted(NARROW)), st.integers(1, 25_000))
 def test_encode_returns_the_tokens_that_geometry_says(name: str, num_samples: int) -> None:
     model = narrow(name)
@@ -132,7 +132,7 @@ def test_encode_returns_the_tokens_that_geometry_says(name: str, num_samples: in
 
 
 @torch.no_grad()
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 12))
 def test_decode_returns_exactly_the_segments_samples(coarse_tokens: int) -> None:
     model = narrow_dual()
@@ -144,7 +144,7 @@ def test_decode_returns_exactly_the_segments_samples(coarse_tokens: int) -> None
 
 
 @torch.no_grad()
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 20), st.integers(1, 4))
 def test_a_segment_with_its_context_is_the_whole_decoded(start: int, length: int) -> None:
     """The codes of a span, and the context beside it, give exactly the audio of that span."""
@@ -180,7 +180,7 @@ def test_a_segment_with_less_context_is_not_the_whole_decoded() -> None:
 
 
 @torch.no_grad()
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(RATES), st.integers(1, 60_000))
 def test_a_resampled_file_has_the_length_that_geometry_says(rate: int, num_frames: int) -> None:
     geometry = Geometry.of(SNAC_24KHZ)

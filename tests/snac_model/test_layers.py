@@ -76,7 +76,7 @@ def plain_convolution(layer: DilatedDepthwise, x: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.integers(1, 3), st.integers(2, 50), st.integers(1, 3000), st.sampled_from([3, 9]), st.data()
 )
@@ -102,7 +102,7 @@ def test_dilated_convolutions_have_torchs_own_gradients(length: int) -> None:
 
 
 @torch.no_grad()
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 9), st.integers(1, 20), st.booleans())
 def test_blocks_change_lengths_by_exactly_their_stride(
     stride: int, frames: int, depthwise: bool

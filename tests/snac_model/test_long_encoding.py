@@ -30,7 +30,7 @@ def equal(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
 
 
 @torch.no_grad()
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.sampled_from(MODELS), st.integers(1, 100_000), st.integers(1, 200_000), st.booleans())
 def test_codes_are_the_whole_recordings(name: str, length: int, block: int, alone: bool) -> None:
     model, signal = exact(name), audio(length).double()

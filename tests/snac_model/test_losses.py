@@ -46,7 +46,7 @@ def expected_stft(prediction: np.ndarray, target: np.ndarray) -> float:
     return float(np.mean(losses))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 3000), st.integers(0, 3000), st.integers(0, 99))
 def test_both_losses_are_what_numpy_computes_on_the_items_own_samples(
     own: int, padding: int, seed: int
@@ -98,7 +98,7 @@ def test_a_silent_target_does_not_outweigh_the_batch() -> None:
     assert silent > loss(speech, target, full(speech))["loss"]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 2500), st.integers(0, 99))
 def test_what_is_masked_has_no_influence_and_no_gradient(own: int, seed: int) -> None:
     prediction, target = signals(1, 2500, seed)
@@ -115,7 +115,7 @@ def test_what_is_masked_has_no_influence_and_no_gradient(own: int, seed: int) ->
     assert prediction.grad[:, :own].abs().max() > 0
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 2500), min_size=1, max_size=4), st.integers(0, 99))
 def test_a_batchs_loss_is_that_of_its_items_alone(lengths: list[int], seed: int) -> None:
     prediction, target = signals(len(lengths), max(lengths), seed)

@@ -19,7 +19,6 @@ def draw(seed: int, block: int, length: int, channels: int = 1) -> torch.Tensor:
     return SeededNoise(seed)(torch.zeros(1, channels, length), block)[0, 0]
 
 
-@settings(deadline=None)
 @given(st.lists(seeds, min_size=1, max_size=4), blocks, st.integers(1, 400), st.integers(1, 400))
 def test_noise_does_not_depend_on_batch_length_channels_or_order(
     batch: list[int], block: int, length: int, other_length: int
@@ -63,7 +62,7 @@ def test_a_wrong_number_of_seeds_is_an_error() -> None:
         SeededNoise([1, 2])(torch.zeros(3, 2, 50), 0)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seeds, blocks)
 def test_noise_is_standard_normal_and_white(seed: int, block: int) -> None:
     length = 2**16
@@ -77,7 +76,7 @@ def test_noise_is_standard_normal_and_white(seed: int, block: int) -> None:
     assert correlation.abs().max() < 6.5 / length**0.5
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.tuples(seeds, blocks), st.tuples(seeds, blocks))
 def test_other_seeds_and_other_blocks_have_other_noise(
     first: tuple[int, int], second: tuple[int, int]

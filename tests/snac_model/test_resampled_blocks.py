@@ -35,7 +35,7 @@ def write(path: Path, frames: int, rate: int, channels: int = 1) -> Path:
     return path
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(RATES),
     st.sampled_from(RATES),
@@ -81,7 +81,7 @@ def test_compressed_files_are_read_by_blocks_as_whole(
     assert torch.equal(blocks, resample(torch.from_numpy(whole), 48_000, 24_000))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.sampled_from(RATES), st.integers(1, 60_000), st.integers(1, 200_000))
 def test_a_samples_bits_do_not_depend_on_what_comes_later(rate: int, first: int, more: int) -> None:
     audio = torch.randn(first + more, generator=torch.Generator().manual_seed(first))

@@ -62,7 +62,7 @@ def decode(
     return outputs
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(batches())
 def test_a_segment_is_what_it_is_within_its_window(
     drawn: tuple[SNAC, torch.Tensor, Segments, SeededNoise],
@@ -76,7 +76,7 @@ def test_a_segment_is_what_it_is_within_its_window(
         torch.testing.assert_close(audio, whole[rate], rtol=0, atol=2e-6)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(batches())
 def test_gradients_are_those_of_whole_windows(
     drawn: tuple[SNAC, torch.Tensor, Segments, SeededNoise],

@@ -36,7 +36,7 @@ def assert_whole(
         torch.testing.assert_close(streamed[rate], audio, rtol=0, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(
     st.sampled_from(sorted(MODELS)),
     st.integers(1, 24),
@@ -50,7 +50,7 @@ def test_any_chunking_gives_the_whole(
     assert_whole(MODELS[name], tokens, lengths, noise, batch)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.sampled_from(sorted(MODELS)), st.integers(1, 6), st.integers(300, 30_000))
 @example("dual", 3, 512)  # the second head is given too little to give anything
 def test_stages_that_cut_what_they_are_given_give_the_whole(
@@ -125,7 +125,7 @@ def test_one_rate_alone_is_the_same_audio() -> None:
         assert torch.equal(alone[rate], both[rate])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 4), st.integers(1, 12), st.lists(st.integers(1, 5), max_size=5))
 def test_less_look_ahead_is_earlier_and_as_long(
     look_ahead: int, tokens: int, lengths: list[int]
@@ -149,7 +149,7 @@ def test_less_look_ahead_is_earlier_and_as_long(
         assert error < {0: 1, 1: 0.3, 2: 0.02}.get(look_ahead, 1e-5)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.sampled_from(sorted(MODELS)),
     st.integers(0, 4),

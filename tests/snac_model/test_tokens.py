@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from models import CONFIG_DEFAULT
 
@@ -77,7 +77,6 @@ def test_a_layout_without_ids_says_what_to_add() -> None:
         OTHER.codes_of_ids([1, 2])
 
 
-@settings(deadline=None)
 @given(st.data(), st.sampled_from([ORPHEUS, OTHER]))
 def test_there_and_back(data: st.DataObject, layout: TokenLayout) -> None:
     codes = data.draw(levels(layout))
@@ -86,7 +85,6 @@ def test_there_and_back(data: st.DataObject, layout: TokenLayout) -> None:
         assert all(map(np.array_equal, back, codes))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=40))
 def test_text_may_come_in_any_pieces(sizes: list[int]) -> None:
     text = f"{frame(1)} {frame(2)}\r\n\n{frame(3)}{place(0, 1)}junk <custom{frame(4)}\n{token(3)}"

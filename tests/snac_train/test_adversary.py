@@ -64,7 +64,7 @@ def test_equal_signals_have_equal_features() -> None:
     assert OPPONENT.terms("24k", heard)["features"].min() > 0.1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(level=st.floats(0.02, 10), own=st.integers(100, 599))
 def test_neither_level_nor_what_lies_beyond_decides(level: float, own: int) -> None:
     heard = pair()._replace(valid=torch.tensor([own, 600, 300]))

@@ -107,7 +107,7 @@ def test_a_segment_is_the_nearest_whole_number_of_tokens(seconds: float) -> None
     assert tokens == 1 or abs(geometry.seconds(tokens) - seconds) <= token_s / 2 + 1e-9
 
 
-@settings(max_examples=300, deadline=None)  # the first one imports half of torch
+@settings(max_examples=300)  # the first one imports half of torch
 @given(
     st.integers(1, 60),
     st.floats(0, 1) | st.sampled_from([0.05, 0.1, 0.3, 0.5, 1.0, 1 / 3]) | SHARES,

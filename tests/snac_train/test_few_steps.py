@@ -50,7 +50,7 @@ def test_much_speech_is_enough() -> None:
     assert advice(load_recipe(10), 100_000) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from([10, 11, 12]), st.integers(1, 200_000), st.sampled_from([1.0, 5.0, 60.0]))
 def test_what_is_proposed_is_long_enough(phase: int, utterances: int, seconds: float) -> None:
     said = advice(load_recipe(phase), utterances, seconds)

@@ -106,7 +106,7 @@ def test_a_process_that_got_the_number_later_is_not_the_run(tmp_path: Path) -> N
     assert read_status(tmp_path / "one").state == "dead"
 
 
-@settings(max_examples=50, deadline=None)  # a machine may be busy
+@settings(max_examples=50)  # a machine may be busy
 @example(cut=0, rubbish=b"17\n")
 @given(st.integers(0, 400), st.binary(max_size=40))
 def test_no_cut_and_no_rubbish_in_the_files_is_fatal(cut: int, rubbish: bytes) -> None:
@@ -120,7 +120,7 @@ def test_no_cut_and_no_rubbish_in_the_files_is_fatal(cut: int, rubbish: bytes) -
         write_details(status, io.StringIO())
 
 
-@settings(max_examples=50, deadline=None)  # a machine may be busy
+@settings(max_examples=50)  # a machine may be busy
 @given(st.recursive(st.none() | st.integers() | st.text() | st.floats(), st.lists, max_leaves=3))
 def test_no_value_of_another_type_is_fatal(value: object) -> None:
     with place() as path:
@@ -154,7 +154,6 @@ def test_it_answers_without_torch(tmp_path: Path) -> None:
         assert done.returncode == code, done.stderr
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(0, 10**9), st.text("ab-1", min_size=1, max_size=12))
 def test_a_table_is_no_wider_than_the_terminal(width: int, steps: int, name: str) -> None:
     with place() as path:
