@@ -1,6 +1,7 @@
 """The reader: slices by coarse token, no copies, and one cache at a time."""
 
 import multiprocessing
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -129,6 +130,16 @@ def test_a_damaged_part_is_named(tmp_path: Path, model_folder: Path, manifest_fo
     assert store.codes(0)
     with pytest.raises(Failure, match=r"part-00001\.parquet is damaged"):
         store.codes(4)
+
+
+def test_what_is_planned_and_not_encoded_is_counted(codes: Path, tmp_path: Path) -> None:
+    shutil.copytree(codes, tmp_path / "codes")
+    assert CodeStore(tmp_path / "codes", "train").not_encoded == 0
+    gone = tmp_path / "codes/train/part-00001.parquet"
+    rows = pq.read_metadata(gone).num_rows
+    gone.unlink()
+    for split in ("train", "val"):
+        assert CodeStore(tmp_path / "codes", split).not_encoded == rows > 0
 
 
 def test_a_folder_without_codes_says_what_to_do(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """snac-tokens: cached codes and their texts as rows that a language model trains on."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import soundfile
 import torch
 from made_cache import write_cache
 from toy_tokenizer import text_ids, write_tokenizer
-from workplace import query, run, snapshot, succeed, write_tone
+from workplace import last_line, query, run, snapshot, succeed, write_tone
 
 from snac_model import load
 
@@ -187,6 +188,17 @@ def test_decode_gives_the_codes_back(
     (tmp_path / "codes.jsonl").write_text("\n".join(lines))
     succeed(DECODE, tmp_path / "codes.jsonl", "-o", tmp_path / "there", *decoded[2:])
     assert snapshot(tmp_path / "back") == snapshot(tmp_path / "there")
+
+
+def test_what_is_not_encoded_yet_is_said(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "made")
+    part = max((tmp_path / "made/codes/train").glob("part-*.parquet"))
+    rows = pq.read_metadata(part).num_rows
+    part.unlink()
+    result = run(TOKENS, *options(tmp_path / "made", tmp_path / "rows"))
+    assert last_line(result)["not_encoded"] == rows
+    said = " ".join(result.stderr.split())
+    assert f"warning: {rows} utterances of the cache are not encoded yet" in said
 
 
 def is_val(root: Path, name: str) -> bool:

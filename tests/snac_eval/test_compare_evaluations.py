@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import Result
 from runs import write_run
 from workplace import run
@@ -12,6 +13,7 @@ from workplace import run
 from snac_eval.measuring.measure import Row
 from snac_eval.measuring.metrics_file import as_table, metrics_writer
 from snac_eval.statistics.summary import Summary
+from snac_model.files.safetensors_files import stored_sha256, write_safetensors
 
 COUNT = 12
 
@@ -20,6 +22,8 @@ def evaluate(root: Path, name: str, shift: float, **changed: Any) -> None:
     """Write a run, and an evaluation of its best model on twelve utterances."""
     folder = write_run(root, name)
     (folder / "best").mkdir()
+    weights = folder / "best" / "model.safetensors"
+    write_safetensors({"weight": torch.tensor(shift)}, weights)
     rows = [
         [
             Row(f"val/{number}", model, rate, metric, value + 0.01 * (number % 5) + extra, None)
@@ -38,7 +42,12 @@ def evaluate(root: Path, name: str, shift: float, **changed: Any) -> None:
             writer.add(as_table(of_one))
     models = [
         {"name": "base", "where": "base", "run": None},
-        {"name": name, "where": str(folder / "best"), "run": str(folder)},
+        {
+            "name": name,
+            "where": str(folder / "best"),
+            "run": str(folder),
+            "weights_sha256": stored_sha256(weights),
+        },
     ]
     said = {
         "models": models,
@@ -67,6 +76,15 @@ def root(tmp_path: Path) -> Path:
     evaluate(tmp_path, "first", 0.3)
     evaluate(tmp_path, "second", 0.2)
     return tmp_path
+
+
+def test_of_a_best_model_that_was_replaced_since_nothing_is_shown(root: Path) -> None:
+    """As after a run went on: snac-eval measured what best/ held then."""
+    weights = root / "runs/second/best/model.safetensors"
+    write_safetensors({"weight": torch.tensor(0.1)}, weights)
+    assert scores(root)["eval/24k/sharpness_error", "second"]["best"] is None
+    stderr = " ".join(compare(root).stderr.split())
+    assert "of-second measured an earlier best model of second" in stderr
 
 
 def test_what_was_measured_of_the_best_models(root: Path) -> None:

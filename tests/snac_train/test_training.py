@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from training import SMALL_CODEC, manifest_of, small_recipe
 from whole_runs import metrics, run
+from workplace import succeed
 
 from snac_cache.manifests.limit import sample
 from snac_cache.manifests.read import read_manifest
@@ -53,6 +55,22 @@ def test_the_48k_loss_ends_clearly_lower(
     assert summary["improvement_percent"]["48k"] > 10
     assert (summary["epochs"], summary["steps"]) == (4, 3 + 3 + 2 + 2)
     assert (summary["train"], summary["train_without_target"]) == (6, 1)
+
+
+def test_what_is_not_encoded_yet_is_said_and_counted(
+    voices: Path, small_codec: Path, tmp_path: Path
+) -> None:
+    """A cache whose command was killed, or of which another rank still makes its share."""
+    codes = tmp_path / "codes"
+    place = ["--manifest", manifest_of(voices), "--codes", codes, "--device", "cpu"]
+    succeed("snac_cache.cli.cache", "--model", small_codec, *place, "--part-rows", 4)
+    (codes / "train/part-00001.parquet").unlink()
+    shutil.copytree(Path(manifest_of(voices)), tmp_path / "manifests")
+    recipe = small_recipe(curriculum__epochs="1", curriculum__warmup_epochs="0")
+    run(recipe, codes, tmp_path / "run")
+    assert json.loads((tmp_path / "run/run.json").read_text())["counts"]["not_encoded"] == 3
+    log = (tmp_path / "run/train.log").read_text()
+    assert "warning: 3 utterances of the cache are not encoded yet" in log
 
 
 def test_metrics_have_the_names_of_the_design(folder: Path) -> None:

@@ -178,6 +178,8 @@ def main(
     with progress(None, "rows", "utterances") as advance:
         report = build_rows(request, output, advance)
     say(report, request, output)
+    made = sum(report.utterances.values())
+    check_reject_rate(report.rejects, made, max_reject_rate, where=output / REJECTS_FILE)
     if repository:
         url = push(
             output,
@@ -188,8 +190,6 @@ def main(
             without=(REJECTS_FILE,),
         )
         note(f"uploaded to {url}")
-    made = sum(report.utterances.values())
-    check_reject_rate(report.rejects, made, max_reject_rate, where=output / REJECTS_FILE)
 
 
 def check_layout(layout: "TokenLayout", name: str, *, with_text: bool, pack: int | None) -> None:
@@ -221,6 +221,10 @@ def say(report: "RowsReport", request: "RowsRequest", output: Path) -> None:
         )
     if report.unlisted:
         note(f"{report.unlisted} cached utterances are not in {request.manifest}: left out")
+    if report.not_encoded:
+        from snac_cache.store.code_store import not_encoded_yet
+
+        note(not_encoded_yet(report.not_encoded))
     note(f"rows in {output}")
     print_summary(
         rows=report.rows,
@@ -231,6 +235,7 @@ def say(report: "RowsReport", request: "RowsRequest", output: Path) -> None:
         frames=report.frames,
         repeated_frames=report.repeated,
         rejects=dict(report.rejects),
+        not_encoded=report.not_encoded,
     )
 
 

@@ -47,7 +47,7 @@ def build_rows(request: RowsRequest, folder: Path, advance: Advance) -> RowsRepo
         for split, limit in zip(SPLITS, request.limits, strict=True):
             store = CodeStore(request.codes, split, request.manifest)
             _check_layout(store, request)
-            report.unlisted = store.unlisted
+            report.unlisted, report.not_encoded = store.unlisted, store.not_encoded
             indices = choose(store, said, selected, limit)
             writer = _SplitWriter(new / FOLDERS[split], said, request, report)
             needed = {"utterance_id", "audio_path", *request.pattern.columns, *writer.own}

@@ -61,6 +61,7 @@ class RowsReport:
         rejects: by reason.
         places: ids that packed rows have room for.
         unlisted: cached utterances that the manifest does not have.
+        not_encoded: utterances of the cache's plan that are not in it yet.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -72,6 +73,7 @@ class RowsReport:
     rejects: Counter[str] = field(default_factory=Counter)
     places: int = 0
     unlisted: int = 0
+    not_encoded: int = 0
 
     @property
     def repeated_share(self) -> float:

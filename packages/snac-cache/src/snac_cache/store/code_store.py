@@ -56,7 +56,8 @@ class CodeStore:
 
     Codes lie where they were cached; what a manifest says of an utterance, its split among it, is
     taken from the manifest as it is now, by id. Utterances that the manifest does not have are left
-    out and counted (``unlisted``). Opening reads footers, and the ids only when codes or manifest
+    out and counted (``unlisted``), and so are those that are planned and not encoded yet
+    (``not_encoded``). Opening reads footers, and the ids only when codes or manifest
     have changed since the last time; a part is mapped into memory when a row of it is first asked
     for (see ``mapped``). May be used in forked and in spawned workers.
 
@@ -79,6 +80,7 @@ class CodeStore:
             raise no_codes(codes)
         self.identity, lengths = _read_footers(self.files)
         self.geometry: Geometry = self.identity.codec_geometry()
+        self.not_encoded = _rows_left(codes, self.files)
         self._ends = list(accumulate(lengths))
         self._open_rows()
 
@@ -215,6 +217,22 @@ def _read_footers(files: list[Path]) -> tuple[CacheIdentity, list[int]]:
                 "a folder of its own, or encode all again with snac-cache --overwrite."
             )
     return first, lengths
+
+
+def _rows_left(codes: Path, files: list[Path]) -> int:
+    """Count the rows of planned parts that are not there, as after a command that was killed."""
+    plan = plan_file.Plan.read(codes / plan_file.FOLDER)
+    there = {(file.parent.name, file.name) for file in files}
+    parts = plan.parts if plan else []
+    return sum(part.rows for part in parts if (part.split, part.name) not in there)
+
+
+def not_encoded_yet(rows: int) -> str:
+    """Return what to tell a person of rows that are planned and not encoded."""
+    return (
+        f"warning: {rows:,} utterances of the cache are not encoded yet, so they are left out. Run "
+        "snac-cache again to encode them."
+    )
 
 
 def _read_footer(file: Path) -> tuple[dict[bytes, bytes], int]:

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from snac_common.addresses import local
 from snac_common.artifacts import Artifacts
+from snac_common.console import note
 from snac_common.errors import Failure
+from snac_model.files.safetensors_files import stored_sha256
 
 PREFIX = "eval/"
 VALUES = ["utterance_id", "rate", "metric", "value"]
@@ -55,7 +57,9 @@ def metric_name(rate: int, metric: str) -> str:
 
 
 def find_evaluation(run: Path, artifacts: Artifacts) -> Evaluated | None:
-    """Find the newest evaluation in the artifacts that measured a run's best model.
+    """Find the newest evaluation in the artifacts that measured a run's best model as it is now.
+
+    One of an earlier best model, which the run has replaced since, is left out with a note.
 
     Raises:
         Failure: if it is damaged.
@@ -65,8 +69,15 @@ def find_evaluation(run: Path, artifacts: Artifacts) -> Evaluated | None:
         try:
             said = json.loads(summary.read_text(encoding="utf-8"))
             for model in said["models"][1:]:
-                if _is_best_of(model, run):
+                if not _is_best_of(model, run):
+                    continue
+                now = stored_sha256(run / "best" / "model.safetensors")
+                if now in (None, model["weights_sha256"]):
                     return _evaluated(summary.parent, said, model["name"])
+                note(
+                    f"{summary.parent} measured an earlier best model of {run.name}, so it is left "
+                    f"out: run snac-eval {run.name} again"
+                )
         except (ValueError, LookupError, TypeError, OSError) as error:
             raise Failure(f"{summary} is damaged ({error!r}). Run snac-eval again.") from error
     return None

@@ -11,7 +11,7 @@ import torch
 
 from snac_cache.manifests.limit import chosen
 from snac_cache.manifests.stated import manifest_of_codes
-from snac_cache.store.code_store import CodeStore
+from snac_cache.store.code_store import CodeStore, not_encoded_yet
 from snac_cache.store.resolve import open_manifest
 from snac_cache.work.engine import Engine, LocalEngine
 from snac_cache.work.lock import working_in
@@ -114,6 +114,8 @@ def open_store(codes: Path | None, request: EvaluationRequest, split: str) -> Co
             f"{codes} holds no {split} utterance of the manifest {manifest}. Run "
             "snac-cache, or give another --manifest."
         )
+    if store.not_encoded:
+        note(not_encoded_yet(store.not_encoded))
     return store
 
 

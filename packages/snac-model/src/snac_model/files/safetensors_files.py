@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -49,6 +49,15 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
             "saved with. Copy the file again from where it came, or use another model."
         )
     return state
+
+
+def stored_sha256(path: Path) -> str | None:
+    """Return the hash that weights were saved with, without reading them; None if there is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get(HASH)
+    except (OSError, SafetensorError):
+        return None
 
 
 def _is_damaged(metadata: dict[str, str], state: dict[str, torch.Tensor]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from snac_cache.checks.runner import load_checks, run_checks
 from snac_cache.checks.views import open_views
+from snac_cache.store.code_store import not_encoded_yet
 from snac_common.console import note
 from snac_common.devices import choose_device, parse_gpus
 from snac_common.errors import Failure
@@ -131,6 +132,8 @@ def _check_data(recipe: Recipe, request: Request, opened: list[Inputs]) -> str:
     without = f"; {left_out} have no 48 kHz target and are left out" if left_out else ""
     if inputs.unlisted:
         without += f"; {inputs.unlisted} cached ones are not in {request.manifest}"
+    if inputs.not_encoded:
+        without += f"; {not_encoded_yet(inputs.not_encoded)}"
     if advice := too_few_steps(recipe, epochs, len(inputs.train), inputs.train.hours):
         without += f"; warning: {advice}"
     if narrow := inputs.narrow_targets():

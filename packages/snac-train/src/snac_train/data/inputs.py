@@ -42,6 +42,7 @@ class Inputs:
         cache: what the codes were made with; None if they are encoded in training.
         manifest: where what is known of the utterances comes from.
         unlisted: cached utterances that it does not have, which are left out.
+        not_encoded: utterances of the cache's plan that are not in it yet, of both splits.
     """
 
     train: Utterances
@@ -55,6 +56,7 @@ class Inputs:
     cache: CacheIdentity | None
     manifest: str
     unlisted: int
+    not_encoded: int
 
     def source(self, recipe: Recipe) -> SegmentSource:
         """Return what segments are read from."""
@@ -70,9 +72,10 @@ class Inputs:
         )
 
     def counts(self) -> dict[str, int]:
-        """Return how many utterances are used, and how many have no reference."""
-        used = {"train": len(self.train), "val": len(self.val)}
-        return used | {f"{split}_without_target": self.left_out[split] for split in SPLITS}
+        """Return how many utterances are used, have no reference, and are not encoded yet."""
+        counts = {"train": len(self.train), "val": len(self.val)}
+        counts |= {f"{split}_without_target": self.left_out[split] for split in SPLITS}
+        return counts | ({"not_encoded": self.not_encoded} if self.not_encoded else {})
 
     def narrow_targets(self) -> str | None:
         """Return what to tell a person if most targets hold nothing that 24 kHz audio lacks."""
@@ -140,6 +143,7 @@ def _inputs(
         cache=cache,
         manifest=manifest,
         unlisted=rows["train"].unlisted if cache else 0,
+        not_encoded=rows["train"].not_encoded if cache else 0,
     )
 
 

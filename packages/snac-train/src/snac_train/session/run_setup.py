@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from snac_cache.store.code_store import not_encoded_yet
 from snac_common.devices import available_cores
 from snac_common.processes import process_started
 from snac_common.wandb_key import choose_mode
@@ -199,3 +200,5 @@ def _say_counts(folder: RunFolder, inputs: Inputs, recipe: Recipe) -> None:
         folder.log(f"warning: {narrow}")
     if inputs.unlisted:
         folder.log(f"{inputs.unlisted} cached utterances are not in {inputs.manifest}: left out")
+    if inputs.not_encoded:
+        folder.log(not_encoded_yet(inputs.not_encoded))
