@@ -1,5 +1,6 @@
 """Values that an option may have; any other is answered with what was probably meant."""
 
+import math
 import re
 from difflib import get_close_matches
 from typing import Any
@@ -34,3 +35,16 @@ class DeviceChoice(NearestChoice):
                 ours = f"--device cuda, and CUDA_VISIBLE_DEVICES={numbers[1]} before the command"
             self.fail(f"{value!r} is a number of a GPU: write {ours}", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class FiniteRange(click.FloatRange):
+    """A number within limits: no infinity, and not NaN, which no comparison would refuse."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number

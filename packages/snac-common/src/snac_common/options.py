@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from snac_common.addresses import place
-from snac_common.choices import DeviceChoice
+from snac_common.choices import DeviceChoice, FiniteRange
 from snac_common.errors import BadInput, Failure
 
 DEFAULT_MODEL = "hubertsiuzdak/snac_24khz"
@@ -69,7 +69,7 @@ def max_reject_rate_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--max-reject-rate`` to a command."""
     return click.option(
         "--max-reject-rate",
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         default=0.05,
         metavar="SHARE",
         help="Fail if more than this share of the input is rejected. The rest is written all the "

@@ -14,6 +14,7 @@ from snac_cache.work.cluster import choose_cluster
 from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import check_gpus, this_rank
 from snac_common.artifacts import Artifacts
+from snac_common.choices import FiniteRange
 from snac_common.console import note, print_summary
 from snac_common.files import check_writable
 from snac_common.jobs import recorded
@@ -76,7 +77,7 @@ RETRY = "Once the cause is mended, --retry encodes parts that hold rejects again
 )
 @click.option(
     "--batch-seconds",
-    type=click.FloatRange(1),
+    type=FiniteRange(1),
     metavar="SECONDS",
     default=GPU_BATCH_SECONDS,
     help="Most seconds of audio that a GPU encodes at once. If memory does not suffice, batches "

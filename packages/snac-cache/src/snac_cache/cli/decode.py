@@ -32,10 +32,11 @@ class NoiseChoice(click.ParamType):
 
 
 @click.command(cls=Tool, example=EXAMPLE)
-@click.argument("sources", nargs=-1, required=True)
+@click.argument("sources", nargs=-1, required=True, type=click.Path())
 @click.option(
     "-o",
     "--output",
+    type=click.Path(),
     required=True,
     metavar="DIR|FILE|-",
     help="Folder to write the audio files to; or, for a single utterance, a .wav or .flac file; "

@@ -19,6 +19,7 @@ snac-encode in.wav -o - --tokens orpheus | tee tokens.txt | snac-decode - --toke
 @click.option(
     "-o",
     "--output",
+    type=click.Path(),
     required=True,
     metavar="FILE|-",
     help="File to write the codes to, or - for standard output.",

@@ -11,6 +11,7 @@ import click
 from snac_cache.cli.options import limit_options
 from snac_common.addresses import LISTED
 from snac_common.artifacts import Artifacts
+from snac_common.choices import FiniteRange
 from snac_common.console import note, print_summary
 from snac_common.errors import BadInput
 from snac_common.options import Place, artifacts_option, check_reject_rate, max_reject_rate_option
@@ -77,7 +78,7 @@ class Pattern(click.ParamType):
 @artifacts_option
 @click.option(
     "--val-ratio",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.05,
     help="Share of the files for validation, from 0 to 1, in sources without splits of their own. "
     "At least one file is taken of two or more; with 0, none is.",

@@ -22,6 +22,7 @@ from snac_cache.work.cluster import choose_cluster
 from snac_cache.work.detach import share, start_detached
 from snac_cache.work.ranks import Rank, check_gpus, this_rank
 from snac_common.artifacts import Artifacts
+from snac_common.choices import FiniteRange
 from snac_common.console import note, print_summary
 from snac_common.errors import BadInput
 from snac_common.files import check_writable
@@ -110,7 +111,7 @@ snac-upsample --engine files --from ~/speech/audio_48khz
 )
 @click.option(
     "--max-lag",
-    type=click.FloatRange(0, 500),
+    type=FiniteRange(0, 500),
     default=20.0,
     help="Largest lag that is corrected, in milliseconds; a target beyond it is rejected. Files "
     "may be too long or too short by as much.",
@@ -122,7 +123,7 @@ snac-upsample --engine files --from ~/speech/audio_48khz
 )
 @click.option(
     "--batch-seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     help="Seconds of audio in a batch of Sidon's. [default: 240 on a GPU, one file on a CPU]",
 )
 @click.option(

@@ -32,8 +32,15 @@ def read_token_rows(
                 f"{file} has no ids of tokens: no column {CODES_LIST} or {INPUT_IDS}. If it holds "
                 "codes, leave out --tokens."
             )
-    for row in select_rows(files, where):
-        for name, ids in _utterances(row):
+        if "utterance_ids" in names and "seq_lengths" not in names:
+            raise Failure(f"{file} has rows of several utterances and no column seq_lengths")
+    for number, row in enumerate(select_rows(files, where), start=1):
+        try:
+            utterances = list(_utterances(row, number))
+        except (TypeError, ValueError, OverflowError) as error:
+            yield Unusable("bad_codes", f"row {number} holds no ids: {error}", _name(row, number))
+            continue
+        for name, ids in utterances:
             yield _codes(name, ids, layout)
 
 
@@ -45,11 +52,15 @@ def _columns(file: Path) -> list[str]:
         raise Failure(f"{file} cannot be read as parquet: {error}") from error
 
 
-def _utterances(row: Row) -> Iterator[tuple[str, np.ndarray]]:
+def _name(row: Row, number: int) -> str:
+    return str(row.get("utterance_id") or f"row-{number:06d}")
+
+
+def _utterances(row: Row, number: int) -> Iterator[tuple[str, np.ndarray]]:
     ids = row.get(CODES_LIST) or row.get(INPUT_IDS) or []
     names = row.get("utterance_ids")
     if names is None:
-        yield str(row["utterance_id"]), np.array(ids, np.int64)
+        yield _name(row, number), np.array(ids, np.int64)
         return
     start = 0
     for name, length in zip(names, row["seq_lengths"], strict=True):

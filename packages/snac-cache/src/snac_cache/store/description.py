@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from snac_cache.schema import SCHEMA_VERSION
-from snac_cache.store.identity import CacheIdentity
+from snac_cache.store.identity import CacheIdentity, of_codes
 from snac_cache.store.parts import PartRecord
 from snac_cache.store.records import Agreement
 from snac_cache.work.plan import Part, part_files, part_number
@@ -60,7 +60,7 @@ def check_same_codes(folder: Path, existing: Description, asked: Description) ->
     shown = "; ".join(
         difference
         for name in _SAME_CODES
-        for difference in _differences(name, existing[name], asked[name])
+        for difference in _differences(name, of_codes(existing[name]), of_codes(asked[name]))
     )
     if shown:
         raise Failure(

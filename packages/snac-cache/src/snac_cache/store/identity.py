@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 KEY_PREFIX = "snac."
 
 
+# fields of a model's configuration that no code depends on
+_OF_THE_DECODER = {"decoder", "decoder_dim", "decoder_rates", "dual_head", "noise"}
+
+
+def of_codes(value: Any) -> Any:
+    """Return a part of a cache's identity, of a configuration what decides codes alone."""
+    if not isinstance(value, dict):
+        return value
+    return {name: field for name, field in value.items() if name not in _OF_THE_DECODER}
+
+
 @dataclass(frozen=True)
 class CacheIdentity:
     """Carried by ``cache.json`` and by the key-value metadata of every part.
@@ -62,9 +73,9 @@ class CacheIdentity:
     def differences(self, other: "CacheIdentity") -> list[str]:
         """Say in what two caches' codes cannot be mixed; names and versions may differ."""
         return [
-            f"{name}: {getattr(self, name)} and {getattr(other, name)}"
+            f"{name}: {mine} and {others}"
             for name in ("tokenizer_sha256", "config", "precision", "schema_version")
-            if getattr(self, name) != getattr(other, name)
+            if (mine := of_codes(getattr(self, name))) != (others := of_codes(getattr(other, name)))
         ]
 
     def check_version(self, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from snac_common.devices import available_cores
 from snac_common.errors import Failure
 from snac_common.held_signals import signals_held_back, signals_noted
 
+SECONDS_TO_ANSWER = 10.0
 OBJECT_STORE_BYTES = 100 << 20  # nothing large is sent
 # Ray would send the folder of the project to each worker, and count who uses Ray
 _SETTINGS = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -64,10 +66,18 @@ def _init(ray: Any, cluster: Cluster) -> None:
                 **quiet,
             )
         else:
+            _reach(cluster.address)
             ray.init(address=cluster.address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise Failure(f"--ray {cluster.address}: this cluster cannot be used: {reason}") from error
+
+
+def _reach(address: str) -> None:
+    """Raise OSError if nothing listens at HOST:PORT: Ray itself would try for ten minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
 
 
 def worker_places(ray: Any, device: str) -> tuple[str, int, int]:

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from snac_common.artifacts import SPLITS, Artifacts
+from snac_common.choices import FiniteRange
 from snac_common.console import note, print_summary
 from snac_common.errors import BadInput
 from snac_common.options import (
@@ -72,7 +73,7 @@ snac-eval my-run --report-only --samples 20 --where "speaker = 'anna'"
 )
 @click.option(
     "--segment",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="SECONDS",
     help="Measure only the first SECONDS of each utterance. [default: all of it]",
 )

@@ -17,7 +17,7 @@ snac-export refined --discriminators
 snac-export --mix first=0.3,refined=0.7
 """
 
-HOW_TO_EXPORT = ("onnx", "page", "noise", "half", "discriminators")
+HOW_TO_EXPORT = ("onnx", "page", "noise", "half", "discriminators", "licence")
 
 
 @click.command(cls=Tool, example=EXAMPLE)
@@ -120,7 +120,7 @@ def main(
         raise BadInput("name the RUN to export, or the runs to mix as --mix first=0.3,refined=0.7")
     if mix and discriminators:
         raise BadInput("--discriminators are those of one run: leave out --mix")
-    from snac_model.export.existing import is_export, take_existing
+    from snac_model.export.existing import check_existing, is_export, name_repository
     from snac_model.export.folder import ExportRequest, export
     from snac_model.export.mix import parse_mix, read_mix
     from snac_model.export.push import check_repository, files_of, push
@@ -140,7 +140,9 @@ def main(
     )
     report = None
     if repository and is_export(folder) and not overwrite and not mixed:
-        take_existing(source, folder, repository, options_given(HOW_TO_EXPORT))
+        check_existing(source, folder, options_given(HOW_TO_EXPORT))
+        if not dry_run:
+            name_repository(folder, repository)
     else:
         report = export(source, request, mixed)
     files = files_of(folder)

@@ -21,6 +21,12 @@ def save_discriminators(discriminators: Discriminators, folder: str | Path) -> N
     write_text(folder / CONFIG, json.dumps(discriminators.config.to_dict(), indent=2) + "\n")
 
 
+def remove_discriminators(folder: str | Path) -> None:
+    """Remove what ``save_discriminators`` wrote, if it is there."""
+    for name in (CONFIG, WEIGHTS):
+        (Path(folder) / name).unlink(missing_ok=True)
+
+
 def load_discriminators(folder: str | Path) -> Discriminators:
     """Load what ``save_discriminators`` wrote.
 

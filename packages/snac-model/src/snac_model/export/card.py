@@ -1,10 +1,12 @@
 """The model card, written from the run."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snac_common.artifacts import BEST_FOLDERS
 from snac_common.files import write_text
 from snac_model.codec.snac import SNAC
 from snac_model.discriminators import DiscriminatorConfig
@@ -72,6 +74,10 @@ def write_card(run: Run, model: SNAC, facts: CardFacts, folder: Path) -> None:
     write_text(folder / README, "\n\n".join(sections) + "\n")
 
 
+# what stands between quotes and leads from the root, the home or the working directory
+PRIVATE_PATH = re.compile(r"""(?<=["'])(?:~|\.{0,2})/[^"'\n]+(?=["'])""")
+
+
 def _front_matter(run: Run, model: SNAC, facts: CardFacts) -> str:
     from huggingface_hub import ModelCardData
 
@@ -81,7 +87,7 @@ def _front_matter(run: Run, model: SNAC, facts: CardFacts) -> str:
         library_name="snac" if model.config.decoder_kind == "snac" else None,
         pipeline_tag="audio-to-audio",
         tags=["audio", "codec", "speech", *(["onnx"] if facts.onnx else [])],
-        base_model=base if _is_hub_id(base) else None,
+        base_model=base if _is_hub_id(base) and not _from_nothing(run) else None,
     )
     return str(card.to_yaml()).strip()
 
@@ -90,7 +96,9 @@ def _introduction(run: Run, model: SNAC, facts: CardFacts) -> str:
     geometry = model.geometry
     rates = " and ".join(f"{rate / 1000:g} kHz" for rate in geometry.output_rates)
     trained = run.recipe["model"]
-    if trained["freeze_encoder"] and trained["freeze_vq"]:
+    if _from_nothing(run):
+        tokens = "**Its tokens are its own.**"
+    elif trained["freeze_encoder"] and trained["freeze_vq"]:
         tokens = (
             "Encoder and quantizer are those of the starting model, bit for bit: every language "
             "model that was trained on its tokens works with this decoder as it is."
@@ -100,14 +108,24 @@ def _introduction(run: Run, model: SNAC, facts: CardFacts) -> str:
             "Encoder or quantizer were trained too: **its tokens are not those of the starting "
             "model.**"
         )
+    base = as_code(public_name(run.state["base"]))
+    start = (
+        f"trained from random weights with the architecture of {base}"
+        if _from_nothing(run)
+        else f"fine-tuned on speech from {base} (SHA-256 of its weights "
+        f"{as_code(run.state['base_sha256'][:16] + '...')})"
+    )
     half = " The decoder's weights are stored as float16." if facts.half else ""
     return (
         f"# {as_text((facts.repository or run.name).split('/')[-1])}\n\n"
         f"A [SNAC](https://github.com/hubertsiuzdak/snac) codec at {geometry.sample_rate / 1000:g} "
-        f"kHz whose {_decoder(model)} gives {rates}, fine-tuned on speech from "
-        f"{as_code(public_name(run.state['base']))} (SHA-256 of its weights "
-        f"{as_code(run.state['base_sha256'][:16] + '...')}). {tokens}{half}{_mix(run)}"
+        f"kHz whose {_decoder(model)} gives {rates}, {start}. {tokens}{half}{_mix(run)}"
     )
+
+
+def _from_nothing(run: Run) -> bool:
+    """Say whether the run took of its base the architecture alone."""
+    return bool(run.recipe["model"].get("weights") == "random")
 
 
 def _decoder(model: SNAC) -> str:
@@ -141,11 +159,20 @@ def _data(run: Run) -> str:
         for split in ("train", "val")
     ]
     table = "\n".join(["| | utterances | hours |", "| --- | ---: | ---: |", *rows])
-    return (
-        f"Data: **say here what speech it was.**\n\n{table}\n\n"
+    chosen = "the newest one" if _is_newest(run) else "the best one on validation"
+    model = (
         f"The model after epoch {run.score['epoch']} of {run.state['plan']['epochs']} (step "
-        f"{run.score['step']:,} of {run.state['plan']['steps']:,}), the best one on validation."
+        f"{run.score['step']:,} of {run.state['plan']['steps']:,}), {chosen}."
     )
+    return f"Data: **say here what speech it was.**\n\n{table}" + (
+        "" if run.mix else f"\n\n{model}"
+    )
+
+
+def _is_newest(run: Run) -> bool:
+    """Say whether the model in ``best/`` is the newest, as in a refined run."""
+    kept = run.recipe.get("checkpoint", {}).get("best", [])
+    return "last" in kept and run.model.name == BEST_FOLDERS["last"]
 
 
 def _hours(hours: float | None) -> str:
@@ -195,9 +222,8 @@ def _number(value: float | None) -> str:
 
 
 def _without_private_paths(run: Run) -> str:
-    """Return the recipe, with no more of a path to the base than the card says."""
-    text, base = run.recipe_text.strip(), run.recipe["model"].get("base")
-    return text.replace(str(base), public_name(str(base))) if base else text
+    """Return the recipe, with no more of a path than the card says of the base."""
+    return PRIVATE_PATH.sub(lambda path: public_name(path.group()), run.recipe_text.strip())
 
 
 def _is_hub_id(base: str) -> bool:

@@ -1,5 +1,6 @@
 """An export that is there already, to be uploaded as it is."""
 
+import re
 from pathlib import Path
 
 from snac_common.console import note
@@ -14,6 +15,8 @@ from snac_model.export.run import Run
 from snac_model.export.snippets import NOT_OFFICIAL
 from snac_model.files.places import OFFICIAL_WEIGHTS, WEIGHTS
 
+NAMED = re.compile(r"""(?:from_pretrained|snac_model\.load)\("([^"/]+/[^"/]+)""")
+
 
 def is_export(folder: Path) -> bool:
     """Say whether a folder is one that snac-export wrote."""
@@ -24,13 +27,12 @@ def is_export(folder: Path) -> bool:
     return ours and NOT_OFFICIAL in card.read_text(encoding="utf-8")
 
 
-def take_existing(run: Run, folder: Path, repository: str, given: list[str]) -> None:
-    """Make an export ready to be uploaded as it is: see that it is the run's best model now.
+def check_existing(run: Run, folder: Path, given: list[str]) -> None:
+    """See that an export may be uploaded as it is: that it is the run's best model now.
 
     Args:
         run: whose export it must be.
         folder: of the export.
-        repository: where it goes; its name takes the place that the card has left for it.
         given: options that say how to export, and were given.
 
     Raises:
@@ -50,9 +52,14 @@ def take_existing(run: Run, folder: Path, repository: str, given: list[str]) -> 
             "that one, or another -o."
         )
     note(f"uploading the export that is in {folder}; --overwrite makes it anew")
+
+
+def name_repository(folder: Path, repository: str) -> None:
+    """Have an export's card name where it goes, in place of what it named until now."""
     card = (folder / README).read_text(encoding="utf-8")
-    if PLACEHOLDER in card:
-        write_text(folder / README, card.replace(PLACEHOLDER, repository))
+    for name in {PLACEHOLDER, *NAMED.findall(card)}:
+        card = card.replace(name, repository)
+    write_text(folder / README, card)
 
 
 def _hash(model: SNAC) -> str:

@@ -14,7 +14,11 @@ SILENT_S = 60.0  # a command at work writes every two seconds
 
 def jobs_of(folder: Path) -> list[Job]:
     """Return the commands that have worked on a folder of codes."""
-    return [job for job in find_jobs(folder.parent) if Path(job.folder) == folder.absolute()]
+    return [
+        job
+        for job in find_jobs(folder.resolve().parent)
+        if Path(job.folder).resolve() == folder.resolve()
+    ]
 
 
 def fields(progress: CacheProgress, jobs: Sequence[Job], now: float) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from snac_common.errors import BadInput
 from snac_train.recipe.tables import Adversarial, Recipe
 
+SMALLEST_WINDOW = 4  # samples; a hop is a quarter of it
+
 
 def check_consistent(recipe: Recipe) -> None:
     """Raise BadInput for settings that each may be, but not together."""
@@ -14,6 +16,7 @@ def check_consistent(recipe: Recipe) -> None:
     _check_decoder(recipe)
     _check_warmup(recipe)
     _check_best(recipe)
+    _check_windows(recipe)
     _check_optimizer(recipe)
     _check_discriminators(recipe.adversarial)
     _check_judged(recipe)
@@ -72,6 +75,21 @@ def _check_best(recipe: Recipe) -> None:
             "checkpoint.best names mel, which is not among loss.terms: set checkpoint.best=last, "
             "or add mel to loss.terms"
         )
+
+
+def _check_windows(recipe: Recipe) -> None:
+    loss = recipe.loss
+    sizes = {
+        "loss.fft_sizes_24k": loss.fft_sizes_24k,
+        "loss.fft_sizes_48k": loss.fft_sizes_48k,
+        "loss.mel_windows": loss.mel_windows,
+    }
+    for name, windows in sizes.items():
+        if not windows or min(windows) < SMALLEST_WINDOW:
+            raise BadInput(
+                f"{name} are sizes of windows, {SMALLEST_WINDOW} samples or more, not "
+                f"{list(windows)}"
+            )
 
 
 def _check_optimizer(recipe: Recipe) -> None:

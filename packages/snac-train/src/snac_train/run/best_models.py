@@ -7,7 +7,7 @@ from snac_common.artifacts import BEST_FOLDERS, SCORE
 from snac_common.run_files import Score
 from snac_model.codec.snac import SNAC
 from snac_model.codec.weights import save
-from snac_model.discriminators import Discriminators, save_discriminators
+from snac_model.discriminators import Discriminators, remove_discriminators, save_discriminators
 from snac_train.run.run_folder import RunFolder
 
 SCORES = {"combined": "loss", "mel": "mel", "24k": "24k/loss", "48k": "48k/loss"}
@@ -87,6 +87,8 @@ class BestModels:
             path = self.folder.path / BEST_FOLDERS[name]
             (path / SCORE).unlink(missing_ok=True)
             save(model, path)
-            if discriminators is not None:
+            if discriminators is None:
+                remove_discriminators(path)  # of an earlier stage, which are not this model's
+            else:
                 save_discriminators(discriminators, path)
             Score(**self.scores[name], metrics=scores).write(path / SCORE)

@@ -111,7 +111,13 @@ class Trainer:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
-        self.model.load_state_dict(checkpoint.model)
+        try:
+            self.model.load_state_dict(checkpoint.model)
+        except RuntimeError as error:
+            raise Failure(
+                "the checkpoint holds a model of another shape than this recipe's: a run goes on "
+                "with the layers that it has. Start a new run for others."
+            ) from error
         if self.average:
             self.average.restore(checkpoint.modules.get(AVERAGE, checkpoint.model))
         if self.discriminators is not None and DISCRIMINATORS in checkpoint.modules:
