@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import snac
+import tomli_w
 import torch
 from huggingface_hub import ModelCard
 from models import audio, codes
@@ -320,6 +322,28 @@ def test_names_are_text_in_the_card(artifacts: Path, tmp_path: Path) -> None:
     assert "<script>alert(1)</script>\n````\n" in card
 
 
+def test_the_card_says_what_the_run_took_of_its_base_and_no_private_path(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "run"
+    copytree(artifacts / "runs/10", place)
+    recipe = tomllib.loads((place / "recipe.toml").read_text())
+    recipe["model"] |= {"weights": "random", "teacher": "/home/alice/clients/acme/voice"}
+    recipe["data"]["where"] = "id IN (FROM '/home/alice/list.csv')"
+    recipe["checkpoint"]["best"] = ["last"]
+    (place / "recipe.toml").write_text(tomli_w.dumps(recipe))
+    state = json.loads((place / "run.json").read_text())
+    (place / "run.json").write_text(json.dumps(state | {"base": "them/codec"}))
+    succeed(EXPORT, place, "--no-onnx", "-o", tmp_path / "out")
+    card = ModelCard.load(tmp_path / "out/README.md")
+    assert card.data.base_model is None
+    assert "trained from random weights with the architecture of `them/codec`" in card.text
+    assert "fine-tuned" not in card.text
+    assert "the newest one" in card.text
+    assert 'teacher = "acme/voice"' in card.text
+    assert "alice" not in card.text.replace("alice/list.csv", "")
+
+
 @pytest.mark.parametrize("phase", EXPORTED)
 def test_the_card_is_the_runs_and_its_python_runs(
     artifacts: Path,
@@ -466,8 +490,25 @@ def test_an_export_is_uploaded_as_it_is_without_being_made_again(
     sent = base64.b64decode(hub.committed["README.md"]).decode()
     assert "My own words." in sent
     assert 'from_pretrained("me/voice")' in sent
-    mixed = run(EXPORT, *arguments, "--push", "me/voice", "--half")
-    assert (mixed.exit_code, "Leave out --half" in mixed.stderr) == (2, True)
+    for more in (["--half"], ["--license", "mit"]):
+        late = run(EXPORT, *arguments, "--push", "me/voice", *more)
+        assert (late.exit_code, f"Leave out {more[0]}" in late.stderr) == (2, True)
+
+
+def test_a_card_names_the_repository_that_it_goes_to_last(
+    artifacts: Path, tmp_path: Path, hub: type[Hub]
+) -> None:
+    arguments = [12, "--artifacts", artifacts, "-o", tmp_path / "out"]
+    succeed(EXPORT, *arguments, "--no-onnx")
+    card = tmp_path / "out/README.md"
+    before = card.read_text()
+    succeed(EXPORT, *arguments, "--push", "me/typo", "--dry-run")
+    assert card.read_text() == before
+    for name in ("me/first", "me/second"):
+        succeed(EXPORT, *arguments, "--push", name)
+        assert base64.b64decode(hub.committed["README.md"]).decode() == before.replace(
+            "USER/NAME", name
+        )
 
 
 def test_an_export_of_another_model_is_not_uploaded(

@@ -11,7 +11,7 @@ from models import NARROW, seeded
 from workplace import query, run, snapshot, succeed
 
 from snac_cache import CodeStore
-from snac_model import load, save
+from snac_model import DualHeadSNAC, load, save
 from snac_model.audio.reading import read_mono, resample
 
 CACHE = "snac_cache.cli.cache"
@@ -75,6 +75,18 @@ def test_another_model_over_a_cache_is_refused(
     assert "tokenizer_sha256" in refused.stderr
     assert snapshot(tmp_path / "codes") == before
     assert succeed(CACHE, *where, "--overwrite")["rows"] == 12
+
+
+def test_a_model_with_the_same_tokens_and_another_decoder_adds_to_a_cache(
+    tmp_path: Path, model_folder: Path, manifest_folder: Path
+) -> None:
+    save(DualHeadSNAC.from_base(load(model_folder)), tmp_path / "dual")
+    codes = tmp_path / "codes"
+    succeed(CACHE, *options(model_folder, manifest_folder, codes), "--part-rows", 4)
+    (codes / "train/part-00001.parquet").unlink()
+    again = options(tmp_path / "dual", manifest_folder, codes)
+    assert succeed(CACHE, *again, "--part-rows", 4)["rows"] == 4
+    assert len(CodeStore(codes, "train")) == 10
 
 
 def test_plain_duckdb_reads_rows_codes_and_metadata(

@@ -5,6 +5,7 @@ Ray's part is played by threads here; ``test_ray_cluster.py`` has real machines.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -205,6 +206,19 @@ def test_no_such_cluster(
     refused = run(CACHE, *given, "--ray", "auto")
     assert refused.exit_code == 1
     assert "error: --ray auto: this cluster cannot be used: " in refused.stderr
+
+
+def test_a_cluster_that_does_not_answer_is_said_at_once(
+    manifest_folder: Path, tmp_path: Path
+) -> None:
+    """Ray itself would try for ten minutes."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        given = ["--manifest", manifest_folder, "--codes", tmp_path / "codes"]
+        refused = run(CACHE, *given, "--ray", address)
+    assert refused.exit_code == 1
+    assert f"error: --ray {address}: this cluster cannot be used: " in refused.stderr
 
 
 def test_without_ray(

@@ -201,6 +201,35 @@ def test_what_is_not_encoded_yet_is_said(made: Path, tmp_path: Path) -> None:
     assert f"warning: {rows} utterances of the cache are not encoded yet" in said
 
 
+COLUMNS = {
+    "no name": ({"input_ids": [[1]]}, "row-000001"),
+    "text for ids": ({"utterance_id": ["a"], "input_ids": ["seven"]}, "a"),
+    "lengths that do not fit": (
+        {"utterance_ids": [["a", "b"]], "seq_lengths": [[7]], "codes_list": [[1] * 7]},
+        "row-000001",
+    ),
+}
+
+
+@pytest.mark.parametrize(("columns", "name"), COLUMNS.values(), ids=COLUMNS)
+def test_rows_of_others_are_rejected_one_by_one(
+    tmp_path: Path, columns: dict[str, Any], name: str
+) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    decoded = ["--tokens", "orpheus", *MODEL, "-o", tmp_path / "out", "--max-reject-rate", 1]
+    result = run(DECODE, tmp_path / "rows.parquet", *decoded)
+    assert last_line(result)["rejects"] == {"bad_codes": 1}
+    (reject,) = (tmp_path / "out.rejects.jsonl").read_text().splitlines()
+    assert json.loads(reject)["utterance_id"] == name
+
+
+def test_packed_rows_without_lengths_are_refused(tmp_path: Path) -> None:
+    table = pa.table({"utterance_ids": [["a"]], "codes_list": [[1] * 7]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    result = run(DECODE, tmp_path / "rows.parquet", "--tokens", "orpheus", *MODEL, "-o", "out")
+    assert (result.exit_code, "no column seq_lengths" in result.stderr) == (1, True)
+
+
 def is_val(root: Path, name: str) -> bool:
     return bool(query(f"FROM '{root}/now/val.parquet' WHERE utterance_id = '{name}'"))
 

@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from object_stores import BUCKET, Store, contents, files_in, running_store
+from workplace import run
 
 from snac_common import run_mirror
 from snac_common.addresses import LISTED, address, is_address, local, mirror, place, said
@@ -107,6 +108,20 @@ def test_an_address_is_not_taken_for_a_path(tmp_path: Path) -> None:
         refused = CliRunner().invoke(tool, given)
         said = f"error: {name} is a path on this machine, not s3://bucket/x."
         assert (refused.exit_code, said in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "name"),
+    [
+        ("decode", ["codes.json", "-o", "s3://bucket/audio"], "--output"),
+        ("decode", ["s3://bucket/codes", "-o", "audio"], "sources"),
+        ("encode", ["a.wav", "-o", "s3://bucket/codes.parquet"], "--output"),
+    ],
+)
+def test_conversion_is_of_this_machines_files(module: str, arguments: list[str], name: str) -> None:
+    refused = run(f"snac_cache.cli.{module}", *arguments)
+    assert refused.exit_code == 2
+    assert f"error: {name} is a path on this machine, not s3://bucket/" in refused.stderr
 
 
 # writing and reading

@@ -100,6 +100,21 @@ def test_what_does_not_fit_is_refused_with_a_hint(name: str, text: str, message:
         load_recipe(12, [(name, text)])
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("optimizer.main_lr", "inf", "cannot be inf"),
+        ("validation.segment_s", "nan", "cannot be nan"),
+        ("curriculum.segment_s", "[1.0, inf]", "cannot be inf"),
+        ("loss.fft_sizes_24k", "[]", "sizes of windows"),
+        ("loss.mel_windows", "1", "4 samples or more"),
+    ],
+)
+def test_numbers_that_no_run_could_use_are_refused(name: str, text: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        load_recipe(12, [(name, text)])
+
+
 def test_unknown_and_missing_tables_are_refused() -> None:
     tables = tomllib.loads(load_recipe(12).to_toml())
     with pytest.raises(BadInput, match="nearest is 'loss'"):

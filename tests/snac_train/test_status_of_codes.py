@@ -50,6 +50,12 @@ def test_what_is_done_and_what_is_left(cache: Path) -> None:
     assert said["audio_seconds_per_s"] == pytest.approx(0.6)
 
 
+def test_a_folder_is_the_same_however_it_is_named(cache: Path) -> None:
+    write_job(cache / "codes", per_second=0.5)
+    said = json.loads(run(STATUS, "--codes", cache / "codes/../codes").stdout)
+    assert [job["state"] for job in said["commands"]] == ["running"]
+
+
 def test_for_people(cache: Path) -> None:
     write_job(cache / "codes", per_second=0.5)
     shown = on_a_terminal(STATUS, "--codes", cache / "codes").stdout
