@@ -332,6 +332,24 @@ def test_a_folder_that_a_disk_fails_to_list_stops_the_scan(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("option", ["--max-reject-rate", "--val-ratio"])
+def test_a_share_is_a_number(tmp_path: Path, option: str) -> None:
+    """NaN is neither below nor above a limit, so nothing would be too much."""
+    refused = run(MANIFEST, tmp_path, option, "nan")
+    assert (refused.exit_code, "no finite number" in refused.stderr) == (2, True)
+
+
+def test_a_file_does_not_take_its_folders_place(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        write_tone(tmp_path / "in" / f"{name}.wav", 1.1)
+    place = ["-o", tmp_path / "out", "--val-ratio", 0]
+    succeed(MANIFEST, tmp_path / "in/1.wav", *place)
+    succeed(MANIFEST, tmp_path / "in/1.wav", *place)
+    succeed(MANIFEST, tmp_path / "in", *place)
+    refused = run(MANIFEST, tmp_path / "in/1.wav", *place)
+    assert (refused.exit_code, "--overwrite to replace them" in refused.stderr) == (2, True)
+
+
 def test_a_forbidden_folder_is_a_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ann/1", "bob/2"):
         write_tone(tmp_path / "in" / f"{name}.wav", 1.1)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,9 @@ def test_a_teacher_of_other_tokens_is_refused(voices: Path, tmp_path: Path) -> N
         open_inputs(fast_recipe(model__teacher=str(tmp_path)), voices, manifest_of(voices))
 
 
-def test_a_run_does_not_go_on_with_another_teacher(voices: Path, tmp_path: Path) -> None:
+def test_a_run_does_not_go_on_with_another_shape_or_another_teacher(
+    voices: Path, tmp_path: Path
+) -> None:
     save(teacher(4), tmp_path / "teacher")
     recipe = fast_recipe(
         model__teacher=str(tmp_path / "teacher"),
@@ -223,6 +226,9 @@ def test_a_run_does_not_go_on_with_another_teacher(voices: Path, tmp_path: Path)
     run(recipe, voices, tmp_path / "run")
     state = json.loads((tmp_path / "run/run.json").read_text())
     assert state["state"] == "finished"
+    wider = replace(recipe, fourier=replace(recipe.fourier, dim=16))
+    with pytest.raises(Failure, match="a model of another shape"):
+        run(wider, voices, tmp_path / "run", start=Start(True, allow_changed=("fourier",)))
     save(teacher(5), tmp_path / "teacher")
     with pytest.raises(Failure, match=r"teacher\.sha256"):
         run(recipe, voices, tmp_path / "run", start=Start(resume=True))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -41,7 +42,7 @@ def check_replaceable(folder: Path, sources: list[Source], form: str | None = No
             continue  # it is not there, or damaged: nothing would be lost
         if own := [column.name for column in columns if _is_own(column)]:
             raise BadInput(f"{path} has columns of your own ({', '.join(own)}). {ADVICE}")
-        for row in _one_of_each_source(rows):
+        for row in _ends_of_each_source(rows):
             if not any(_is_of(row, source, form) for source in sources):
                 raise BadInput(
                     f"{path} is the manifest of other audio, such as {row['utterance_id']!r} "
@@ -49,12 +50,15 @@ def check_replaceable(folder: Path, sources: list[Source], form: str | None = No
                 )
 
 
-def _one_of_each_source(rows: pa.Table) -> list[dict[str, Any]]:
-    """Return the first row of each name that ids start with."""
+def _ends_of_each_source(rows: pa.Table) -> list[dict[str, Any]]:
+    """Return the first and the last row of each name that ids start with."""
     pieces = pc.split_pattern(rows["utterance_id"], "/", max_splits=1)
-    names = pc.list_element(pieces, 0)
-    first = [pc.index(names, name).as_py() for name in pc.unique(names)[:MOST_NAMES]]
-    return list(rows.take(pa.array(first, pa.int64())).to_pylist())
+    named = pa.table(
+        {"name": pc.list_element(pieces, 0), "row": pa.array(np.arange(rows.num_rows))}
+    )
+    ends = named.group_by("name").aggregate([("row", "min"), ("row", "max")])[:MOST_NAMES]
+    wanted = [*ends["row_min"].to_pylist(), *ends["row_max"].to_pylist()]
+    return list(rows.take(pa.array(wanted, pa.int64())).to_pylist())
 
 
 def _is_own(column: pa.Field) -> bool:
@@ -73,4 +77,6 @@ def _is_of(row: dict[str, Any], source: Source, form: str | None) -> bool:
         return True
     inside = row["utterance_id"].removeprefix(f"{source.name}/")
     place = source.folder.absolute() / (inside + Path(row["audio_path"]).suffix)
+    if source.path.is_file():  # it is not its folder, whose other files would be lost
+        return place == source.path.absolute()
     return str(place) == row["audio_path"] or place.exists()
