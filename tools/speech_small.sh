@@ -36,18 +36,18 @@ step snac-train --phase fast --base "$runs/first/best" --run imitation --resume 
     --set schedule.shape=onecycle --set schedule.pct_start=0.1 --set schedule.div_factor=10 \
     --set schedule.final_div_factor=20 --set validation.limit=12 "${common[@]}"
 
-# 3. Encoder, quantizer and this decoder together, for spectra alone.
-step snac-train --phase base --base "$runs/imitation/best" --run joint --resume auto \
-    --set model.weights=pretrained --set codebooks.fill=false \
-    --epochs 60 --warmup-epochs 0 --epoch-ranges 1-60 \
-    --set optimizer.tokenizer_lr=5e-4 --set validation.limit=16 "${mel[@]}" "${common[@]}"
+# 3. Encoder, quantizer and this decoder together, for spectra alone; then once more from high rates.
+together=(--phase base --resume auto --set model.weights=pretrained --set codebooks.fill=false
+    --warmup-epochs 0 --epoch-ranges 1-999 --set optimizer.tokenizer_lr=5e-4 --set validation.limit=16)
+step snac-train "${together[@]}" --base "$runs/imitation/best" --run joint --epochs 60 "${mel[@]}" "${common[@]}"
+step snac-train "${together[@]}" --base "$runs/joint/best" --run longer --epochs 95 "${mel[@]}" "${common[@]}"
 
 # 4. This decoder alone, of the tokens that are now: with them it is speech-fast.
 export SNAC_ARTIFACTS=$art/decoder
 step snac-manifest "$speech/nathalie" "$speech/kerstin"
-step python "$root/tools/with_tokenizer.py" "$runs/joint/best" "$runs/first/best" -o "$SNAC_ARTIFACTS/start"
+step python "$root/tools/with_tokenizer.py" "$runs/longer/best" "$runs/first/best" -o "$SNAC_ARTIFACTS/start"
 step snac-cache --model "$SNAC_ARTIFACTS/start"
-step snac-train --phase refine --base "$runs/joint" --run fast --resume auto \
+step snac-train --phase refine --base "$runs/longer" --run fast --resume auto \
     --epochs 7 --batch-size 4 --segment-schedule 0.68 --main-lr 2e-4 --set optimizer.head_24k_lr=2e-4 \
     --set adversarial.weight=0 --set validation.limit=16 "${mel[@]}" "${common[@]}"
 

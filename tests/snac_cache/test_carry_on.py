@@ -98,6 +98,12 @@ def test_overwrite_refuses_a_folder_of_other_files(
     assert snapshot(tmp_path) == {name: b"of the user"}
 
 
+def test_a_cache_is_begun_again_or_added_to(tmp_path: Path, manifest_folder: Path) -> None:
+    given = ["--manifest", manifest_folder, "--codes", tmp_path / "codes"]
+    refused = run(CACHE, *given, "--overwrite", "--append")
+    assert (refused.exit_code, "give one" in refused.stderr) == (2, True)
+
+
 def test_append_encodes_only_what_is_new(tmp_path: Path, model_folder: Path) -> None:
     art = ["-o", tmp_path / "manifests", "--val-ratio", 0.2, "--min-duration", 0.1]
     for number in range(6):

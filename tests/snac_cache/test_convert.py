@@ -278,6 +278,7 @@ def test_rejects_are_recorded_and_counted(codes: Path, tmp_path: Path) -> None:
         {"utterance_id": "large", "codes_0": [4096, *good["codes_0"][1:]]},
         {"utterance_id": "length", "num_frames": good["num_frames"] + 48000},
         {"utterance_id": "none", "codes_1": None},
+        {"utterance_id": "half", "codes_0": [12.5, *good["codes_0"][1:]]},
         {"utterance_id": "../out"},
         {"utterance_id": "a"},
     ]
@@ -286,11 +287,12 @@ def test_rejects_are_recorded_and_counted(codes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     refused = run(DECODE, "-", "-o", out, *MODEL, *SEED, stdin=text)
     assert refused.exit_code == 1
-    assert "8 of 9 inputs were rejected" in refused.stderr
-    reasons = {"bad_codes": 4, "bad_name": 1, "duplicate_id": 1, "bad_line": 2}
+    assert "9 of 10 inputs were rejected" in refused.stderr
+    reasons = {"bad_codes": 5, "bad_name": 1, "duplicate_id": 1, "bad_line": 2}
     assert last_line(refused)["rejects"] == reasons
     recorded = rows(tmp_path / "out.rejects.jsonl")
-    assert [row["utterance_id"] for row in recorded][:4] == ["short", "large", "length", "none"]
+    names = ["short", "large", "length", "none", "half"]
+    assert [row["utterance_id"] for row in recorded][:5] == names
     assert all(row["stage"] == "decode" and row["detail"] for row in recorded)
     assert snapshot(tmp_path).keys() == {"out/a.wav", "out.rejects.jsonl"}
     allowed = ["--max-reject-rate", 1]

@@ -56,6 +56,12 @@ def test_a_folder_is_the_same_however_it_is_named(cache: Path) -> None:
     assert [job["state"] for job in said["commands"]] == ["running"]
 
 
+@pytest.mark.parametrize("more", [["--run", "first"], ["--log", 3]])
+def test_a_cache_has_no_run(cache: Path, more: list[object]) -> None:
+    refused = run(STATUS, "--codes", cache / "codes", *more)
+    assert (refused.exit_code, "give one of them" in refused.stderr) == (2, True)
+
+
 def test_for_people(cache: Path) -> None:
     write_job(cache / "codes", per_second=0.5)
     shown = on_a_terminal(STATUS, "--codes", cache / "codes").stdout

@@ -16,6 +16,7 @@ from snac_cache.work.ranks import check_gpus, this_rank
 from snac_common.artifacts import Artifacts
 from snac_common.choices import FiniteRange
 from snac_common.console import note, print_summary
+from snac_common.errors import BadInput
 from snac_common.files import check_writable
 from snac_common.jobs import recorded
 from snac_common.options import (
@@ -143,6 +144,8 @@ def main(
     """
     from snac_cache.work.workers import prepare_workers
 
+    if overwrite and append:
+        raise BadInput("--overwrite begins the cache again, and --append adds to it: give one")
     shared = this_rank(rank)
     check_gpus(gpus, shared)
     cluster = choose_cluster(ray, gpus, workers, shared)

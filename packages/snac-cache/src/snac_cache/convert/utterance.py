@@ -36,7 +36,7 @@ class CodedUtterance:
         name = str(row["utterance_id"])
         try:
             levels = [row[code_column(level)] for level in range(geometry.levels)]
-            codes = [np.array(level, np.int64).reshape(-1) for level in levels]
+            codes = [_whole(level) for level in levels]
             num_frames, rate = _length(row, geometry)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             detail = f"no codes of {geometry.levels} levels with a length: {error!r}"
@@ -59,6 +59,15 @@ class CodedUtterance:
     def seconds(self, geometry: Geometry) -> float:
         """Return the duration of its audio."""
         return self.samples_at(geometry.sample_rate, geometry) / geometry.sample_rate
+
+
+def _whole(level: Any) -> np.ndarray:
+    """Return a level's codes, int64 ``[tokens]``; raises ValueError if one is no whole number."""
+    given = np.array(level).reshape(-1)
+    codes: np.ndarray = given.astype(np.int64)
+    if not np.array_equal(codes, given):
+        raise ValueError(f"{given[codes != given][0]} is no code")
+    return codes
 
 
 def _length(row: dict[str, Any], geometry: Geometry) -> tuple[int | None, int | None]:

@@ -18,6 +18,7 @@ from snac_common.console import (
     terminal_width,
     visible,
 )
+from snac_common.errors import BadInput
 from snac_common.options import artifacts_option
 from snac_common.refresh import refresh
 from snac_common.tool import Tool
@@ -72,6 +73,8 @@ def main(
     from snac_train.commands.which_run import existing_run
 
     places = Artifacts.at(artifacts)
+    if codes is not None and (run is not None or log is not None):
+        raise BadInput("--codes is of a cache, --run and --log of a run: give one of them")
     if codes is not None:
         show_codes(place(codes) if codes else places.codes, as_json or not for_people())
         return
