@@ -57,9 +57,10 @@ def check_existing(run: Run, folder: Path, given: list[str]) -> None:
 def name_repository(folder: Path, repository: str) -> None:
     """Have an export's card name where it goes, in place of what it named until now."""
     card = (folder / README).read_text(encoding="utf-8")
-    for name in {PLACEHOLDER, *NAMED.findall(card)}:
-        card = card.replace(name, repository)
-    write_text(folder / README, card)
+    # our own example is the first; what the user wrote below may name other models
+    named = NAMED.search(card)
+    earlier = named[1] if named else PLACEHOLDER
+    write_text(folder / README, card.replace(earlier, repository))
 
 
 def _hash(model: SNAC) -> str:
