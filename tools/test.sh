@@ -22,7 +22,6 @@ uv run --no-sync ruff format --check .
 if $types; then
     uv run --no-sync mypy
 fi
-# Four at once on any machine: much of a test's time is waiting for processes that it started. Slow
-# modules first, in the order of tests/conftest.py: or a core idles at the end.
-uv run --no-sync pytest -n 4 --dist loadfile --no-loadscope-reorder \
+# slow modules first, in the order of tests/conftest.py: or a core idles at the end
+uv run --no-sync pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
     "${chosen[@]}" "$@"
