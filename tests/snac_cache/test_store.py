@@ -142,6 +142,15 @@ def test_what_is_planned_and_not_encoded_is_counted(codes: Path, tmp_path: Path)
         assert CodeStore(tmp_path / "codes", split).not_encoded == rows > 0
 
 
+def test_who_has_a_manifest_needs_no_plan(
+    codes: Path, manifest_folder: Path, tmp_path: Path
+) -> None:
+    """A damaged plan is for snac-check to say; the codes are whole."""
+    shutil.copytree(codes, tmp_path / "codes")
+    (tmp_path / "codes/plan/train.parquet").write_bytes(b"damaged")
+    assert len(CodeStore(tmp_path / "codes", "train", manifest_folder)) == 10
+
+
 def test_a_folder_without_codes_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="snac-cache"):
         CodeStore(tmp_path, "train")

@@ -56,7 +56,9 @@ def _ends_of_each_source(rows: pa.Table) -> list[dict[str, Any]]:
     named = pa.table(
         {"name": pc.list_element(pieces, 0), "row": pa.array(np.arange(rows.num_rows))}
     )
-    ends = named.group_by("name").aggregate([("row", "min"), ("row", "max")])[:MOST_NAMES]
+    ends = named.group_by("name", use_threads=False).aggregate([("row", "min"), ("row", "max")])[
+        :MOST_NAMES
+    ]
     wanted = [*ends["row_min"].to_pylist(), *ends["row_max"].to_pylist()]
     return list(rows.take(pa.array(wanted, pa.int64())).to_pylist())
 

@@ -103,7 +103,7 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
         return value
     if plain is float and type(value) is int:
         value = float(value)
-    endless = plain is float and type(value) is float and not math.isfinite(value)
+    endless = isinstance(value, float) and not math.isfinite(value)
     outside = limits and type(value) is plain and not limits.low <= value <= limits.high
     if type(value) is not plain or endless or outside:
         raise BadInput(f"{name} cannot be {value!r}: it must be {_describe(kind)}")
